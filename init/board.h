@@ -1,0 +1,141 @@
+/* The board: one shared-memory record of everything about every service.
+ *
+ * PID 1 is its only writer; sinitctl (and later the responder and a new image of
+ * PID 1) read it without asking. It lives in RUNDIR/board, whose space is allocated
+ * before it is mapped, so that a full tmpfs cannot kill PID 1, or in a memfd where
+ * RUNDIR cannot be written. It holds no environment and no command lines.
+ * The layout is fixed and versioned; all numbers are in host byte order.
+ *
+ * Readers and the writer meet in sequence locks: `seq` is odd while a record is
+ * being written. A reader that meets an odd one tries again a few times, and then
+ * takes what is there (the writer may be stopped in a debugger).
+ * Owns: its mapping and descriptor. May call: base, platform. */
+#ifndef SINIT_INIT_BOARD_H
+#define SINIT_INIT_BOARD_H
+
+#include "init/machine.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+enum {
+	BOARD_MAGIC = 0x53694264, /* "SiBd" */
+	BOARD_VERSION = 1,
+	BOARD_NAME = 72,    /* bytes of a name: 63, "@" and an instance, NUL */
+	BOARD_EVENTS = 1024, /* ring */
+	BOARD_ERRORS = 160, /* bytes of the last reload's first error */
+};
+
+enum event_kind { /* what `sinitctl events` and alerts speak of */
+	EV_START, EV_READY, EV_EXIT, EV_BACKOFF, EV_RESTART, EV_STOP, EV_DONE, EV_FAILED, EV_FATAL,
+	EV_HEALTHY, EV_UNHEALTHY, EV_OOM, EV_RELOAD, EV_SHUTDOWN, EV_ALERT, EV_CONFIG, EV_KIND_COUNT
+};
+
+/* The steps of a spawn, for "what failed". See reaper/spawn.h for the sentences. */
+enum spawn_step {
+	STEP_NONE, STEP_FORK, STEP_SESSION, STEP_LIMITS, STEP_PRIORITY, STEP_OOM_SCORE, STEP_TTY,
+	STEP_STDIN, STEP_STDOUT, STEP_GROUPS, STEP_USER, STEP_DIRECTORY, STEP_EXEC, STEP_INTERPRETER,
+	STEP_COUNT
+};
+
+enum health { HEALTH_NONE, HEALTH_UNKNOWN, HEALTH_PASSING, HEALTH_FAILING };
+
+struct board_service {
+	_Atomic uint32_t seq;
+	uint32_t used;       /* 0: a free slot; else the generation of the slot */
+	char name[BOARD_NAME];
+	struct machine m;
+	int32_t pid;         /* main process, 0: none */
+	int32_t aux_pid;     /* pre_start, stop_command or post_stop, 0: none */
+	uint8_t type;        /* enum service_type */
+	uint8_t enabled;
+	uint8_t critical;
+	uint8_t by_hand;     /* stopped by hand: stays down until sinitctl start */
+	uint8_t startup, liveness, readiness; /* enum health */
+	uint8_t error_step;  /* enum spawn_step of the last spawn error, 0: none */
+	int32_t error;       /* its errno */
+	int32_t priority;
+	int32_t blocker;     /* slot of the dependency it waits for or failed with, -1: none */
+	uint32_t starts;     /* lives so far */
+	uint32_t exits;      /* deaths of the main process recorded */
+	int64_t ready_at;    /* CLOCK_MONOTONIC ms, 0: not ready */
+	int64_t exit_time;   /* CLOCK_REALTIME ns of the last exit, 0: none */
+};
+
+struct board_event {
+	_Atomic uint64_t seq; /* number from 1, written last; 0: empty or being written */
+	int64_t time;         /* CLOCK_REALTIME ns */
+	char name[BOARD_NAME];/* "": sinit itself */
+	uint8_t kind;         /* enum event_kind */
+	uint8_t cause;        /* enum cause */
+	uint8_t exit_kind;    /* enum exit_kind */
+	uint8_t step;         /* enum spawn_step */
+	int32_t code;         /* exit code, signal, or errno of a spawn error */
+	int32_t pid;
+	uint32_t value;       /* BACKOFF: delay ms; RESTART: its number; EXIT: 1 core dumped */
+	int32_t blocker;      /* slot of the dependency meant, -1: none */
+};
+
+enum board_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_GONE };
+
+struct board_header {
+	uint32_t magic, version;
+	uint32_t size;        /* bytes of the whole board */
+	uint32_t service_size, event_size; /* bytes of one record */
+	uint32_t services;    /* offset of the services */
+	uint32_t capacity;    /* slots */
+	uint32_t events;      /* offset of the ring */
+	_Atomic uint32_t count;   /* slots 0..count-1 may be in use */
+	int32_t pid;          /* of PID 1 as it sees itself */
+	char release[16];     /* sinit's version */
+	_Atomic uint32_t phase;   /* enum board_phase */
+	_Atomic uint64_t last_event; /* greatest seq written */
+	int64_t started;      /* CLOCK_MONOTONIC ms */
+	int64_t started_wall; /* CLOCK_REALTIME ns */
+	_Atomic uint64_t orphans;    /* processes reaped that were no service's */
+	_Atomic uint64_t reloads, reload_errors;
+	_Atomic uint64_t refused;    /* control lines refused */
+};
+
+struct board {
+	struct board_header *head;
+	struct board_service *services;
+	struct board_event *ring;
+	size_t size;
+	int fd;
+	bool file;            /* in RUNDIR, so that others can see it */
+};
+
+/* --- writer ---------------------------------------------------------------- */
+
+/* Makes a board for `capacity` services in directory `dirfd` (or a memfd if dirfd
+ * is -1 or cannot be written: then ret->file is false and the return value still 0).
+ * An older file of that name is replaced, not overwritten. 0 or -errno. */
+int board_create(struct board *ret, int dirfd, uint32_t capacity);
+void board_close(struct board *board);
+
+/* Every change of a service's record stands between these two. */
+void board_begin(struct board_service *service);
+void board_end(struct board_service *service);
+
+/* Appends an event; `event->seq` and `time` are filled in here. `wall`: ns. */
+void board_event(struct board *board, const struct board_event *event, int64_t wall);
+
+/* --- reader ---------------------------------------------------------------- */
+
+enum board_life { BOARD_ABSENT, BOARD_DEAD, BOARD_LIVE };
+
+/* Maps RUNDIR/board for reading. *ret_life tells whether its sinit lives: it holds
+ * a lock (fcntl F_SETLK on RUNDIR/lock) as long as it does. 0, -ENOENT (no board),
+ * -EPROTO (another layout), -errno. */
+int board_open(struct board *ret, const char *rundir, enum board_life *ret_life);
+
+/* Copies slot `i` consistently. False if it is free. */
+bool board_read(const struct board *board, uint32_t i, struct board_service *ret);
+
+/* Copies event number `seq`. False if it is gone (overwritten) or not yet there. */
+bool board_read_event(const struct board *board, uint64_t seq, struct board_event *ret);
+
+const char *event_kind_name(enum event_kind kind);
+
+#endif

@@ -1,0 +1,58 @@
+/* The seam: every system call of the supervisor. Thin wrappers, 0 or -errno;
+ * tests/sim has another platform.c behind the same declarations, a simulated kernel.
+ * Owns: nothing. May call: libc. */
+#ifndef SINIT_INIT_PLATFORM_H
+#define SINIT_INIT_PLATFORM_H
+
+#include "reaper/spawn.h"
+#include "reaper/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+int64_t platform_now(void);  /* CLOCK_MONOTONIC, ms: clock_gettime(2) */
+int64_t platform_wall(void); /* CLOCK_REALTIME, ns */
+
+/* Starts a process; see reaper/spawn.h. */
+int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret);
+
+/* See spawn_pending(): has a spawn that answered "pending" come to an end? */
+int platform_spawn_poll(struct spawner *spawner, pid_t pid, struct spawn_result *ret);
+
+/* Forks (a copy of this process), running `main_of_child(arg)` there and leaving with
+ * its result. For work that may block or allocate. Returns the pid, or -errno. */
+pid_t platform_fork(int (*main_of_child)(void *), void *arg);
+
+/* The next death. 1: *ret_pid has died; 0: none now, *ret_again (ms, 0: at the next
+ * SIGCHLD) tells when to ask again; -ECHILD: there are no children. `hint` is the pid
+ * named by the last SIGCHLD, or 0. See reaper/reap.h. */
+int platform_reap(pid_t hint, pid_t *ret_pid, struct exit_status *ret, int64_t *ret_again);
+
+/* kill(2) of one process; 0 or -errno. A child that has not been reaped keeps its
+ * number, so this never meets a stranger: only pids not yet reaped may be given. */
+int platform_kill(pid_t pid, int sig);
+
+/* Signals every process of the session (and process group) `sid`: those in the group
+ * by kill(-sid), and with it every orphan of ours in session `sid`. sig 0 asks only.
+ * Returns 1 if there were any, 0 if none, -errno. */
+int platform_kill_session(pid_t sid, int sig);
+
+/* Of the sessions sid[0..n-1], whose process groups are empty, tells in left[i] whether
+ * an orphan (a child of ours that we did not start) still belongs to it.
+ * `known` is the number of our own live children. See reaper/leftovers.h. */
+int platform_sessions_left(const pid_t *sid, bool *left, size_t n, size_t known);
+
+/* Remembers in STATE_DIR/stopped/NAME that a service was stopped by hand (or forgets
+ * it). The directory is made when first needed. 0 or -errno. */
+int platform_marker_set(const char *state_dir, const char *name, bool stopped);
+bool platform_marker_get(const char *state_dir, const char *name);
+
+/* Ends every process but this one (PID 1 of its own namespace: kill(-1, sig) from a
+ * forked child since it can block; else every descendant found in /proc). 0 or -errno. */
+int platform_kill_everything(int sig);
+
+/* True if this process is PID 1 of its PID namespace. */
+bool platform_is_pid1(void);
+
+#endif
