@@ -17,6 +17,7 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum {
 	BOARD_MAGIC = 0x53694264, /* "SiBd" */
@@ -113,6 +114,14 @@ struct board {
  * An older file of that name is replaced, not overwritten. 0 or -errno. */
 int board_create(struct board *ret, int dirfd, uint32_t capacity);
 void board_close(struct board *board);
+
+/* Takes the lock RUNDIR/lock (`dirfd`: RUNDIR; fcntl(2) F_SETLK, so that it is gone the
+ * moment its holder is) and writes this process's pid into it. Returns its descriptor,
+ * which must stay open as long as this sinit lives (close-on-exec); closing any other
+ * descriptor of that file in this process gives the lock up, so nothing else here opens
+ * it. -EAGAIN: another live sinit holds it, *ret_holder is its pid as this process sees
+ * it (0: it lives in another PID namespace, then what it wrote); else -errno. */
+int board_lock(int dirfd, pid_t *ret_holder);
 
 /* Every change of a service's record stands between these two. */
 void board_begin(struct board_service *service);
