@@ -1,0 +1,170 @@
+# sinit: build, tests, benchmark. "make help" lists the targets.
+#
+#   ARCH=    x86_64 (or what this machine is), aarch64, armhf, riscv64
+#   DEPS=    bundled: musl, inih and libnl as .ci/deps builds them
+#            system:  $(CC) and what pkg-config finds (Alpine, a buildroot)
+#   VARIANT= release, or for the tests: unit, asan, fuzz (this machine's glibc)
+#   B=       where everything but the dependencies is built
+VERSION = 0.1.0
+SIZE_MAX_sinit = 163840
+SIZE_MAX_sinitctl = 163840
+
+NATIVE := $(patsubst armv%l,armhf,$(shell uname -m))
+ARCH = $(NATIVE)
+DEPS = bundled
+VARIANT = release
+PREFIX = /usr
+SBINDIR = $(if $(filter /usr,$(PREFIX)),/sbin,$(PREFIX)/sbin)
+B = build
+
+# --- Compilers and flags -----------------------------------------------------
+
+WARN = -Wall -Wextra -Werror -Wconversion -Wswitch-enum -Wshadow \
+       -Wstrict-prototypes -Wmissing-prototypes
+
+# inih as the configuration reader wants it. The reader hands over one line at
+# a time and counts lines and sections itself, so that a distribution's inih
+# with other settings reads the same files in the same way.
+INIH_FLAGS = -DINI_USE_STACK=1 -DINI_MAX_LINE=4096 -DINI_ALLOW_MULTILINE=0 \
+             -DINI_ALLOW_INLINE_COMMENTS=0 -DINI_HANDLER_LINENO=0 \
+             -DINI_CALL_HANDLER_ON_NEW_SECTION=0
+
+D = build/deps
+INIH = $(D)/src/inih
+TRIPLET = $(patsubst armhf-linux-gnu,arm-linux-gnueabihf,$(ARCH)-linux-gnu)
+TOOL = $(if $(filter-out $(NATIVE),$(ARCH)),$(TRIPLET)-)
+OUT = $(B)$(if $(filter-out $(NATIVE),$(ARCH)),/$(ARCH))
+
+# static-pie: a program at a random address that needs no loader. Without
+# unwind tables, and with code and data of one function each, it stays small.
+RELEASE_CFLAGS = -Os -g -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections \
+    -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-common
+RELEASE_LDFLAGS = -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
+    -Wl,-z,noseparate-code -Wl,--hash-style=gnu -Wl,--build-id=none
+ifneq ($(ARCH),aarch64)
+  # Saves space. Not on aarch64, where kernels with pages of 16 and 64 KiB exist
+  # and would refuse the program.
+  RELEASE_LDFLAGS += -Wl,-z,max-page-size=4096
+endif
+ifeq ($(ARCH),x86_64)
+  # A relocation in few bits instead of 24 bytes; not every linker can.
+  RELEASE_LDFLAGS += -Wl,-z,pack-relative-relocs
+endif
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+ifeq ($(VARIANT),release)
+  O = $(B)/obj/$(ARCH)
+  FLAGS = $(RELEASE_CFLAGS) $(WARN)
+  LDFLAGS = $(RELEASE_LDFLAGS)
+  ifeq ($(DEPS),system)
+    COMPILE = $(CC)
+    PKG_CFLAGS := $(shell pkg-config --static --cflags inih libnl-3.0)
+    FLAGS += $(PKG_CFLAGS)
+    LIBS := $(shell pkg-config --static --libs inih libnl-3.0)
+  else
+    COMPILE = $(D)/$(ARCH)/bin/cc
+    READY = $(D)/$(ARCH)/.stamp
+    LIBS = $(D)/$(ARCH)/lib/libnl-route-3.a $(D)/$(ARCH)/lib/libnl-3.a
+  endif
+else
+  O = $(B)/$(VARIANT)
+  OUT = $(O)
+  READY = $(D)/src/.stamp
+  COMPILE = gcc
+  FLAGS = -O1 -g $(WARN)
+  LDFLAGS =
+endif
+ifeq ($(VARIANT),asan)
+  FLAGS += $(SANITIZE)
+endif
+ifeq ($(VARIANT),fuzz)
+  COMPILE = clang
+  FLAGS = -O1 -g -w $(SANITIZE) -fsanitize=fuzzer-no-link
+endif
+ifneq ($(DEPS),system)
+  FLAGS += -isystem $(INIH)
+  INIH_OBJ = $(O)/inih.o
+endif
+
+CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -DSINIT_VERSION='"$(VERSION)"' $(FLAGS)
+
+# Everything is compiled anew when the compiler or a flag changes.
+SETTINGS := $(COMPILE) $(CFLAGS) $(LDFLAGS) $(LIBS) $(INIH_FLAGS)
+ifneq ($(file <$(O)/.settings),$(SETTINGS))
+  $(shell mkdir -p $(O))
+  $(file >$(O)/.settings,$(SETTINGS))
+endif
+
+# --- The two programs --------------------------------------------------------
+
+MAINS = init/main.c ctl/main.c
+SRC = $(filter-out $(MAINS),$(wildcard $(addsuffix /*.c,init reaper ctl cgroup probes log)))
+LIB = $(O)/libsinit.a
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all deps size install clean distclean help
+
+all: $(OUT)/sinit $(OUT)/sinitctl ## build sinit and sinitctl (in build/, build/ARCH/ for another ARCH)
+
+$(O)/%.o: %.c $(O)/.settings $(READY)
+	@mkdir -p $(@D)
+	$(COMPILE) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/inih.o: $(READY) $(O)/.settings
+	$(COMPILE) $(CFLAGS) $(INIH_FLAGS) -w -c -o $@ $(INIH)/ini.c
+
+$(LIB): $(SRC:%.c=$(O)/%.o) $(INIH_OBJ)
+	rm -f $@
+	$(TOOL)ar rcs $@ $^
+
+$(O)/sinit.debug: $(O)/init/main.o $(LIB)
+	$(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(O)/sinitctl.debug: $(O)/ctl/main.o $(LIB)
+	$(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# The sanitizers want their symbols; a debugger finds those of the release
+# build in the .debug file.
+$(OUT)/%: $(O)/%.debug
+	@mkdir -p $(@D)
+	$(if $(filter release,$(VARIANT)),$(TOOL)strip -o $@ $<,cp $< $@)
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# --- Dependencies ------------------------------------------------------------
+
+deps: $(READY) ## fetch, check and build musl, inih and libnl (make does it when needed)
+
+# Not by the time stamp of packages: .ci/setup finds out by itself.
+$(D)/src/.stamp: .ci/deps
+	.ci/setup build
+	.ci/deps fetch
+
+$(D)/$(ARCH)/.stamp: .ci/deps $(D)/src/.stamp
+	.ci/setup build $(if $(TOOL),cross-$(ARCH))
+	.ci/deps build $(ARCH)
+
+# --- Sizes, installation, cleaning -------------------------------------------
+
+size: all ## print the sizes; fail above the budget
+	@for p in sinit sinitctl; do \
+	    case $$p in sinit) max=$(SIZE_MAX_sinit);; *) max=$(SIZE_MAX_sinitctl);; esac; \
+	    size=$$(wc -c <$(OUT)/$$p); \
+	    echo "$$p: $$size bytes of $$max"; \
+	    [ "$$size" -le "$$max" ] || { echo "$$p is above its budget" >&2; bad=1; }; \
+	done; [ -z "$$bad" ]
+
+install: all ## install below DESTDIR and PREFIX (with /usr, sinit is /sbin/sinit)
+	install -D -m 755 $(OUT)/sinit $(DESTDIR)$(SBINDIR)/sinit
+	install -D -m 755 $(OUT)/sinitctl $(DESTDIR)$(PREFIX)/bin/sinitctl
+
+clean: ## remove what was built, but not the dependencies
+	find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +
+
+distclean: ## remove build/ whole
+	rm -rf build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
