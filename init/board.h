@@ -69,7 +69,7 @@ struct board_event {
 	char name[BOARD_NAME];/* "": sinit itself */
 	uint8_t kind;         /* enum event_kind */
 	uint8_t cause;        /* enum cause */
-	uint8_t exit_kind;    /* enum exit_kind */
+	uint8_t exit_kind;    /* enum last_kind */
 	uint8_t step;         /* enum spawn_step */
 	int32_t code;         /* exit code, signal, or errno of a spawn error */
 	int32_t pid;

@@ -8,7 +8,7 @@
 #include "init/board.h"
 
 /* How a process ended: "exited 3", "killed by KILL (core dumped)". */
-void explain_exit(struct text *text, enum exit_kind kind, int code, bool core);
+void explain_exit(struct text *text, enum last_kind kind, int code, bool core);
 
 /* Which step of a spawn failed and why, and what to try next:
  * "command: No such file or directory". */

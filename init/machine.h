@@ -14,7 +14,7 @@
 
 /* The values are part of the board's layout: add at the end only. */
 enum state {
-	STATE_STOPPED,  /* not running, and nobody wants it to */
+	STATE_STOPPED,  /* not running: never started, told to stop, or ended well by itself */
 	STATE_WAITING,  /* wanted, but something it needs is not ready */
 	STATE_STARTING, /* spawned, not ready yet (a oneshot: until it has ended) */
 	STATE_RUNNING,  /* ready */
@@ -24,8 +24,8 @@ enum state {
 	STATE_DONE,     /* a oneshot that ended well */
 	STATE_FAILED,   /* not to be restarted: policy, dependency, configuration */
 	STATE_FATAL,    /* failed once more often than max_restarts allows */
-	STATE_COUNT
 };
+enum { STATE_COUNT = STATE_FATAL + 1 };
 
 enum want { WANT_DOWN, WANT_UP };
 
@@ -47,13 +47,13 @@ enum cause {
 	CAUSE_LIVENESS,      /* liveness probe */
 	CAUSE_OOM,           /* the kernel killed it for memory */
 	CAUSE_CONFIG,        /* its configuration is broken (boot mode) */
-	CAUSE_COUNT
 };
+enum { CAUSE_COUNT = CAUSE_CONFIG + 1 };
 
 /* Which process of the service the record's aux_pid is. */
 enum aux { AUX_NONE, AUX_PRE_START, AUX_STOP_COMMAND, AUX_POST_STOP };
 
-enum exit_kind { LAST_NONE, LAST_EXITED, LAST_KILLED, LAST_SPAWN_ERROR };
+enum last_kind { LAST_NONE, LAST_EXITED, LAST_KILLED, LAST_SPAWN_ERROR };
 
 enum { MACHINE_RESTARTS_MAX = 32 }; /* the greatest max_restarts but "unlimited" */
 
@@ -66,10 +66,10 @@ struct machine {
 	uint8_t ready;      /* dependents may go on */
 	uint8_t main_alive; /* the main process was spawned and not yet reaped */
 	uint8_t killed;     /* KILL was sent in this stop: nothing more to escalate */
-	uint8_t again;      /* a start was asked for while stopping: go up after it */
+	uint8_t post_done;  /* post_stop has run in this stop */
 	uint8_t deps;       /* enum deps: as last told by the supervisor */
 	uint8_t holding;    /* STOPPING, but the stop signal waits for dependents */
-	uint8_t exit_kind;  /* enum exit_kind: how the main process last ended */
+	uint8_t exit_kind;  /* enum last_kind: how the main process last ended */
 	uint8_t exit_core;  /* it dumped core */
 	int32_t exit_code;  /* exit code or signal number; errno for a spawn error */
 	uint32_t life;      /* number of this life; 0: never started */
@@ -109,8 +109,8 @@ enum event {
 	EVENT_KILL,         /* no more patience: KILL now (second signal, shutdown timeout) */
 	EVENT_RESET,        /* forget failures and limits (sinitctl reset) */
 	EVENT_TIMER,        /* the deadline has passed */
-	EVENT_COUNT
 };
+enum { EVENT_COUNT = EVENT_TIMER + 1 };
 
 struct machine_event {
 	enum event kind;
@@ -123,18 +123,15 @@ struct machine_event {
 
 /* Bits of the answer, carried out by the supervisor from low to high. */
 enum action {
-	ACT_LOG_EXIT = 1 << 0,   /* the main process ended: tell it (event "exit") */
-	ACT_LOG_UNREADY = 1 << 1,/* ready has become false */
-	ACT_KILL_ALL = 1 << 2,   /* KILL every process of the service */
-	ACT_STOP_MAIN = 1 << 3,  /* stop_signal to the main process */
-	ACT_STOP_ALL = 1 << 4,   /* stop_signal to every process of the service */
-	ACT_RUN_STOP = 1 << 5,   /* spawn stop_command */
-	ACT_CHECK_EMPTY = 1 << 6,/* tell EVENT_EMPTY as soon as nothing is left */
-	ACT_RUN_POST = 1 << 7,   /* spawn post_stop */
-	ACT_RUN_PRE = 1 << 8,    /* spawn pre_start */
-	ACT_SPAWN = 1 << 9,      /* spawn the command; EVENT_SPAWNED or _FAILED or _LATER follows */
-	ACT_STATE = 1 << 10,     /* the state, ready or want has changed: see to the neighbours */
-	ACT_HOLD = 1 << 11,      /* tell EVENT_RELEASED as soon as the dependents are down */
+	ACT_KILL_ALL = 1 << 0,    /* KILL every process of the service */
+	ACT_STOP_MAIN = 1 << 1,   /* stop_signal to the main process */
+	ACT_STOP_ALL = 1 << 2,    /* stop_signal to every process of the service */
+	ACT_HOLD = 1 << 3,        /* tell EVENT_RELEASED as soon as the dependents are down */
+	ACT_RUN_STOP = 1 << 4,    /* spawn stop_command; EVENT_AUX_EXITED follows */
+	ACT_RUN_POST = 1 << 5,    /* spawn post_stop; EVENT_AUX_EXITED follows */
+	ACT_RUN_PRE = 1 << 6,     /* spawn pre_start; EVENT_AUX_EXITED follows */
+	ACT_SPAWN = 1 << 7,       /* spawn the command; EVENT_SPAWNED, _FAILED or _LATER follows */
+	ACT_CHECK_EMPTY = 1 << 8, /* tell EVENT_EMPTY as soon as nothing is left */
 };
 
 /* The settings the machine needs; ms. */
