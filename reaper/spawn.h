@@ -62,14 +62,20 @@ struct spawn_result {
 
 struct spawner;
 
-/* Allocates the stacks; once, at load. NULL: out of memory. */
+/* Allocates the stacks; once, at load, when sinit's own signal dispositions are as they
+ * will stay: which of them a child must reset is found out here. NULL: out of memory. */
 struct spawner *spawner_new(void);
 
-/* Starts a process. 0: *ret is filled (look at step and pending); -errno: no process
+/* For tests. No spawn may be pending. */
+void spawner_free(struct spawner *spawner);
+
+/* Starts a process; every signal must be blocked. 0: *ret is filled (look at step and pending); -errno: no process
  * was made (-EAGAIN, -ENOMEM: the system has none to give; -EBUSY: all slots pending). */
 int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret);
 
-/* Asks for a pending spawn's end: fills *ret as spawn_start does. -ENOENT: no such. */
+/* Asks for a pending spawn's end: fills *ret as spawn_start does. -ENOENT: no such.
+ * A child that was killed before its exec counts as having succeeded: its death tells.
+ * To be asked after the death of a pending child too, since that frees its slot. */
 int spawn_poll(struct spawner *spawner, pid_t pid, struct spawn_result *ret);
 
 #endif

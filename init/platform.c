@@ -1,0 +1,221 @@
+#include "init/platform.h"
+
+#include "reaper/leftovers.h"
+#include "reaper/reap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NS_PER_MS = 1000000, MARKER_DIRECTORY_MODE = 0755, MARKER_MODE = 0644 };
+
+/* --- Time -------------------------------------------------------------------------- */
+
+int64_t platform_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
+}
+
+int64_t platform_wall(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* --- Processes --------------------------------------------------------------------- */
+
+int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)
+{
+	return spawn_start(spawner, spawn, ret);
+}
+
+int platform_spawn_poll(struct spawner *spawner, pid_t pid, struct spawn_result *ret)
+{
+	return spawn_poll(spawner, pid, ret);
+}
+
+pid_t platform_fork(int (*main_of_child)(void *), void *arg)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid > 0)
+		return pid;
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	_exit(main_of_child(arg));
+}
+
+int platform_reap(pid_t hint, pid_t *ret_pid, struct exit_status *ret, int64_t *ret_again)
+{
+	/* The kernel's queue of deaths is one per process, and so is this. */
+	static struct reaper reaper;
+	static pid_t noticed; /* the hint of this round; -1: a round begins */
+	static bool begun;
+	struct death death;
+	int64_t again = 0;
+
+	if (!begun) {
+		reaper_init(&reaper);
+		noticed = -1;
+		begun = true;
+	}
+	/* The same hint may come with each call of a round: it is one notice. */
+	if (noticed == -1 || (hint != 0 && hint != noticed)) {
+		reaper_notice(&reaper, hint);
+		noticed = hint;
+	}
+	int result = reaper_next(&reaper, &death, &again);
+	*ret_again = 0;
+	if (result == 1) {
+		*ret_pid = death.pid;
+		*ret = death.status;
+		return 1;
+	}
+	noticed = -1;
+	*ret_again = (again + NS_PER_MS - 1) / NS_PER_MS;
+	return result;
+}
+
+int platform_kill(pid_t pid, int sig)
+{
+	if (pid <= 0)
+		return -EINVAL; /* a group, or everybody: never by mistake */
+	return kill(pid, sig) < 0 ? -errno : 0;
+}
+
+int platform_kill_session(pid_t sid, int sig)
+{
+	return leftovers_signal(sid, sig);
+}
+
+int platform_sessions_left(const pid_t *sid, bool *left, size_t n, size_t known)
+{
+	return leftovers_find(sid, left, n, known);
+}
+
+bool platform_is_pid1(void)
+{
+	return getpid() == 1;
+}
+
+static int kill_all(void *sig)
+{
+	return kill(-1, *(const int *)sig) == 0 || errno == ESRCH ? 0 : 1;
+}
+
+int platform_kill_everything(int sig)
+{
+	if (!platform_is_pid1())
+		return leftovers_signal_descendants(sig);
+	if (platform_fork(kill_all, &sig) > 0)
+		return 0;
+	/* No process to be had, perhaps since there are too many: then PID 1 does it itself.
+	 * The kernel leaves out the caller and PID 1 (kill(2)). */
+	return kill_all(&sig) == 0 ? 0 : -errno;
+}
+
+/* --- Stopped by hand --------------------------------------------------------------- */
+
+static bool name_is_plain(const char *name)
+{
+	return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       !strchr(name, '/');
+}
+
+/* STATE_DIR/stopped as a descriptor. */
+static int marker_directory(const char *state_dir)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/stopped", state_dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* mkdir -p STATE_DIR/stopped. What is there already is no error. */
+static int marker_directory_make(const char *state_dir)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/stopped", state_dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		int result = mkdir(path, MARKER_DIRECTORY_MODE);
+		int error = errno;
+		*slash = '/';
+		/* EROFS, EACCES: of a directory above, which may be there all the same. */
+		if (result < 0 && error != EEXIST && error != EROFS && error != EACCES)
+			return -error;
+	}
+	return mkdir(path, MARKER_DIRECTORY_MODE) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int marker_make(const char *state_dir, const char *name)
+{
+	int directory = marker_directory(state_dir);
+
+	if (directory == -ENOENT) {
+		int error = marker_directory_make(state_dir);
+		if (error)
+			return error;
+		directory = marker_directory(state_dir);
+	}
+	if (directory < 0)
+		return directory;
+	int fd = openat(directory, name,
+	    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, MARKER_MODE);
+	int error = fd < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	close(directory);
+	return error;
+}
+
+static int marker_remove(const char *state_dir, const char *name)
+{
+	int directory = marker_directory(state_dir);
+
+	if (directory < 0)
+		return directory == -ENOENT ? 0 : directory;
+	int error = unlinkat(directory, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+	close(directory);
+	return error;
+}
+
+int platform_marker_set(const char *state_dir, const char *name, bool stopped)
+{
+	if (!name_is_plain(name))
+		return -EINVAL;
+	return stopped ? marker_make(state_dir, name) : marker_remove(state_dir, name);
+}
+
+bool platform_marker_get(const char *state_dir, const char *name)
+{
+	struct stat info;
+
+	if (!name_is_plain(name))
+		return false;
+	int directory = marker_directory(state_dir);
+	if (directory < 0)
+		return false;
+	bool stopped = fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+	close(directory);
+	return stopped;
+}
