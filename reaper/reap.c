@@ -16,16 +16,13 @@ void reaper_notice(struct reaper *reaper, pid_t pid)
 	reaper->scan_due = true;
 }
 
-/* A scan has come to its end: rest according to what it wasted. */
-static void end_scan(struct reaper *reaper, int64_t now)
+/* The scan pauses or has ended: rest according to what it wasted. */
+static void rest(struct reaper *reaper, int64_t now)
 {
-	int64_t rest = reaper->waste_ns * REST_FACTOR;
+	int64_t time = reaper->waste_ns * REST_FACTOR;
 
-	reaper->scan_due = false;
+	reaper->rest_until = now + (time < REAP_REST_MAX_NS ? time : REAP_REST_MAX_NS);
 	reaper->waste_ns = 0;
-	if (rest > REAP_REST_MAX_NS)
-		rest = REAP_REST_MAX_NS;
-	reaper->rest_until = rest > 0 ? now + rest : now;
 }
 
 int reaper_next(struct reaper *reaper, struct death *ret_death, int64_t *ret_again)
@@ -49,8 +46,14 @@ int reaper_next(struct reaper *reaper, struct death *ret_death, int64_t *ret_aga
 	reaper->waste_ns += now - start;
 	if (result == 1) {
 		reaper->waste_ns -= REAP_DEATH_NS;
+		if (reaper->waste_ns < 0)
+			reaper->waste_ns = 0;
+		/* Zombies behind many living children: the scan goes on after a rest. */
+		if (reaper->waste_ns >= REAP_REST_MAX_NS / REST_FACTOR)
+			rest(reaper, now);
 		return 1;
 	}
-	end_scan(reaper, now);
+	reaper->scan_due = false;
+	rest(reaper, now);
 	return result;
 }
