@@ -123,6 +123,10 @@ void board_close(struct board *board);
  * it (0: it lives in another PID namespace, then what it wrote); else -errno. */
 int board_lock(int dirfd, pid_t *ret_holder);
 
+/* Whether another process holds that lock. Not for the holder itself: looking costs it
+ * the lock. */
+bool board_lock_held(int dirfd);
+
 /* Every change of a service's record stands between these two. */
 void board_begin(struct board_service *service);
 void board_end(struct board_service *service);
@@ -136,10 +140,13 @@ enum board_life { BOARD_ABSENT, BOARD_DEAD, BOARD_LIVE };
 
 /* Maps RUNDIR/board for reading. *ret_life tells whether its sinit lives: it holds
  * a lock (fcntl F_SETLK on RUNDIR/lock) as long as it does. 0, -ENOENT (no board),
- * -EPROTO (another layout), -errno. */
+ * -EPROTO (another layout), -errno. *ret_life is set in any case: a sinit that could not
+ * put its board into RUNDIR may be LIVE with -ENOENT. Not for the sinit of that RUNDIR
+ * itself (see board_lock). */
 int board_open(struct board *ret, const char *rundir, enum board_life *ret_life);
 
-/* Copies slot `i` consistently. False if it is free. */
+/* Copies slot `i` consistently. False if it is free. The numbers in it are another
+ * process's: not to be used as an index unchecked. */
 bool board_read(const struct board *board, uint32_t i, struct board_service *ret);
 
 /* Copies event number `seq`. False if it is gone (overwritten) or not yet there. */
