@@ -152,6 +152,10 @@ static inline const char *image_name(const struct image *image, uint32_t index)
 /* The list at a reference; an empty one if it is absent. */
 const struct image_list *image_list(const struct image *image, ref at);
 
+/* Whether [0 .. length-1] may be the name of a service: letters, digits, _ - . @, at most
+ * IMAGE_MAX_NAME, and neither . nor .. since names become names of files. */
+bool image_good_name(const char *name, size_t length);
+
 /* Index of the service of that name, or IMAGE_NONE. */
 uint32_t image_find(const struct image *image, const char *name);
 
@@ -168,6 +172,9 @@ bool image_service_equal(const struct image *a, uint32_t ia, const struct image 
  * true and image_service_equal() is not, the new settings can be taken over without a restart. */
 bool image_service_same_process(
     const struct image *a, uint32_t ia, const struct image *b, uint32_t ib);
+
+/* The `digest` of a service: what image_service_equal() compares, as one number. */
+uint32_t image_service_digest(const struct image *image, uint32_t index);
 
 /* Whether the two images have equal [sinit] settings. */
 bool image_settings_equal(const struct image *a, const struct image *b);

@@ -86,6 +86,14 @@ struct schema_key {
 	int32_t least;
 };
 
+/* The number of rows, as a constant for arrays. */
+enum {
+	SCHEMA_KEYS = 0
+#define KEY_NAMED(...) +1
+#define LATER(...)     +1
+#include "init/schema.def"
+};
+
 /* Number of rows, and each of them. `index` must be less than schema_count(). */
 unsigned schema_count(void);
 const struct schema_key *schema_at(unsigned index);
@@ -101,6 +109,9 @@ const char *schema_doc(const struct schema_key *key);
 /* Word number `index` of a key's words into *text. false if there are not so many. */
 bool schema_word(const struct schema_key *key, unsigned index, struct text *text);
 
+/* Whether word number `index` exists and is one of this version. */
+bool schema_word_supported(const struct schema_key *key, unsigned index);
+
 /* Number of words of a key, those of later versions included. */
 unsigned schema_word_count(const struct schema_key *key);
 
@@ -109,6 +120,10 @@ const char *schema_nearest(enum schema_section section, const char *name);
 
 /* What a good value would be, as the end of a sentence: "a duration such as 250ms". */
 void schema_expected(const struct schema_key *key, struct text *text);
+
+/* Finds a value among the key's words; a path where the key has the word /.
+ * -EINVAL: it is none of them. -EOPNOTSUPP: a value of a later version. */
+int schema_parse_word(const struct schema_key *key, const char *value, uint32_t *ret_index);
 
 /* Parses the value of a key whose member is a number (KIND_BOOL and all after it).
  * -EINVAL: it is no such value. -EOPNOTSUPP: a value of a later version. */

@@ -1,0 +1,58 @@
+#include "init/image.h"
+
+#include <string.h>
+
+static const struct image_list empty_list;
+
+const struct image_list *image_list(const struct image *image, ref at)
+{
+	return at ? (const struct image_list *)(const void *)((const char *)image + at)
+		  : &empty_list;
+}
+
+bool image_good_name(const char *name, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		char c = name[i];
+		if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') &&
+		    c != '_' && c != '-' && c != '.' && c != '@')
+			return false;
+	}
+	if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')))
+		return false;
+	return length > 0 && length <= IMAGE_MAX_NAME;
+}
+
+uint32_t image_find(const struct image *image, const char *name)
+{
+	uint32_t low = 0;
+	uint32_t high = image->service_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = strcmp(name, image_name(image, middle));
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return IMAGE_NONE;
+}
+
+const struct image_limit *image_limit(
+    const struct image *image, const struct service_settings *service, unsigned resource)
+{
+	ref at;
+
+	memcpy(&at,
+	    (const char *)service + offsetof(struct service_settings, limit_cpu) +
+		resource * sizeof(at),
+	    sizeof(at));
+	return at ? (const struct image_limit *)(const void *)((const char *)image + at) : NULL;
+}
+
+_Static_assert(offsetof(struct service_settings, limit_rttime) ==
+		   offsetof(struct service_settings, limit_cpu) + (IMAGE_LIMITS - 1) * sizeof(ref),
+    "the limits stand in the order of their numbers");

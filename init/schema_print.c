@@ -1,0 +1,286 @@
+/* What people read out of the table: values, expectations, the defaults, the manual. */
+#include "init/base.h"
+#include "init/image.h"
+#include "init/schema.h"
+#include "init/value.h"
+#include "init/words.h"
+#include "reaper/signals.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A line of the output, the longest documentation line included. */
+enum { LINE_SIZE = 512 };
+
+/* "a, b or c": the words of this version. */
+static void print_words(struct text *text, const struct schema_key *key)
+{
+	unsigned count = 0;
+	char word[32];
+
+	for (unsigned i = 0; schema_word_supported(key, i); i++)
+		count++;
+	for (unsigned i = 0; i < count; i++) {
+		struct text one;
+		text_init(&one, word, sizeof(word));
+		schema_word(key, i, &one);
+		if (i)
+			text_add(text, i + 1 == count ? " or " : ", ");
+		text_add(text, strcmp(word, "/") == 0 ? "an absolute path" : word);
+	}
+}
+
+static void print_number(struct text *text, const struct schema_key *key, uint32_t value)
+{
+	if (key->kind == KIND_DURATION)
+		value_print_duration(text, value);
+	else if (key->kind == KIND_FACTOR)
+		value_print_factor(text, value);
+	else if (key->kind == KIND_OCTAL)
+		text_addf(text, "%03" PRIo32, value);
+	else
+		text_addf(text, "%" PRId32, (int32_t)value);
+	if (key->kind == KIND_PERCENT)
+		text_add(text, "%");
+}
+
+/* " from A to B", where that says anything. */
+static void print_range(struct text *text, const struct schema_key *key)
+{
+	if (key->kind == KIND_DURATION && !key->least)
+		return;
+	text_add(text, key->kind == KIND_DURATION ? ", at least " : " from ");
+	print_number(text, key, (uint32_t)key->least);
+	if (key->kind != KIND_DURATION) {
+		text_add(text, " to ");
+		print_number(text, key, key->most);
+	}
+}
+
+static const char *kind_expected(enum schema_kind kind)
+{
+	switch (kind) {
+	case KIND_TEXT:
+		return "text";
+	case KIND_PATH:
+		return "an absolute path";
+	case KIND_ACCOUNT:
+		return "a name or a number";
+	case KIND_ACCOUNTS:
+		return "names or numbers, separated by blanks";
+	case KIND_COMMAND:
+		return "a command";
+	case KIND_ENVIRONMENT:
+		return "NAME=VALUE, quoted if it has blanks";
+	case KIND_PATHS:
+		return "absolute paths, each with a - before it if it may be missing";
+	case KIND_NAMES:
+		return "names of services, separated by blanks";
+	case KIND_CODES:
+		return "exit codes";
+	case KIND_LIMIT:
+		return "SOFT or SOFT:HARD, each a number such as 1024 or 64M, or unlimited";
+	case KIND_BOOL:
+		return "yes or no";
+	case KIND_COUNT:
+	case KIND_INT:
+		return "a number";
+	case KIND_OCTAL:
+		return "an octal number";
+	case KIND_PERCENT:
+		return "a percentage";
+	case KIND_FACTOR:
+		return "a number such as 2 or 1.5";
+	case KIND_DURATION:
+		return "a duration such as 250ms, 10s, 5m or 1h";
+	case KIND_SIGNAL:
+		return "a signal such as TERM, RTMIN+3 or 15";
+	case KIND_ENUM:
+	case KIND_LATER:
+		break;
+	}
+	return "";
+}
+
+void schema_expected(const struct schema_key *key, struct text *text)
+{
+	if (key->kind != KIND_LATER && schema_word_count(key)) {
+		print_words(text, key);
+		return;
+	}
+	text_add(text, kind_expected((enum schema_kind)key->kind));
+	if (key->kind != KIND_LATER && key->most)
+		print_range(text, key);
+	if (key->flags & KEY_UNLIMITED)
+		text_add(text, ", or unlimited");
+}
+
+static void print_list(
+    struct text *text, const struct image *image, const struct schema_key *key, ref at)
+{
+	const struct image_list *list = image_list(image, at);
+
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (i)
+			text_add(text, " ");
+		if (key->kind == KIND_NAMES)
+			text_add(text, image_name(image, list->item[i]));
+		else if (key->kind == KIND_CODES)
+			text_addf(text, "%" PRIu32, list->item[i]);
+		else
+			words_quote(text, image_string(image, list->item[i]));
+	}
+}
+
+static void print_limit(struct text *text, const struct image *image, ref at)
+{
+	struct image_limit limit;
+
+	if (!at)
+		return;
+	memcpy(&limit, (const char *)image + at, sizeof(limit));
+	value_print_size(text, limit.soft);
+	if (limit.hard != limit.soft) {
+		text_add(text, ":");
+		value_print_size(text, limit.hard);
+	}
+}
+
+void schema_print_value(struct text *text, const struct image *image, const struct schema_key *key,
+    const void *settings)
+{
+	char signal[SIGNAL_NAME_SIZE];
+	uint32_t value;
+
+	if (key->kind == KIND_LATER)
+		return;
+	memcpy(&value, (const char *)settings + key->offset, sizeof(value));
+	switch ((enum schema_kind)key->kind) {
+	case KIND_TEXT:
+	case KIND_PATH:
+	case KIND_ACCOUNT:
+		if (value)
+			text_add(text, image_string(image, value));
+		break;
+	case KIND_COMMAND:
+	case KIND_ENVIRONMENT:
+	case KIND_PATHS:
+	case KIND_ACCOUNTS:
+	case KIND_NAMES:
+	case KIND_CODES:
+		print_list(text, image, key, value);
+		break;
+	case KIND_LIMIT:
+		print_limit(text, image, value);
+		break;
+	case KIND_BOOL:
+		text_add(text, value ? "yes" : "no");
+		break;
+	case KIND_ENUM:
+		schema_word(key, value, text);
+		break;
+	case KIND_SIGNAL:
+		/* Without SIG, as the defaults and most people write it. */
+		text_add(text,
+		    signal_name((int)value, signal) + (strncmp(signal, "SIG", 3) == 0 ? 3 : 0));
+		break;
+	case KIND_INT:
+		if ((int32_t)value != SETTING_UNSET_INT)
+			print_number(text, key, value);
+		break;
+	case KIND_COUNT:
+	case KIND_OCTAL:
+	case KIND_PERCENT:
+	case KIND_FACTOR:
+	case KIND_DURATION:
+		if (value != UINT32_MAX)
+			print_number(text, key, value);
+		else if (key->flags & KEY_UNLIMITED)
+			text_add(text, "unlimited");
+		break;
+	case KIND_LATER:
+		break;
+	}
+}
+
+/* The sections of this version, in the order of the table. */
+static const char *section_title(const struct schema_key *key)
+{
+	return key->section == SECTION_SINIT ? "[sinit]" : "[defaults]";
+}
+
+void schema_write_defaults(schema_write *write, void *context)
+{
+	char line[LINE_SIZE];
+	int section = -1;
+
+	write(context,
+	    "# Every key of sinit with its default. The keys of [defaults] may also stand\n"
+	    "# in a [service NAME], where they count for that service alone.\n");
+	for (unsigned i = 0; i < schema_count(); i++) {
+		const struct schema_key *key = schema_at(i);
+		struct text text;
+		if (key->kind == KIND_LATER)
+			continue;
+		text_init(&text, line, sizeof(line));
+		if (key->section != section)
+			text_addf(&text, "\n%s\n", section_title(key));
+		section = key->section;
+		text_addf(&text, "\n# %s\n# ", schema_doc(key));
+		schema_expected(key, &text);
+		const char *preset = schema_default(key);
+		text_addf(&text, "\n;%s =%s%s\n", schema_name(key), *preset ? " " : "", preset);
+		write(context, line);
+	}
+}
+
+/* Adds text for man(7): a - is a minus to copy, a line never begins with . or '. */
+static void manual_text(struct text *text, const char *string)
+{
+	if (*string == '.' || *string == '\'')
+		text_add(text, "\\&");
+	for (; *string; string++) {
+		if (*string == '-')
+			text_add(text, "\\-");
+		else if (*string == '\\')
+			text_add(text, "\\e");
+		else
+			text_add_bytes(text, string, 1);
+	}
+}
+
+void schema_write_manual(schema_write *write, void *context)
+{
+	char line[LINE_SIZE * 2];
+	char plain[LINE_SIZE];
+	int section = -1;
+
+	for (unsigned i = 0; i < schema_count(); i++) {
+		const struct schema_key *key = schema_at(i);
+		struct text text;
+		struct text expected;
+		if (key->kind == KIND_LATER)
+			continue;
+		text_init(&text, line, sizeof(line));
+		if (key->section != section)
+			text_addf(&text, ".SS %s\n",
+			    key->section == SECTION_SINIT ? "[sinit]"
+							  : "[service NAME], [defaults]");
+		section = key->section;
+		text_addf(&text, ".TP\n.B %s\n", schema_name(key));
+		manual_text(&text, schema_doc(key));
+		text_add(&text, ".\n");
+		text_init(&expected, plain, sizeof(plain));
+		schema_expected(key, &expected);
+		text_add(&text, "Value: ");
+		manual_text(&text, plain);
+		if (*schema_default(key)) {
+			text_add(&text, "; default\n.BR ");
+			manual_text(&text, schema_default(key));
+			text_add(&text, " .\n");
+		} else {
+			text_add(&text, ".\n");
+		}
+		write(context, line);
+	}
+}
