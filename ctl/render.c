@@ -1,0 +1,256 @@
+#include "ctl/render.h"
+
+#include "ctl/format.h"
+#include "init/explain.h"
+#include "init/schema.h"
+#include "reaper/signals.h"
+
+#include <string.h>
+
+static void key(struct text *text, const char *name)
+{
+	text_add(text, ",\"");
+	text_add(text, name);
+	text_add(text, "\":");
+}
+
+/* For words of our own, which need no escapes. */
+static void word(struct text *text, const char *name, const char *value)
+{
+	key(text, name);
+	if (!value) {
+		text_add(text, "null");
+		return;
+	}
+	text_add(text, "\"");
+	text_add(text, value);
+	text_add(text, "\"");
+}
+
+static void string(struct text *text, const char *name, const char *value)
+{
+	key(text, name);
+	text_json(text, value);
+}
+
+static void number(struct text *text, const char *name, int64_t value)
+{
+	key(text, name);
+	format_number(text, value);
+}
+
+static void number_or_null(struct text *text, const char *name, int64_t value, bool present)
+{
+	if (present)
+		number(text, name, value);
+	else
+		word(text, name, NULL);
+}
+
+static void boolean(struct text *text, const char *name, bool value)
+{
+	key(text, name);
+	text_add(text, value ? "true" : "false");
+}
+
+static void seconds(struct text *text, const char *name, int64_t ms, bool present)
+{
+	key(text, name);
+	if (present)
+		format_seconds(text, ms);
+	else
+		text_add(text, "null");
+}
+
+const char *render_phase(const struct board_header *head, enum board_life life)
+{
+	static const char *const names[] = {"starting", "running", "stopping", "gone"};
+	uint32_t phase = head->phase;
+
+	if (life != BOARD_LIVE)
+		return phase == PHASE_GONE ? "gone" : "dead";
+	return phase < ARRAY_LEN(names) ? names[phase] : "unknown";
+}
+
+void render_sinit(
+    struct text *text, const struct board_header *head, enum board_life life, int64_t now)
+{
+	bool alive = life == BOARD_LIVE;
+	char version[sizeof(head->release) + 1] = "";
+
+	memcpy(version, head->release, sizeof(head->release));
+	text_add(text, "{\"pid\":");
+	if (alive)
+		format_number(text, head->pid);
+	else
+		text_add(text, "null");
+	string(text, "version", version);
+	word(text, "state", render_phase(head, life));
+	seconds(text, "uptime_seconds", now - head->started, alive);
+	key(text, "started");
+	text_add(text, "\"");
+	format_time(text, head->started_wall);
+	text_add(text, "\"");
+	number_or_null(text, "last_pid", head->pid, !alive);
+	number(text, "orphans_reaped", (int64_t)head->orphans);
+	number(text, "reloads", (int64_t)head->reloads);
+	number(text, "reload_errors", (int64_t)head->reload_errors);
+	number(text, "requests_refused", (int64_t)head->refused);
+	text_add(text, "}");
+}
+
+static const char *health(uint8_t value)
+{
+	switch ((enum health)value) {
+	case HEALTH_NONE:
+		return NULL;
+	case HEALTH_UNKNOWN:
+		return "unknown";
+	case HEALTH_PASSING:
+		return "passing";
+	case HEALTH_FAILING:
+		return "failing";
+	}
+	return NULL;
+}
+
+static const char *type_name(uint8_t type)
+{
+	switch ((enum service_type)type) {
+	case TYPE_SIMPLE:
+		return "simple";
+	case TYPE_ONESHOT:
+		return "oneshot";
+	case TYPE_NOTIFY:
+		return "notify";
+	case TYPE_FORKING:
+		return "forking";
+	}
+	return NULL;
+}
+
+/* "code":N, or "signal":N with its name. */
+static void outcome(struct text *text, enum last_kind kind, int code, bool core)
+{
+	char name[SIGNAL_NAME_SIZE];
+
+	if (kind == LAST_EXITED) {
+		text_add(text, "\"code\":");
+		format_number(text, code);
+		return;
+	}
+	text_add(text, "\"signal\":");
+	format_number(text, code);
+	word(text, "signal_name", signal_name(code, name));
+	boolean(text, "core", core);
+}
+
+static void last_exit(struct text *text, const struct board_service *s)
+{
+	enum last_kind kind = (enum last_kind)s->m.exit_kind;
+
+	key(text, "last_exit");
+	if (kind != LAST_EXITED && kind != LAST_KILLED) {
+		text_add(text, "null");
+		return;
+	}
+	text_add(text, "{");
+	outcome(text, kind, s->m.exit_code, s->m.exit_core);
+	key(text, "time");
+	if (s->exit_time) {
+		text_add(text, "\"");
+		format_time(text, s->exit_time);
+		text_add(text, "\"");
+	} else {
+		text_add(text, "null");
+	}
+	text_add(text, "}");
+}
+
+static void spawn_error(struct text *text, const struct board_service *s)
+{
+	char sentence[256];
+	struct text message;
+
+	key(text, "error");
+	if (s->error_step == STEP_NONE) {
+		text_add(text, "null");
+		return;
+	}
+	text_init(&message, sentence, sizeof(sentence));
+	explain_spawn_error(&message, (enum spawn_step)s->error_step, s->error);
+	text_add(text, "{\"errno\":");
+	format_number(text, s->error);
+	string(text, "message", sentence);
+	text_add(text, "}");
+}
+
+void render_service(struct text *text, const struct board_service *s, enum board_life life,
+    const char *blocker, const char *reason, int64_t now)
+{
+	const struct machine *m = &s->m;
+	bool runs = life == BOARD_LIVE && m->main_alive && m->started;
+	enum cause cause = (enum cause)m->cause;
+
+	text_add(text, "{\"name\":");
+	text_json(text, s->name);
+	word(text, "state", state_name((enum state)m->state));
+	word(text, "want", m->want == WANT_UP ? "up" : "down");
+	word(text, "cause", cause == CAUSE_NONE ? NULL : cause_name(cause));
+	string(text, "reason", reason);
+	number_or_null(text, "pid", s->pid, s->pid > 0);
+	seconds(text, "uptime_seconds", now - m->started, runs);
+	number(text, "restarts", m->restarts);
+	last_exit(text, s);
+	word(text, "startup", health(s->startup));
+	word(text, "liveness", health(s->liveness));
+	word(text, "readiness", health(s->readiness));
+	boolean(text, "ready", m->ready);
+	number(text, "life", m->life);
+	seconds(text, "since_seconds", now - m->since, life == BOARD_LIVE);
+	word(text, "type", type_name(s->type));
+	boolean(text, "enabled", s->enabled);
+	boolean(text, "critical", s->critical);
+	boolean(text, "stopped_by_hand", s->by_hand);
+	number(text, "priority", s->priority);
+	number_or_null(text, "backoff_ms", m->delay, m->state == STATE_BACKOFF);
+	string(text, "blocker", blocker);
+	spawn_error(text, s);
+	text_add(text, "}");
+}
+
+void render_event(struct text *text, const struct board_event *event, const char *blocker)
+{
+	enum last_kind kind = (enum last_kind)event->exit_kind;
+	enum event_kind what = (enum event_kind)event->kind;
+	enum cause cause = (enum cause)event->cause;
+	char sentence[512];
+	struct text message;
+
+	text_init(&message, sentence, sizeof(sentence));
+	explain_event(&message, event, blocker);
+	text_add(text, "{\"seq\":");
+	format_number(text, (int64_t)event->seq);
+	key(text, "time");
+	text_add(text, "\"");
+	format_time(text, event->time);
+	text_add(text, "\"");
+	string(text, "service", *event->name ? event->name : NULL);
+	word(text, "event", event_kind_name(what));
+	string(text, "message", sentence);
+	word(text, "cause", cause == CAUSE_NONE ? NULL : cause_name(cause));
+	number_or_null(text, "pid", event->pid, event->pid > 0);
+	if (kind == LAST_EXITED || kind == LAST_KILLED) {
+		text_add(text, ",");
+		outcome(text, kind, event->code, event->value && what == EV_EXIT);
+	} else if (kind == LAST_SPAWN_ERROR) {
+		number(text, "errno", event->code);
+	}
+	if (what == EV_BACKOFF)
+		number(text, "delay_ms", event->value);
+	if (what == EV_RESTART)
+		number(text, "restart", event->value);
+	if (blocker)
+		string(text, "blocker", blocker);
+	text_add(text, "}");
+}

@@ -1,0 +1,53 @@
+/* The verbs: one row adds one, with its help and its place in the manual page. */
+#include "ctl/ctl.h"
+
+#define MANY UINT32_MAX
+
+enum { WAITS = OPT_JSON | OPT_TIMEOUT | OPT_NO_WAIT };
+
+const struct ctl_verb ctl_verbs[] = {
+    {"status", "[NAME...]", "how services are; exit 0 if all of them run, 3 if not", OPT_JSON, 0,
+	MANY, ctl_status},
+    {"start", "[--no-wait] [--timeout T] NAME...", "start services, wait until they are ready",
+	WAITS, 1, MANY, ctl_operate},
+    {"stop", "[--no-wait] [--timeout T] NAME...",
+	"stop services, also over reboots, wait until they have", WAITS, 1, MANY, ctl_operate},
+    {"restart", "[--no-wait] [--timeout T] NAME...",
+	"restart services, wait until the new lives are ready", WAITS, 1, MANY, ctl_operate},
+    {"reload", "[NAME...]", "read the configuration again; with NAME: tell the service to reload",
+	OPT_JSON, 0, MANY, ctl_order},
+    {"signal", "NAME SIGNAL", "send a signal to a service's main process", OPT_JSON, 2, 2,
+	ctl_order},
+    {"reset", "NAME...", "forget failures: clears fatal, the counters and the back-off", OPT_JSON,
+	1, MANY, ctl_order},
+    {"wait", "[--ready|--stopped] [--timeout T] NAME...",
+	"wait until services are ready (or stopped)",
+	OPT_JSON | OPT_TIMEOUT | OPT_READY | OPT_STOPPED, 1, MANY, ctl_wait},
+    {"health", "[NAME...]", "exit 0 if all that should be ready are", OPT_JSON, 0, MANY,
+	ctl_health},
+    {"events", "[NAME...] [-f] [-n N]", "what has happened; -f goes on as it happens",
+	OPT_JSON | OPT_FOLLOW | OPT_LINES, 0, MANY, ctl_events},
+    {"summary", "", "counts of services by state, in one line", OPT_JSON, 0, 0, ctl_summary},
+    {"show", "NAME [KEY...]", "the settings of a service, as they are in force", OPT_JSON, 1,
+	REQUEST_ARGS, ctl_show},
+    {"graph", "[--dot] [-c DIR] [NAME...]", "what needs what, as a tree or for graphviz",
+	OPT_DOT | OPT_CONFIG, 0, MANY, ctl_graph},
+    {"check", "DIR", "check a configuration without touching anything; exit 78 if it is bad", 0, 1,
+	1, ctl_check},
+    {"shutdown", "[--no-wait] [--timeout T]", "stop everything and end sinit", WAITS, 0, 0,
+	ctl_shutdown},
+    {"reboot", "[--no-wait] [--timeout T]", "stop everything and restart the machine", WAITS, 0, 0,
+	ctl_shutdown},
+    {"poweroff", "[--no-wait] [--timeout T]", "stop everything and switch the machine off", WAITS,
+	0, 0, ctl_shutdown},
+    {"ping", "", "ask whether sinit answers", OPT_JSON, 0, 0, ctl_order},
+    {"help", "[VERB]", "this text, or the usage of a verb", 0, 0, 1, ctl_help},
+    {"logs", "NAME [-f] [-n N]", "a service's log", OPT_FOLLOW | OPT_LINES, 0, MANY, NULL},
+    {"plot", "", "how the start went in time, as SVG", 0, 0, MANY, NULL},
+    {"top", "", "status that renews itself, with resources", 0, 0, MANY, NULL},
+    {"pause", "NAME...", "freeze services", OPT_JSON, 0, MANY, NULL},
+    {"resume", "NAME...", "let frozen services go on", OPT_JSON, 0, MANY, NULL},
+    {"reexec", "", "replace the running sinit by the one on disk", 0, 0, MANY, NULL},
+    {"import", "FILE", "make drop-ins of another supervisor's files", 0, 0, MANY, NULL},
+    {NULL, NULL, NULL, 0, 0, 0, NULL},
+};

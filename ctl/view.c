@@ -1,0 +1,170 @@
+#include "ctl/view.h"
+
+#include "ctl/format.h"
+#include "ctl/match.h"
+#include "init/explain.h"
+#include "init/value.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int64_t view_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum board_life view_life(const char *rundir, int32_t *ret_pid)
+{
+	struct board board;
+	enum board_life life = BOARD_ABSENT;
+
+	*ret_pid = 0;
+	if (board_open(&board, rundir, &life) != 0)
+		return life;
+	*ret_pid = board.head->pid;
+	board_close(&board);
+	return life;
+}
+
+/* The time of a dead sinit's last event by its own clock, so that its last words are
+ * about the moment it ended: it may be long ago, or before a reboot. */
+static int64_t last_moment(const struct board *board)
+{
+	struct board_event event;
+
+	if (!board_read_event(board, board->head->last_event, &event))
+		return board->head->started;
+	return board->head->started + (event.time - board->head->started_wall) / 1000000;
+}
+
+int view_open(struct view *view, const struct ctl *ctl)
+{
+	*view = (struct view){0};
+	int error = board_open(&view->board, ctl->rundir, &view->life);
+	if (error == 0) {
+		view->now = view->life == BOARD_LIVE ? view_clock() : last_moment(&view->board);
+		return CTL_OK;
+	}
+	if (error == -ENOENT || error == -ENOTDIR) {
+		ctl_error("no sinit has been running on %s: there is no %s/board. Is it running, "
+			  "and with -r %s?",
+		    ctl->rundir, ctl->rundir, ctl->rundir);
+		return CTL_NOT_RUNNING;
+	}
+	if (error == -EACCES || error == -EPERM)
+		ctl_error("permission denied: %s/board cannot be read; try as the user that sinit "
+			  "runs as",
+		    ctl->rundir);
+	else if (error == -EPROTO)
+		ctl_error("%s/board has another layout than that of sinitctl " SINIT_VERSION
+			  ": use the sinitctl that came with the running sinit",
+		    ctl->rundir);
+	else
+		ctl_error("cannot read %s/board: %s", ctl->rundir, strerror(-error));
+	return CTL_FAILED;
+}
+
+int view_close(struct view *view, int code)
+{
+	free(view->rows);
+	free(view->memory);
+	board_close(&view->board);
+	return code;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct view_row *const *left = a;
+	const struct view_row *const *right = b;
+
+	return strcmp((*left)->s.name, (*right)->s.name);
+}
+
+/* Says that a name means nothing, and which one was perhaps meant. */
+static void say_unknown(const struct view *view, const char *name)
+{
+	unsigned best = value_slips(name) + 1;
+	struct board_service s;
+	char near[BOARD_NAME] = "";
+
+	if (match_is_pattern(name)) {
+		ctl_error("no service matches %s; sinitctl status lists them", name);
+		return;
+	}
+	for (uint32_t i = 0; i < view->board.head->count; i++) {
+		if (!board_read(&view->board, i, &s))
+			continue;
+		unsigned slips = value_distance(name, s.name, best);
+		if (slips < best) {
+			best = slips;
+			memcpy(near, s.name, sizeof(near));
+		}
+	}
+	if (*near)
+		ctl_error("there is no service %s; did you mean %s?", name, near);
+	else
+		ctl_error("there is no service %s; sinitctl status lists them", name);
+}
+
+int view_load(struct view *view, const char *const *names, size_t count)
+{
+	uint32_t slots = view->board.head->count;
+	int code = CTL_OK;
+
+	view->memory = calloc(slots + 1, sizeof(*view->memory));
+	view->rows = calloc(slots + 1, sizeof(*view->rows));
+	bool *meant = calloc(count + 1, sizeof(*meant));
+	if (!view->memory || !view->rows || !meant) {
+		free(meant);
+		ctl_error("out of memory");
+		return CTL_FAILED;
+	}
+	for (uint32_t i = 0; i < slots; i++) {
+		struct view_row *row = &view->memory[view->count];
+		bool wanted = count == 0;
+		if (!board_read(&view->board, i, &row->s))
+			continue;
+		for (size_t n = 0; n < count; n++)
+			if (match_service(names[n], row->s.name))
+				wanted = meant[n] = true;
+		if (!wanted)
+			continue;
+		row->slot = i;
+		view->rows[view->count++] = row;
+	}
+	for (size_t n = 0; n < count; n++)
+		if (!meant[n]) {
+			say_unknown(view, names[n]);
+			code = CTL_UNKNOWN;
+		}
+	free(meant);
+	qsort(view->rows, view->count, sizeof(*view->rows), by_name);
+	return code;
+}
+
+const char *view_slot_name(const struct view *view, int32_t slot, char buffer[static BOARD_NAME])
+{
+	struct board_service s;
+
+	if (slot < 0 || (uint32_t)slot >= view->board.head->count ||
+	    !board_read(&view->board, (uint32_t)slot, &s))
+		return NULL;
+	memcpy(buffer, s.name, BOARD_NAME);
+	return buffer;
+}
+
+void view_reason(const struct view *view, const struct board_service *s, struct text *text)
+{
+	char name[BOARD_NAME];
+	char raw[512];
+	struct text reason;
+
+	text_init(&reason, raw, sizeof(raw));
+	explain_reason(&reason, s, view_slot_name(view, s->blocker, name), view->now);
+	format_clean(text, raw);
+}
