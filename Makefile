@@ -104,7 +104,7 @@ LIB = $(O)/libsinit.a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps size install clean distclean help
+.PHONY: all deps size install clean distclean help test fuzz bench run programs
 
 all: $(OUT)/sinit $(OUT)/sinitctl ## build sinit and sinitctl (in build/, build/ARCH/ for another ARCH)
 
@@ -146,6 +146,44 @@ $(D)/$(ARCH)/.stamp: .ci/deps $(D)/src/.stamp
 	.ci/setup build $(if $(TOOL),cross-$(ARCH))
 	.ci/deps build $(ARCH)
 
+# --- Tests, benchmark, demonstration ------------------------------------------
+
+# tests/unit/test_*.c, tests/sim/test_*.c and tests/fuzz/fuzz_*.c are a program
+# each; any other file beside them is linked to all of that directory. In
+# tests/sim those files are a simulated kernel: they come before the archive, so
+# its init/platform.o is never taken.
+programs_of = $(patsubst %.c,$(O)/%,$(wildcard tests/$(1)/$(2)_*.c))
+helpers_of = $(patsubst %.c,$(O)/%.o,$(filter-out tests/$(1)/$(2)_%,$(wildcard tests/$(1)/*.c)))
+LINK_TEST = $(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+programs: $(if $(filter fuzz,$(VARIANT)),$(call programs_of,fuzz,fuzz),\
+	$(call programs_of,unit,test) $(call programs_of,sim,test))
+
+$(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $(call helpers_of,unit,test) $(LIB)
+	$(LINK_TEST) -lcmocka
+
+$(O)/tests/sim/test_%: $(O)/tests/sim/test_%.o $(call helpers_of,sim,test) $(LIB)
+	$(LINK_TEST) -lcmocka
+
+$(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(call helpers_of,fuzz,fuzz) $(LIB)
+	$(LINK_TEST) -fsanitize=fuzzer
+
+test: ## set up, run every test, end with the counts
+	@B=$(B) .ci/run-tests
+
+test-%: ## one stage: test-unit, -sim, -fuzz, -real, -peers, -boot or -asan (T= words for pytest)
+	@B=$(B) T='$(T)' .ci/run-tests $*
+
+fuzz: ## fuzz for long: FUZZ_SECONDS (600) each
+	@B=$(B) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) .ci/run-tests fuzz
+
+bench: all ## measure sinit and its peers side by side (ARGS= words for bench/bench.py)
+	@.ci/setup bench
+	CC=$(CURDIR)/$(COMPILE) BENCH_PEER_PATH=$(CURDIR)/$(B) /usr/bin/python3 bench/bench.py $(ARGS)
+
+run: all ## see it work: sinit as PID 1 over the services of conf.d
+	@.ci/run-demo $(OUT)
+
 # --- Sizes, installation, cleaning -------------------------------------------
 
 size: all ## print the sizes; fail above the budget
@@ -159,12 +197,18 @@ size: all ## print the sizes; fail above the budget
 install: all ## install below DESTDIR and PREFIX (with /usr, sinit is /sbin/sinit)
 	install -D -m 755 $(OUT)/sinit $(DESTDIR)$(SBINDIR)/sinit
 	install -D -m 755 $(OUT)/sinitctl $(DESTDIR)$(PREFIX)/bin/sinitctl
+	for page in $(wildcard docs/*.[158]); do \
+	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; \
+	done
+	for file in $(wildcard conf.d/*); do \
+	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sinit/conf.d $$file; \
+	done
 
 clean: ## remove what was built, but not the dependencies
-	find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +
+	find $(B) -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +
 
 distclean: ## remove build/ whole
 	rm -rf build
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
