@@ -86,12 +86,12 @@ struct schema_key {
 	int32_t least;
 };
 
-/* The number of rows, as a constant for arrays. */
-enum {
-	SCHEMA_KEYS = 0
-#define KEY_NAMED(...) +1
-#define LATER(...)     +1
+/* The place of each row, KEY_SECTION_member, and their number. */
+enum schema_place {
+#define KEY_NAMED(section, member, ...) KEY_##section##_##member,
+#define LATER(section, name, ...) KEY_##section##_##name,
 #include "init/schema.def"
+	SCHEMA_KEYS
 };
 
 /* Number of rows, and each of them. `index` must be less than schema_count(). */

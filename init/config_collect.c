@@ -1,0 +1,369 @@
+/* Lines to sections with their keys. */
+#include "init/base.h"
+#include "init/ini.h"
+#include "init/loader.h"
+#include "init/value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(SCHEMA_KEYS <= 128, "struct draft has a bit for each key, an entry a byte");
+
+int loader_add_file(struct loader *loader, const char *name, uint32_t *ret_number)
+{
+	if (loader->file_count == loader->file_room) {
+		uint32_t room = loader->file_room ? loader->file_room * 2 : 16;
+		const char **files = arena_get(&loader->arena, room * sizeof(*files));
+		if (!files || room > UINT16_MAX + 1u)
+			return -ENOMEM;
+		if (loader->file_count)
+			memcpy(files, loader->files, loader->file_count * sizeof(*files));
+		loader->files = files;
+		loader->file_room = room;
+	}
+	char *copy = arena_copy(&loader->arena, name, strlen(name));
+	if (!copy)
+		return -ENOMEM;
+	loader->files[loader->file_count] = copy;
+	*ret_number = loader->file_count++;
+	return 0;
+}
+
+/* The place in the hash table where a name is, or would be. */
+static uint32_t *find_slot(struct loader *loader, const char *name, size_t length)
+{
+	uint32_t slot = builder_hash(0, name, length) & (LOADER_SLOTS - 1);
+
+	for (; loader->slots[slot]; slot = (slot + 1) & (LOADER_SLOTS - 1)) {
+		const char *other = loader->drafts[loader->slots[slot] - 1]->name;
+		if (strncmp(other, name, length) == 0 && !other[length])
+			break;
+	}
+	return &loader->slots[slot];
+}
+
+struct draft *loader_find(
+    struct loader *loader, const char *name, size_t length, uint32_t *ret_index)
+{
+	uint32_t slot = *find_slot(loader, name, length);
+
+	if (!slot)
+		return NULL;
+	if (ret_index)
+		*ret_index = slot - 1;
+	return loader->drafts[slot - 1];
+}
+
+struct draft *loader_add(struct loader *loader, const char *name)
+{
+	uint32_t *slot = find_slot(loader, name, strlen(name));
+
+	if (*slot)
+		return loader->drafts[*slot - 1];
+	if (loader->count == IMAGE_MAX_SERVICES)
+		return NULL;
+	struct draft *draft = arena_get(&loader->arena, sizeof(*draft));
+	if (!draft) {
+		loader->no_memory = true;
+		return NULL;
+	}
+	draft->name = name;
+	loader->drafts[loader->count++] = draft;
+	*slot = loader->count;
+	return draft;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct draft *const *)a)->name, (*(struct draft *const *)b)->name);
+}
+
+void loader_sort(struct loader *loader)
+{
+	if (loader->count)
+		qsort(loader->drafts, loader->count, sizeof(*loader->drafts), by_name);
+	memset(loader->slots, 0, LOADER_SLOTS * sizeof(*loader->slots));
+	for (uint32_t i = 0; i < loader->count; i++) {
+		const char *name = loader->drafts[i]->name;
+		*find_slot(loader, name, strlen(name)) = i + 1;
+	}
+}
+
+const struct entry *loader_effective(
+    const struct loader *loader, const struct draft *draft, unsigned key)
+{
+	const struct draft *from[] = {draft, &loader->defaults};
+
+	for (size_t i = 0; i < ARRAY_LEN(from); i++) {
+		const struct entry *found = NULL;
+		for (const struct entry *e = from[i]->first; e; e = e->next)
+			if (e->key == key)
+				found = *e->value ? e : NULL;
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+/* --- Sections --- */
+
+enum word { WORD_SINIT, WORD_DEFAULTS, WORD_SERVICE, WORD_LATER };
+
+/* The words that a section's name may begin with. */
+static const struct section_word {
+	char word[10];
+	uint8_t kind;  /* enum word */
+	uint8_t named; /* a name follows */
+} section_words[] = {
+    {"sinit", WORD_SINIT, 0},
+    {"defaults", WORD_DEFAULTS, 0},
+    {"service", WORD_SERVICE, 1},
+    {"startup", WORD_LATER, 1},
+    {"liveness", WORD_LATER, 1},
+    {"readiness", WORD_LATER, 1},
+    {"http", WORD_LATER, 0},
+    {"alert", WORD_LATER, 1},
+};
+
+struct place {
+	struct loader *loader;
+	uint32_t file;
+};
+
+static void unknown_section(struct loader *loader, uint32_t file, uint32_t line, const char *name)
+{
+	char shown[LOADER_SHOWN];
+	char first[16];
+	size_t length = strcspn(name, " \t");
+	const char *nearest = NULL;
+	unsigned best = 3;
+
+	if (length < sizeof(first)) {
+		memcpy(first, name, length);
+		first[length] = '\0';
+		for (size_t i = 0; i < ARRAY_LEN(section_words); i++) {
+			unsigned distance = value_distance(first, section_words[i].word, best);
+			if (distance < best) {
+				best = distance;
+				nearest = section_words[i].word;
+			}
+		}
+	}
+	loader_show(name, shown);
+	if (nearest)
+		loader_error(loader, NULL, file, line, "[%s]: unknown section; did you mean '%s'?",
+		    shown, nearest);
+	else
+		loader_error(loader, NULL, file, line,
+		    "[%s]: unknown section; a service's is [service NAME]", shown);
+}
+
+static struct draft *service_section(
+    struct loader *loader, uint32_t file, uint32_t line, const char *name)
+{
+	char shown[LOADER_SHOWN];
+	size_t length = strlen(name);
+
+	if (!image_good_name(name, length)) {
+		loader_error(loader, NULL, file, line,
+		    "[service %s]: bad name; it has 1 to %u letters, digits, _ - . @",
+		    loader_show(name, shown), IMAGE_MAX_NAME);
+		return NULL;
+	}
+	struct draft *draft = loader_add(loader, name);
+	if (!draft && !loader->no_memory)
+		loader_error(loader, NULL, file, line, "[service %s]: more than %u services", name,
+		    IMAGE_MAX_SERVICES);
+	return draft;
+}
+
+/* Notes that the section begins here; each stands once in a file. */
+static void open_draft(
+    struct loader *loader, struct draft *draft, uint32_t file, uint32_t line, const char *name)
+{
+	if (draft->used && draft->last_file == file) {
+		char shown[LOADER_SHOWN];
+		loader_error(loader, draft, file, line,
+		    "[%s]: duplicate section; it begins in line %" PRIu32, loader_show(name, shown),
+		    draft->last_line);
+		return;
+	}
+	if (!draft->used) {
+		draft->file = file;
+		draft->line = line;
+		draft->used = true;
+	}
+	draft->last_file = file;
+	draft->last_line = line;
+	draft->seen[0] = draft->seen[1] = 0;
+}
+
+static void take_section(struct loader *loader, uint32_t file, uint32_t line, const char *title)
+{
+	size_t length = strcspn(title, " \t");
+	const char *name = title + length + strspn(title + length, " \t");
+	const struct section_word *word = NULL;
+	char shown[LOADER_SHOWN];
+
+	loader->current = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(section_words) && !word; i++)
+		if (strncmp(section_words[i].word, title, length) == 0 &&
+		    !section_words[i].word[length])
+			word = &section_words[i];
+	if (!word || !length) {
+		unknown_section(loader, file, line, title);
+		return;
+	}
+	if (!word->named && *name) {
+		loader_error(loader, NULL, file, line, "[%s]: [%s] has no name",
+		    loader_show(title, shown), word->word);
+		return;
+	}
+	if (word->kind == WORD_LATER) {
+		loader_error(loader, NULL, file, line, "[%s]: not supported by this build",
+		    loader_show(title, shown));
+		return;
+	}
+	struct draft *draft = word->kind == WORD_SINIT ? &loader->sinit
+			      : word->kind == WORD_DEFAULTS
+				  ? &loader->defaults
+				  : service_section(loader, file, line, name);
+	loader->section = word->kind == WORD_SINIT ? SECTION_SINIT : SECTION_SERVICE;
+	if (draft)
+		open_draft(loader, draft, file, line, title);
+	loader->current = draft;
+}
+
+/* --- Keys --- */
+
+static uint32_t *key_slot(struct loader *loader, enum schema_section section, const char *name)
+{
+	uint32_t slot = builder_hash(section, name, strlen(name)) % LOADER_KEY_SLOTS;
+
+	for (; loader->key_slots[slot]; slot = (slot + 1) % LOADER_KEY_SLOTS) {
+		const struct schema_key *key = schema_at(loader->key_slots[slot] - 1);
+		if (key->section == section && strcmp(schema_name(key), name) == 0)
+			break;
+	}
+	return &loader->key_slots[slot];
+}
+
+void loader_index_keys(struct loader *loader)
+{
+	for (unsigned i = 0; i < schema_count(); i++) {
+		const struct schema_key *key = schema_at(i);
+		*key_slot(loader, (enum schema_section)key->section, schema_name(key)) = i + 1;
+	}
+}
+
+static const struct schema_key *find_key(struct loader *loader, const char *name)
+{
+	uint32_t index = *key_slot(loader, loader->section, name);
+
+	return index ? schema_at(index - 1) : NULL;
+}
+
+/* A name that is no key of this section: of another one, misspelt, or nonsense. */
+static void unknown_key(
+    struct loader *loader, struct draft *draft, uint32_t file, uint32_t line, const char *name)
+{
+	enum schema_section other =
+	    loader->section == SECTION_SINIT ? SECTION_SERVICE : SECTION_SINIT;
+	const char *nearest = schema_nearest(loader->section, name);
+
+	if (schema_find(other, name))
+		loader_error(loader, draft, file, line, "%s: not a key of this section, but of %s",
+		    name, other == SECTION_SINIT ? "[sinit]" : "[service NAME]");
+	else if (nearest)
+		loader_error(loader, draft, file, line, "%s: unknown key; did you mean '%s'?", name,
+		    nearest);
+	else
+		loader_error(loader, draft, file, line,
+		    "%s: unknown key; sinit --print-defaults lists all", name);
+}
+
+/* A key twice under one header: names the other line. */
+static void duplicate_key(struct loader *loader, struct draft *draft, uint32_t file, uint32_t line,
+    const struct schema_key *key)
+{
+	uint32_t other = 0;
+
+	for (const struct entry *e = draft->first; e; e = e->next)
+		if (e->file == file && e->key == schema_index(key))
+			other = e->line;
+	loader_error(loader, draft, file, line, "%s: duplicate key; it is set in line %" PRIu32,
+	    schema_name(key), other);
+}
+
+static void take_key(
+    struct loader *loader, uint32_t file, uint32_t line, const char *name, const char *value)
+{
+	struct draft *draft = loader->current;
+
+	if (!draft)
+		return;
+	const struct schema_key *key = find_key(loader, name);
+	if (!key) {
+		unknown_key(loader, draft, file, line, name);
+		return;
+	}
+	if (key->kind == KIND_LATER) {
+		if (!(key->flags & KEY_DEFAULT_OK) ||
+		    (*value && strcmp(value, schema_default(key)) != 0))
+			loader_error(
+			    loader, draft, file, line, "%s: not supported by this build", name);
+		return;
+	}
+	unsigned index = schema_index(key);
+	uint64_t bit = UINT64_C(1) << index % 64;
+	if (draft->seen[index / 64] & bit && !(key->flags & KEY_REPEATS)) {
+		duplicate_key(loader, draft, file, line, key);
+		return;
+	}
+	draft->seen[index / 64] |= bit;
+	struct entry *entry = arena_get(&loader->arena, sizeof(*entry));
+	if (!entry) {
+		loader->no_memory = true;
+		return;
+	}
+	*entry = (struct entry){
+	    .value = value,
+	    .line = line,
+	    .file = (uint16_t)file,
+	    .key = (uint8_t)index,
+	};
+	if (draft->last)
+		draft->last->next = entry;
+	else
+		draft->first = entry;
+	draft->last = entry;
+}
+
+static void take_event(
+    void *context, enum ini_event event, uint32_t line, const char *name, const char *value)
+{
+	const struct place *place = context;
+
+	switch (event) {
+	case INI_SECTION:
+		take_section(place->loader, place->file, line, name);
+		break;
+	case INI_KEY:
+		take_key(place->loader, place->file, line, name, value);
+		break;
+	case INI_ERROR:
+		loader_error(place->loader, place->loader->current, place->file, line, "%s", name);
+		break;
+	}
+}
+
+void loader_collect(struct loader *loader, uint32_t file, char *text, size_t size)
+{
+	struct place place = {loader, file};
+
+	loader->current = NULL;
+	ini_read(text, size, take_event, &place);
+	loader->current = NULL;
+}

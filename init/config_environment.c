@@ -1,0 +1,401 @@
+/* Variables and commands. */
+#include "init/base.h"
+#include "init/files.h"
+#include "init/loader.h"
+#include "init/words.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* A file of variables; many services may share it. */
+struct env_file {
+	struct env_file *next;
+	const char *path;
+	const char **variables;
+	uint32_t count;
+	const char *broken; /* the first error in it */
+};
+
+/* The service's own variables, NAME=VALUE, each name once. */
+struct variables {
+	const char **list;
+	uint32_t count;
+	bool full;
+};
+
+static size_t name_length(const char *variable)
+{
+	return strcspn(variable, "=");
+}
+
+static void add_variable(struct variables *variables, const char *variable)
+{
+	size_t length = name_length(variable) + 1;
+
+	for (uint32_t i = 0; i < variables->count; i++)
+		if (strncmp(variables->list[i], variable, length) == 0) {
+			variables->list[i] = variable;
+			return;
+		}
+	if (variables->count == LOADER_VARIABLES)
+		variables->full = true;
+	else
+		variables->list[variables->count++] = variable;
+}
+
+/* --- Files of variables --- */
+
+static const char *trim(char *start)
+{
+	char *end = start + strlen(start);
+
+	while (end > start && strchr(" \t\r", end[-1]))
+		end--;
+	*end = '\0';
+	return start + strspn(start, " \t");
+}
+
+/* Takes the quotes off a value in place. false: the closing one is missing, or something
+ * follows it. */
+static bool unquote(char *value)
+{
+	char quote = *value;
+	char *to = value;
+
+	if (quote != '"' && quote != '\'')
+		return true;
+	char *from = value + 1;
+	for (; *from && *from != quote; from++) {
+		if (quote == '"' && *from == '\\' && from[1] && strchr("\"\\$", from[1]))
+			from++;
+		*to++ = *from;
+	}
+	bool closed = *from && !from[1];
+	*to = '\0';
+	return closed;
+}
+
+/* One line of a file: NULL, or what is wrong with it. *ret_variable is NULL for a line that
+ * sets nothing. */
+static const char *parse_line(char *line, const char **ret_variable)
+{
+	char *start = (char *)trim(line);
+	size_t length = name_length(start);
+
+	*ret_variable = NULL;
+	if (!*start || *start == '#' || *start == ';')
+		return NULL;
+	if (!start[length])
+		return "expected NAME=VALUE";
+	if (!words_is_variable(start, length))
+		return "the name before the = has only letters, digits and _";
+	char *value = start + length + 1;
+	char *body = value + strspn(value, " \t");
+	if (!unquote(body))
+		return "a quoted value ends with its quote";
+	/* Blanks between the = and the value are no part of it. */
+	memmove(value, body, strlen(body) + 1);
+	*ret_variable = start;
+	return NULL;
+}
+
+static void parse_file(
+    struct loader *loader, struct draft *draft, struct env_file *file, char *text)
+{
+	uint32_t number = 0;
+	uint32_t line = 0;
+
+	file->variables = arena_get(&loader->arena, LOADER_VARIABLES * sizeof(*file->variables));
+	if (!file->variables || loader_add_file(loader, file->path, &number) < 0) {
+		loader->no_memory = true;
+		return;
+	}
+	while (text) {
+		char *next = strchr(text, '\n');
+		const char *variable;
+		if (next)
+			*next++ = '\0';
+		line++;
+		const char *fault = parse_line(text, &variable);
+		if (variable && file->count == LOADER_VARIABLES) {
+			variable = NULL;
+			fault = "more than 1024 variables";
+		}
+		if (fault) {
+			loader_error(loader, draft, number, line, "%s", fault);
+			file->broken = draft->broken;
+		}
+		if (variable)
+			file->variables[file->count++] = variable;
+		text = next;
+	}
+}
+
+/* Reads a file once; NULL if it cannot be read and that was told. */
+static const struct env_file *get_file(
+    struct loader *loader, struct draft *draft, const struct entry *entry, const char *path)
+{
+	struct env_file *file = loader->env_files;
+	bool optional = *path == '-';
+	char *text = NULL;
+	size_t size;
+
+	path += optional;
+	for (; file; file = file->next)
+		if (strcmp(file->path, path) == 0)
+			return file;
+	int error = files_read(&loader->arena, path, &text, &size);
+	if (error == -ENOENT && optional)
+		return NULL;
+	if (!error && memchr(text, '\0', size))
+		error = -EILSEQ;
+	if (error) {
+		char shown[LOADER_SHOWN];
+		const char *reason = error == -ENOTSUP  ? "it is no regular file"
+				     : error == -EILSEQ ? "it has a NUL byte"
+							: strerror(-error);
+		loader_error(loader, draft, entry->file, entry->line, "environment_file = %s: %s%s",
+		    loader_show(path, shown), reason,
+		    error == -ENOENT ? "; a - before the path lets it be missing" : "");
+		return NULL;
+	}
+	file = arena_get(&loader->arena, sizeof(*file));
+	char *copy = arena_copy(&loader->arena, path, strlen(path));
+	if (!file || !copy) {
+		loader->no_memory = true;
+		return NULL;
+	}
+	file->path = copy;
+	file->next = loader->env_files;
+	loader->env_files = file;
+	parse_file(loader, draft, file, text);
+	return file;
+}
+
+/* --- The service's own variables --- */
+
+static void split_fault(
+    struct loader *loader, struct draft *draft, const struct entry *entry, const char *reason)
+{
+	char shown[LOADER_SHOWN];
+
+	loader_error(loader, draft, entry->file, entry->line, "%s = %s: %s",
+	    schema_name(schema_at(entry->key)), loader_show(entry->value, shown), reason);
+}
+
+/* Splits a value into loader->words. false: it was told what is wrong. */
+static bool split(struct loader *loader, struct draft *draft, const struct entry *entry,
+    const struct words_source *source, struct words *words)
+{
+	char buffer[256];
+	struct text reason;
+
+	*words = (struct words){.data = loader->words, .size = LOADER_WORDS};
+	text_init(&reason, buffer, sizeof(buffer));
+	int error = words_split(words, entry->value, source, &reason);
+	if (error || words->count > LOADER_ITEMS)
+		split_fault(loader, draft, entry, error ? buffer : "too many words");
+	return !error && words->count <= LOADER_ITEMS;
+}
+
+static void take_file_line(struct loader *loader, struct draft *draft, const struct entry *entry,
+    struct variables *variables, const char **paths, uint32_t *path_count)
+{
+	struct words words;
+
+	if (!split(loader, draft, entry, NULL, &words))
+		return;
+	/* get_file() does not split, so the words stay; but they are needed for longer. */
+	const char *path = arena_copy(&loader->arena, words.data, words.used);
+	if (!path) {
+		loader->no_memory = true;
+		return;
+	}
+	for (uint32_t i = 0; i < words.count; i++, path += strlen(path) + 1) {
+		if (path[*path == '-'] != '/' || *path_count == LOADER_VARIABLES) {
+			loader_bad_value(loader, draft, entry);
+			return;
+		}
+		paths[(*path_count)++] = path;
+		const struct env_file *file = get_file(loader, draft, entry, path);
+		if (!file)
+			continue;
+		if (file->broken && !draft->broken)
+			draft->broken = file->broken;
+		for (uint32_t v = 0; v < file->count; v++)
+			add_variable(variables, file->variables[v]);
+	}
+}
+
+static void take_line(struct loader *loader, struct draft *draft, const struct entry *entry,
+    struct variables *variables)
+{
+	struct words words;
+	char shown[LOADER_SHOWN];
+
+	if (!split(loader, draft, entry, NULL, &words))
+		return;
+	const char *word = words.used ? arena_copy(&loader->arena, words.data, words.used) : "";
+	if (!word) {
+		loader->no_memory = true;
+		return;
+	}
+	for (uint32_t i = 0; i < words.count; i++, word += strlen(word) + 1) {
+		size_t length = name_length(word);
+		loader_show(word, shown);
+		if (!word[length])
+			loader_error(loader, draft, entry->file, entry->line,
+			    "environment: '%s' has no =; a value with blanks is quoted: "
+			    "environment = \"NAME=two words\"",
+			    shown);
+		else if (!words_is_variable(word, length))
+			loader_error(loader, draft, entry->file, entry->line,
+			    "environment: '%s': a name has only letters, digits and _, "
+			    "and no digit first",
+			    shown);
+		else
+			add_variable(variables, word);
+	}
+}
+
+/* The lines of a repeated key that count: those after the last that is empty. */
+static const struct entry *lines_of(const struct draft *draft, unsigned key)
+{
+	const struct entry *first = NULL;
+	bool fresh = true;
+
+	for (const struct entry *entry = draft->first; entry; entry = entry->next) {
+		if (entry->key != key)
+			continue;
+		if (!*entry->value)
+			fresh = true;
+		else if (fresh) {
+			first = entry;
+			fresh = false;
+		}
+	}
+	return fresh ? NULL : first;
+}
+
+static void own_variables(struct loader *loader, struct draft *draft,
+    struct service_settings *service, struct variables *variables)
+{
+	const struct draft *const from[] = {&loader->defaults, draft};
+	unsigned file_key = KEY_SERVICE_environment_file;
+	unsigned key = KEY_SERVICE_environment;
+	const char *paths[LOADER_VARIABLES];
+	uint32_t path_count = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(from); i++)
+		for (const struct entry *e = lines_of(from[i], file_key); e; e = e->next)
+			if (e->key == file_key)
+				take_file_line(loader, draft, e, variables, paths, &path_count);
+	for (size_t i = 0; i < ARRAY_LEN(from); i++)
+		for (const struct entry *e = lines_of(from[i], key); e; e = e->next)
+			if (e->key == key)
+				take_line(loader, draft, e, variables);
+	if (variables->full)
+		loader_error(loader, draft, draft->file, draft->line,
+		    "[service %s]: more than %u variables", draft->name, LOADER_VARIABLES);
+	service->environment_file = loader_texts(loader, paths, path_count);
+	service->environment = loader_texts(loader, variables->list, variables->count);
+}
+
+/* --- Commands --- */
+
+struct lookup {
+	const struct loader *loader;
+	const struct service_settings *service;
+	const struct variables *variables;
+};
+
+static const char *find_variable(
+    const char *const *list, uint32_t count, const char *name, size_t length)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (strncmp(list[i], name, length) == 0 && list[i][length] == '=')
+			return list[i] + length + 1;
+	return NULL;
+}
+
+static bool is(const char *name, size_t length, const char *string)
+{
+	return strlen(string) == length && memcmp(name, string, length) == 0;
+}
+
+/* The environment that the service will have: its own variables, then those of its user,
+ * then what sinit was given. */
+static const char *look_up(const void *context, const char *name, size_t length)
+{
+	const struct lookup *lookup = context;
+	const struct service_settings *service = lookup->service;
+	const struct image *image = builder_image(&lookup->loader->builder);
+	const char *found =
+	    find_variable(lookup->variables->list, lookup->variables->count, name, length);
+
+	if (found)
+		return found;
+	if (service->user_name) {
+		if (is(name, length, "HOME"))
+			return image_string(image, service->home);
+		if (is(name, length, "SHELL"))
+			return image_string(image, service->shell);
+		if (is(name, length, "USER") || is(name, length, "LOGNAME"))
+			return image_string(image, service->user_name);
+	}
+	char *const *environ = lookup->loader->input->environ;
+	if (service->clear_environment || !environ)
+		return NULL;
+	uint32_t count = 0;
+	while (environ[count])
+		count++;
+	return find_variable((const char *const *)environ, count, name, length);
+}
+
+static ref command(
+    struct loader *loader, struct draft *draft, const struct lookup *lookup, unsigned key)
+{
+	const struct entry *entry = loader_effective(loader, draft, key);
+	const char *at = strchr(draft->name, '@');
+	struct words_source source = {
+	    .name = draft->name,
+	    .instance = at ? at + 1 : "1",
+	    .lookup = look_up,
+	    .context = lookup,
+	};
+	struct words words;
+
+	if (!entry || !split(loader, draft, entry, &source, &words))
+		return 0;
+	if (!words.count || !*words.data) {
+		split_fault(loader, draft, entry, "the command is empty");
+		return 0;
+	}
+	const char *word = words.data;
+	loader->list->count = 0;
+	for (uint32_t i = 0; i < words.count; i++) {
+		size_t length = strlen(word);
+		loader->list->item[loader->list->count++] =
+		    builder_text(&loader->builder, word, length);
+		word += length + 1;
+	}
+	return builder_list(&loader->builder, loader->list);
+}
+
+void loader_environment(
+    struct loader *loader, struct draft *draft, struct service_settings *service)
+{
+	const char *list[LOADER_VARIABLES];
+	struct variables variables = {.list = list};
+	struct lookup lookup = {loader, service, &variables};
+
+	own_variables(loader, draft, service, &variables);
+	for (unsigned i = 0; i < schema_count(); i++) {
+		const struct schema_key *key = schema_at(i);
+		if (key->section != SECTION_SERVICE || key->kind != KIND_COMMAND)
+			continue;
+		ref argv = command(loader, draft, &lookup, i);
+		memcpy((char *)service + key->offset, &argv, sizeof(argv));
+	}
+}

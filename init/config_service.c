@@ -1,0 +1,129 @@
+/* The settings of each service. */
+#include "init/base.h"
+#include "init/loader.h"
+#include "init/value.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+ref loader_texts(struct loader *loader, const char *const *texts, uint32_t count)
+{
+	loader->list->count = 0;
+	for (uint32_t i = 0; i < count && i < LOADER_ITEMS; i++)
+		loader->list->item[loader->list->count++] =
+		    builder_text(&loader->builder, texts[i], strlen(texts[i]));
+	return builder_list(&loader->builder, loader->list);
+}
+
+static ref text(struct loader *loader, const char *string)
+{
+	return builder_text(&loader->builder, string, strlen(string));
+}
+
+/* What COMMAND's service is unless its own section says otherwise: run once, on sinit's own
+ * standard input, in the directory that sinit was started in. */
+static void main_base(struct loader *loader, struct service_settings *base)
+{
+	base->enabled = 1;
+	base->type = TYPE_SIMPLE;
+	base->restart = RESTART_NEVER;
+	base->standard_input = text(loader, "inherit");
+	/* [defaults] may have set another; but / is only for want of a better one. */
+	if (base->working_directory == loader->builtin.working_directory)
+		base->working_directory = 0;
+}
+
+/* [service main] may say how COMMAND runs, but not what it is. */
+static void check_main(struct loader *loader, struct draft *draft)
+{
+	static const uint8_t fixed[] = {
+	    KEY_SERVICE_command, KEY_SERVICE_type, KEY_SERVICE_restart, KEY_SERVICE_enabled};
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		for (const struct entry *e = draft->first; e; e = e->next)
+			if (e->key == fixed[i] && *e->value)
+				loader_error(loader, draft, e->file, e->line,
+				    "%s: main is the COMMAND of the command line; "
+				    "this cannot be set for it",
+				    schema_name(schema_at(fixed[i])));
+}
+
+/* COMMAND as it stands: nothing in it is expanded. It may have any number of words. */
+static ref main_command(struct loader *loader)
+{
+	char *const *argv = loader->input->main_argv;
+	size_t count = 0;
+
+	while (argv[count])
+		count++;
+	struct image_list *list =
+	    arena_get(&loader->arena, sizeof(*list) + count * sizeof(list->item[0]));
+	if (!list) {
+		loader->no_memory = true;
+		return 0;
+	}
+	for (; list->count < count; list->count++)
+		list->item[list->count] = text(loader, argv[list->count]);
+	return builder_list(&loader->builder, list);
+}
+
+static void check_delays(
+    struct loader *loader, const struct draft *draft, const struct service_settings *service)
+{
+	char buffer[64];
+	struct text shown;
+
+	if (service->restart_delay <= service->max_backoff)
+		return;
+	const struct entry *entry = loader_effective(loader, draft, KEY_SERVICE_restart_delay);
+	if (!entry)
+		entry = loader_effective(loader, draft, KEY_SERVICE_max_backoff);
+	if (!entry)
+		return;
+	text_init(&shown, buffer, sizeof(buffer));
+	value_print_duration(&shown, service->restart_delay);
+	text_add(&shown, " is above max_backoff, ");
+	value_print_duration(&shown, service->max_backoff);
+	loader_warning(
+	    loader, entry->file, entry->line, "restart_delay = %s, which is what counts", buffer);
+}
+
+static void make_service(struct loader *loader, struct draft *draft, uint32_t index)
+{
+	struct service_settings base = loader->template;
+	char where[1200];
+	struct text place;
+
+	if (draft->is_main) {
+		main_base(loader, &base);
+		check_main(loader, draft);
+	}
+	struct service_settings service = base;
+	loader_apply(loader, draft, &service, &base);
+	service.name = text(loader, draft->name);
+	text_init(&place, where, sizeof(where));
+	if (draft->used)
+		text_addf(&place, "%s:%" PRIu32, loader->files[draft->file], draft->line);
+	else
+		text_add(&place, "command line");
+	service.where = text(loader, where);
+	loader_identity(loader, &service);
+	loader_environment(loader, draft, &service);
+	if (draft->is_main) {
+		service.flags |= SERVICE_MAIN;
+		service.command = main_command(loader);
+		builder_image(&loader->builder)->main_service = index;
+	} else if (!loader_effective(loader, draft, KEY_SERVICE_command)) {
+		loader_error(loader, draft, draft->file, draft->line,
+		    "[service %s]: command is missing; write command = PROGRAM ARGUMENTS",
+		    draft->name);
+	}
+	check_delays(loader, draft, &service);
+	*builder_service(&loader->builder, index) = service;
+}
+
+void loader_services(struct loader *loader)
+{
+	for (uint32_t i = 0; i < loader->count && !loader->no_memory; i++)
+		make_service(loader, loader->drafts[i], i);
+}

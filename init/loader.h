@@ -1,0 +1,205 @@
+/* Inside of the configuration loader: what its files share. Everybody else uses config.h.
+ *
+ * The steps, each in its file:
+ *     config_collect.c      lines to sections with their keys, as they stand
+ *     config_values.c       keys to settings; [sinit], [defaults] and the table's defaults
+ *     config_service.c      each service: its settings, and from them
+ *     config_identity.c         user and groups
+ *     config_environment.c      variables and commands
+ *     config_links.c        dependencies between services
+ *     config_cycles.c       cycles of them
+ *     config_errors.c       messages
+ *     config.c              the order of all this
+ */
+#ifndef SINIT_INIT_LOADER_H
+#define SINIT_INIT_LOADER_H
+
+#include "init/arena.h"
+#include "init/builder.h"
+#include "init/config.h"
+#include "init/graph.h"
+#include "init/schema.h"
+
+/* Places in the hash table of names; more than twice IMAGE_MAX_SERVICES. */
+#define LOADER_SLOTS 16384u
+/* The same for the keys. */
+#define LOADER_KEY_SLOTS 512u
+/* Room for one service's command or one `environment` line after expansion, in bytes: what
+ * the kernel takes for one argument (MAX_ARG_STRLEN of execve(2)). */
+#define LOADER_WORDS (128u << 10)
+/* Variables of one service. */
+#define LOADER_VARIABLES 1024u
+/* Items of one list. */
+#define LOADER_ITEMS 8192u
+
+/* KEY = VALUE on one line. */
+struct entry {
+	struct entry *next;
+	const char *value; /* "" resets the key */
+	uint32_t line;
+	uint16_t file;
+	uint8_t key; /* index in the schema */
+};
+
+/* A section, with what all files say about it. */
+struct draft {
+	const char *name; /* of the service; "" for [sinit] and [defaults] */
+	struct entry *first;
+	struct entry *last;
+	uint32_t file; /* its first header, for messages */
+	uint32_t line;
+	uint32_t last_file; /* its latest header */
+	uint32_t last_line;
+	uint64_t seen[2];   /* keys set in the latest header's file */
+	const char *broken; /* the first error */
+	bool used;          /* there is such a section */
+	bool is_main;       /* made of COMMAND */
+};
+
+struct env_file;
+struct identity;
+
+struct loader {
+	struct arena arena;
+	struct builder builder;
+	struct config_errors *errors;
+	const struct config_input *input;
+	bool no_memory;
+
+	const char **files; /* by their number */
+	uint32_t file_count;
+	uint32_t file_room;
+
+	struct draft sinit;
+	struct draft defaults;
+	struct draft **drafts; /* services; in the order of names once all are read */
+	uint32_t count;
+	uint32_t room;
+	uint32_t *slots;                      /* hash table: place in drafts[] + 1 */
+	uint32_t key_slots[LOADER_KEY_SLOTS]; /* hash table: key's place + 1 */
+	struct draft *current;                /* section being read; NULL: one to pass over */
+	enum schema_section section;
+
+	struct service_settings builtin;  /* the table's defaults */
+	struct service_settings template; /* with [defaults] over them */
+
+	/* Read when first asked for. */
+	const char *passwd;
+	const char *group;
+	struct env_file *env_files;
+	struct identity *identities;
+
+	/* Scratch. */
+	struct image_list *list; /* LOADER_ITEMS */
+	char *words;             /* LOADER_WORDS */
+	uint32_t *mark;          /* a number for each service */
+};
+
+/* --- config_errors.c --- */
+
+/* An error at FILE:LINE (line 0: FILE). It makes `draft` (or NULL) broken. */
+void loader_error(struct loader *loader, struct draft *draft, uint32_t file, uint32_t line,
+    const char *format, ...) __attribute__((format(printf, 5, 6)));
+void loader_warning(struct loader *loader, uint32_t file, uint32_t line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Room for what a message quotes. */
+#define LOADER_SHOWN 80u
+
+/* A value for a message: control characters as ?, cut with ... if it is long. */
+const char *loader_show(const char *value, char buffer[static LOADER_SHOWN]);
+
+/* --- config_collect.c --- */
+
+/* Gives a file its number. 0 or -ENOMEM. */
+int loader_add_file(struct loader *loader, const char *name, uint32_t *ret_number);
+
+/* Makes the hash table of keys; once, before anything is collected. */
+void loader_index_keys(struct loader *loader);
+
+/* Takes in the text of a file; text[size] must be writable. */
+void loader_collect(struct loader *loader, uint32_t file, char *text, size_t size);
+
+/* The service of that name, or NULL; loader_add() makes it if there is none (NULL: no memory,
+ * or too many). */
+struct draft *loader_find(
+    struct loader *loader, const char *name, size_t length, uint32_t *ret_index);
+struct draft *loader_add(struct loader *loader, const char *name);
+
+/* Sorts the services by name; from then on places in drafts[] are indexes of the image. */
+void loader_sort(struct loader *loader);
+
+/* The line that decides about a key which does not repeat: the draft's last, else that of
+ * [defaults], else NULL. */
+const struct entry *loader_effective(
+    const struct loader *loader, const struct draft *draft, unsigned key);
+
+/* --- config_values.c --- */
+
+/* The message for a bad value. */
+void loader_bad_value(struct loader *loader, struct draft *draft, const struct entry *entry);
+
+/* Makes `builtin`, the settings of [sinit], and `template`. */
+void loader_fixed_settings(struct loader *loader);
+
+/* Applies the lines of a draft whose values do not depend on the service to its settings.
+ * The member of a key that is reset becomes that of `base`. */
+void loader_apply(struct loader *loader, struct draft *draft, void *settings, const void *base);
+
+/* --- config_service.c --- */
+
+/* Makes the settings of every service. */
+void loader_services(struct loader *loader);
+
+/* Stores an array of texts as a list. */
+ref loader_texts(struct loader *loader, const char *const *texts, uint32_t count);
+
+/* --- config_identity.c --- */
+
+void loader_identity(struct loader *loader, struct service_settings *service);
+
+/* Number of a group (control_group). false: unknown. */
+bool loader_group(struct loader *loader, const char *name, uint32_t *ret_gid);
+
+/* --- config_environment.c --- */
+
+/* `environment` with its files, then the commands, which may use it. */
+void loader_environment(
+    struct loader *loader, struct draft *draft, struct service_settings *service);
+
+/* --- config_links.c --- */
+
+/* The lists of names, and all edges between services. */
+void loader_links(struct loader *loader);
+
+/* The graph of the lists at the given bytes of each service's settings: edges lead from a
+ * service to those it names, or the other way. false: no memory, which is noted. */
+bool loader_member_graph(struct loader *loader, const size_t *members, size_t member_count,
+    bool reverse, struct graph *ret_graph);
+
+/* --- config_cycles.c --- */
+
+struct pair {
+	uint32_t from;
+	uint32_t to;
+};
+
+/* The graph of the services with these edges, those of one node in the order of the pairs.
+ * false: no memory (or pairs is NULL), which is noted. */
+bool loader_graph(
+    struct loader *loader, const struct pair *pairs, uint32_t count, struct graph *ret_graph);
+
+/* `after` or `before`: `from` waits for `to`. */
+struct order_edge {
+	uint32_t from;
+	uint32_t to;
+	uint32_t owner; /* whose key says so */
+	uint8_t key;    /* its place in the schema */
+	bool dropped;
+};
+
+/* Reports cycles of requires and wants, and of restart_with (errors), and drops order edges
+ * that would close one (warnings). */
+void loader_cycles(struct loader *loader, struct order_edge *edges, uint32_t count);
+
+#endif
