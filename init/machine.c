@@ -24,6 +24,15 @@ static void forget_failures(struct machine *m)
 	m->restart_count = 0;
 }
 
+/* To be told when it leaves its state: to have been ready for longer than min_uptime makes
+ * up for the failures before. One that never became ready has not been up, however long
+ * it took to find out, nor does the time count that it takes to stop. */
+static void note_uptime(const struct machine_settings *s, struct machine *m, int64_t now)
+{
+	if (m->state == STATE_RUNNING && now - m->since > s->min_uptime)
+		forget_failures(m);
+}
+
 /* xorshift32: the jitter needs to be spread, not secret. */
 static uint32_t next_random(struct machine *m)
 {
@@ -52,11 +61,12 @@ uint32_t machine_delay(const struct machine_settings *s, uint32_t n)
 
 static uint32_t jittered(const struct machine_settings *s, struct machine *m, uint32_t delay)
 {
-	uint32_t spread = (uint32_t)((uint64_t)delay * s->backoff_jitter / 100);
+	uint64_t spread = (uint64_t)delay * s->backoff_jitter / 100, result;
 
 	if (!spread)
 		return delay;
-	return delay - spread + next_random(m) % (2 * spread + 1);
+	result = delay - spread + next_random(m) % (2 * spread + 1);
+	return (uint32_t)(result < UINT32_MAX ? result : UINT32_MAX);
 }
 
 /* How many restarts lie inside the window that ends now. */
@@ -203,7 +213,7 @@ static unsigned gone(const struct machine_settings *s, struct machine *m, int64_
 {
 	bool stopping = m->state == STATE_STOPPING && !m->holding;
 	int64_t deadline = stopping ? m->deadline : now + s->stop_timeout;
-	bool told = stopping && s->kill_mode == KILL_GROUP;
+	bool told = stopping && s->kill_mode == KILL_GROUP && !s->has_stop_command;
 
 	enter(m, STATE_CLEANUP, now);
 	m->holding = 0;
@@ -241,6 +251,7 @@ static bool must_hold(enum cause cause)
 static unsigned stop(const struct machine_settings *s, struct machine *m, enum cause cause,
     int64_t now)
 {
+	note_uptime(s, m, now);
 	enter(m, STATE_STOPPING, now);
 	m->cause = (uint8_t)cause;
 	if (!must_hold(cause))
@@ -391,14 +402,16 @@ static unsigned on_spawn_failed(const struct machine_settings *s, struct machine
 static unsigned on_spawn_later(const struct machine_settings *s, struct machine *m, int64_t now)
 {
 	bool again = m->cause == CAUSE_RESOURCES && m->delay;
+	uint32_t longest = s->max_backoff < RESOURCE_DELAY ? RESOURCE_DELAY : s->max_backoff;
 
 	m->main_alive = 0;
 	m->aux = AUX_NONE;
 	if (m->state != STATE_STARTING)
 		return m->state == STATE_STOPPING ? gone(s, m, now) : 0;
-	m->delay = again ? m->delay * 2 : RESOURCE_DELAY;
-	if (m->delay > s->max_backoff && s->max_backoff >= RESOURCE_DELAY)
-		m->delay = s->max_backoff;
+	if (!again)
+		m->delay = RESOURCE_DELAY;
+	else
+		m->delay = m->delay < longest / 2 ? m->delay * 2 : longest;
 	m->cause = CAUSE_RESOURCES;
 	enter(m, STATE_BACKOFF, now);
 	m->deadline = now + m->delay;
@@ -410,8 +423,7 @@ static unsigned on_exited(const struct machine_settings *s, struct machine *m,
 {
 	note_exit(m, e);
 	m->main_alive = 0;
-	if (m->started && now - m->started > s->min_uptime)
-		forget_failures(m);
+	note_uptime(s, m, now);
 	if (m->state == STATE_STARTING || m->state == STATE_RUNNING)
 		m->cause = CAUSE_EXIT;
 	else if (m->state != STATE_STOPPING)
@@ -475,9 +487,11 @@ static unsigned on_kill(struct machine *m, int64_t now)
 		enter(m, STATE_STOPPING, now);
 		m->want = WANT_DOWN;
 		m->cause = CAUSE_SHUTDOWN;
+		m->post_done = 1; /* nothing new is begun now */
 		return kill_now(m, now);
 	case STATE_STOPPING:
 	case STATE_CLEANUP:
+		m->post_done = 1; /* nothing new is begun now */
 		return kill_now(m, now);
 	case STATE_STOPPED:
 	case STATE_WAITING:
