@@ -103,6 +103,10 @@ void out_init(struct out *out, int fd);
 /* The text to add to, with room for OUT_ROOM bytes. */
 struct text *out_text(struct out *out);
 
+/* Adds a string of any length as it is, or made harmless for a terminal. */
+void out_add(struct out *out, const char *string);
+void out_clean(struct out *out, const char *string);
+
 /* Writes what there is. 0 or -errno of the first failure so far. */
 int out_flush(struct out *out);
 

@@ -38,6 +38,37 @@ struct text *out_text(struct out *out)
 	return &out->text;
 }
 
+void out_add(struct out *out, const char *string)
+{
+	size_t left = strlen(string);
+
+	while (left > 0) {
+		size_t piece = left < OUT_ROOM - 1 ? left : OUT_ROOM - 1;
+		text_add_bytes(out_text(out), string, piece);
+		string += piece;
+		left -= piece;
+	}
+}
+
+void out_clean(struct out *out, const char *string)
+{
+	char piece[1024];
+	size_t left = strlen(string);
+
+	while (left > 0) {
+		size_t take = left < sizeof(piece) - 1 ? left : sizeof(piece) - 1;
+		/* Not through the middle of a character, unless it is longer than any is. */
+		for (size_t back = 0; take < left && back < 3; back++)
+			if (((unsigned char)string[take] & 0xc0) == 0x80)
+				take--;
+		memcpy(piece, string, take);
+		piece[take] = '\0';
+		format_clean(out_text(out), piece); /* at most four times as long */
+		string += take;
+		left -= take;
+	}
+}
+
 static bool utf8_locale(void)
 {
 	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
