@@ -60,8 +60,6 @@ static void mark_broken(struct loader *loader)
 /* From what was collected to the image. */
 static int finish(struct loader *loader, struct image **ret_image)
 {
-	struct image *image;
-
 	add_main(loader);
 	if (loader->no_memory)
 		return -ENOMEM;
@@ -78,16 +76,7 @@ static int finish(struct loader *loader, struct image **ret_image)
 	if (loader->errors->errors.count && !(loader->input->flags & CONFIG_TOLERANT))
 		return -EINVAL;
 	mark_broken(loader);
-	error = builder_finish(&loader->builder, &image);
-	if (error)
-		return error;
-	for (uint32_t i = 0; i < image->service_count; i++) {
-		struct service_settings *service =
-		    (struct service_settings *)(void *)((char *)image + image->services) + i;
-		service->digest = image_service_digest(image, i);
-	}
-	*ret_image = image;
-	return 0;
+	return builder_finish(&loader->builder, ret_image);
 }
 
 static void end(struct loader *loader)

@@ -138,18 +138,13 @@ static void unknown_section(struct loader *loader, uint32_t file, uint32_t line,
 	char first[16];
 	size_t length = strcspn(name, " \t");
 	const char *nearest = NULL;
-	unsigned best = 3;
 
 	if (length < sizeof(first)) {
 		memcpy(first, name, length);
 		first[length] = '\0';
-		for (size_t i = 0; i < ARRAY_LEN(section_words); i++) {
-			unsigned distance = value_distance(first, section_words[i].word, best);
-			if (distance < best) {
-				best = distance;
-				nearest = section_words[i].word;
-			}
-		}
+		unsigned best = value_slips(first) + 1;
+		for (size_t i = 0; i < ARRAY_LEN(section_words); i++)
+			value_nearer(first, section_words[i].word, &best, &nearest);
 	}
 	loader_show(name, shown);
 	if (nearest)
@@ -297,6 +292,20 @@ static void duplicate_key(struct loader *loader, struct draft *draft, uint32_t f
 	    schema_name(key), other);
 }
 
+/* A key of a later version. What it does without being set may be said aloud for some. */
+static void later_key(struct loader *loader, struct draft *draft, uint32_t file, uint32_t line,
+    const struct schema_key *key, const char *value)
+{
+	char shown[LOADER_SHOWN];
+
+	if (!(key->flags & KEY_DEFAULT_OK))
+		loader_error(
+		    loader, draft, file, line, "%s: not supported by this build", schema_name(key));
+	else if (*value && strcmp(value, schema_default(key)) != 0)
+		loader_error(loader, draft, file, line, "%s = %s: not supported by this build",
+		    schema_name(key), loader_show(value, shown));
+}
+
 static void take_key(
     struct loader *loader, uint32_t file, uint32_t line, const char *name, const char *value)
 {
@@ -310,10 +319,7 @@ static void take_key(
 		return;
 	}
 	if (key->kind == KIND_LATER) {
-		if (!(key->flags & KEY_DEFAULT_OK) ||
-		    (*value && strcmp(value, schema_default(key)) != 0))
-			loader_error(
-			    loader, draft, file, line, "%s: not supported by this build", name);
+		later_key(loader, draft, file, line, key, value);
 		return;
 	}
 	unsigned index = schema_index(key);

@@ -389,13 +389,12 @@ void loader_environment(
 	const char *list[LOADER_VARIABLES];
 	struct variables variables = {.list = list};
 	struct lookup lookup = {loader, service, &variables};
+	static const uint8_t keys[] = {KEY_SERVICE_command, KEY_SERVICE_stop_command,
+	    KEY_SERVICE_reload_command, KEY_SERVICE_pre_start, KEY_SERVICE_post_stop};
 
 	own_variables(loader, draft, service, &variables);
-	for (unsigned i = 0; i < schema_count(); i++) {
-		const struct schema_key *key = schema_at(i);
-		if (key->section != SECTION_SERVICE || key->kind != KIND_COMMAND)
-			continue;
-		ref argv = command(loader, draft, &lookup, i);
-		memcpy((char *)service + key->offset, &argv, sizeof(argv));
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		ref argv = command(loader, draft, &lookup, keys[i]);
+		memcpy((char *)service + schema_at(keys[i])->offset, &argv, sizeof(argv));
 	}
 }

@@ -44,12 +44,8 @@ static void unknown_service(struct loader *loader, struct draft *draft, const st
 	if (loader->errors->errors.count < CONFIG_MAX_MESSAGES)
 		for (uint32_t i = 0; i < loader->count; i++) {
 			const char *other = loader->drafts[i]->name;
-			unsigned distance =
-			    other == draft->name ? best : value_distance(name, other, best);
-			if (distance < best) {
-				best = distance;
-				nearest = other;
-			}
+			if (other != draft->name)
+				value_nearer(name, other, &best, &nearest);
 		}
 	if (nearest)
 		loader_error(loader, draft, entry->file, entry->line,

@@ -120,7 +120,6 @@ struct service_settings {
 			  * without those dropped since they would close a cycle */
 	ref dependents;  /* whose requires, wants or order_after has this service */
 	ref restarts;    /* whose restart_with has this service */
-	uint32_t digest; /* of all keys and the identity: differs => settings differ */
 };
 
 static inline const struct sinit_settings *image_settings(const struct image *image)
@@ -172,9 +171,6 @@ bool image_service_equal(const struct image *a, uint32_t ia, const struct image 
  * true and image_service_equal() is not, the new settings can be taken over without a restart. */
 bool image_service_same_process(
     const struct image *a, uint32_t ia, const struct image *b, uint32_t ib);
-
-/* The `digest` of a service: what image_service_equal() compares, as one number. */
-uint32_t image_service_digest(const struct image *image, uint32_t index);
 
 /* Whether the two images have equal [sinit] settings. */
 bool image_settings_equal(const struct image *a, const struct image *b);

@@ -1,5 +1,4 @@
-/* Whether services are the same in two images, and one number that tells it quickly. */
-#include "init/builder.h"
+/* Whether services are the same in two images. */
 #include "init/image.h"
 
 #include <string.h>
@@ -121,100 +120,13 @@ static bool equal_service(
 
 bool image_service_equal(const struct image *a, uint32_t ia, const struct image *b, uint32_t ib)
 {
-	return image_service(a, ia)->digest == image_service(b, ib)->digest &&
-	       equal_service(a, ia, b, ib, 0);
+	return equal_service(a, ia, b, ib, 0);
 }
 
 bool image_service_same_process(
     const struct image *a, uint32_t ia, const struct image *b, uint32_t ib)
 {
 	return equal_service(a, ia, b, ib, KEY_SPAWN);
-}
-
-/* Each value is hashed with its length, so that no two sequences look the same. */
-static uint32_t hash_text(uint32_t hash, const struct image *image, ref at)
-{
-	const char *string = at ? image_string(image, at) : "";
-
-	return builder_hash(hash, string, strlen(string));
-}
-
-static uint32_t hash_number(uint32_t hash, uint32_t value)
-{
-	return builder_hash(hash, &value, sizeof(value));
-}
-
-static uint32_t hash_list(uint32_t hash, const struct image *image, ref at, enum schema_kind kind)
-{
-	const struct image_list *list = image_list(image, at);
-
-	hash = hash_number(hash, list->count);
-	for (uint32_t i = 0; i < list->count; i++) {
-		if (kind == KIND_NAMES)
-			hash = hash_text(hash, image, image_service(image, list->item[i])->name);
-		else if (kind == KIND_CODES)
-			hash = hash_number(hash, list->item[i]);
-		else
-			hash = hash_text(hash, image, list->item[i]);
-	}
-	return hash;
-}
-
-static uint32_t hash_value(
-    uint32_t hash, const struct image *image, const void *settings, const struct schema_key *key)
-{
-	uint32_t value = member(settings, key);
-
-	switch ((enum schema_kind)key->kind) {
-	case KIND_TEXT:
-	case KIND_PATH:
-	case KIND_ACCOUNT:
-		return hash_text(hash, image, value);
-	case KIND_COMMAND:
-	case KIND_ENVIRONMENT:
-	case KIND_ACCOUNTS:
-	case KIND_NAMES:
-	case KIND_CODES:
-		return hash_list(hash, image, value, (enum schema_kind)key->kind);
-	case KIND_LIMIT:
-		return value ? builder_hash(
-				   hash, (const char *)image + value, sizeof(struct image_limit))
-			     : hash_number(hash, 0);
-	case KIND_BOOL:
-	case KIND_ENUM:
-	case KIND_COUNT:
-	case KIND_OCTAL:
-	case KIND_PERCENT:
-	case KIND_FACTOR:
-	case KIND_DURATION:
-	case KIND_INT:
-	case KIND_SIGNAL:
-		return hash_number(hash, value);
-	case KIND_PATHS:
-	case KIND_LATER:
-		break;
-	}
-	return hash;
-}
-
-uint32_t image_service_digest(const struct image *image, uint32_t index)
-{
-	const struct service_settings *service = image_service(image, index);
-	uint32_t hash = hash_text(service->flags, image, service->name);
-
-	hash = hash_number(hash, service->broken ? 1 : 0);
-	hash = hash_number(hash, service->uid);
-	hash = hash_number(hash, service->gid);
-	hash = hash_list(hash, image, service->group_ids, KIND_CODES);
-	hash = hash_text(hash, image, service->user_name);
-	hash = hash_text(hash, image, service->home);
-	hash = hash_text(hash, image, service->shell);
-	for (unsigned i = 0; i < schema_count(); i++) {
-		const struct schema_key *key = schema_at(i);
-		if (key->section == SECTION_SERVICE)
-			hash = hash_value(hash, image, service, key);
-	}
-	return hash;
 }
 
 bool image_settings_equal(const struct image *a, const struct image *b)

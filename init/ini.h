@@ -7,7 +7,7 @@
  *
  * A distribution's inih may have been built to do otherwise, and cuts what is longer than its
  * buffers; so it only gets lines that every build of it reads alike: `[N]` for the N-th
- * section, `KEY = L` for line L. The names and values themselves stay here.
+ * section, `KEY=L` for line L. The names and values themselves stay here.
  *
  * Owns nothing; the text is changed in place (NULs are put into it). Calls inih only.
  */

@@ -160,11 +160,7 @@ const char *schema_nearest(enum schema_section section, const char *name)
 		const char *candidate = schema_name(&table[i]);
 		if (table[i].section != section || table[i].kind == KIND_LATER)
 			continue;
-		unsigned distance = value_distance(name, candidate, best);
-		if (distance < best) {
-			best = distance;
-			nearest = candidate;
-		}
+		value_nearer(name, candidate, &best, &nearest);
 	}
 	return nearest;
 }

@@ -89,7 +89,7 @@ struct schema_key {
 /* The place of each row, KEY_SECTION_member, and their number. */
 enum schema_place {
 #define KEY_NAMED(section, member, ...) KEY_##section##_##member,
-#define LATER(section, name, ...) KEY_##section##_##name,
+#define LATER(section, name, ...)       KEY_##section##_##name,
 #include "init/schema.def"
 	SCHEMA_KEYS
 };

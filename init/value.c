@@ -270,3 +270,15 @@ unsigned value_slips(const char *word)
 	/* In a short word two slips leave nothing of it. */
 	return length < 2 ? 0 : length < 5 ? 1 : 2;
 }
+
+void value_nearer(const char *word, const char *candidate, unsigned *best, const char **nearest)
+{
+	unsigned distance = value_distance(word, candidate, *best);
+	size_t length = strlen(word);
+
+	if (distance < *best || (distance == *best && *nearest && strlen(*nearest) != length &&
+				    strlen(candidate) == length)) {
+		*best = distance;
+		*nearest = candidate;
+	}
+}

@@ -48,4 +48,9 @@ unsigned value_distance(const char *a, const char *b, unsigned most);
 /* The number of slips at which a word is still taken for a misspelt one. */
 unsigned value_slips(const char *word);
 
+/* Looks whether `candidate` is nearer to `word` than *best slips: if so, it becomes *nearest
+ * and *best is its distance. Of equally near ones that of equal length is taken. Begin with
+ * *best = value_slips(word) + 1 and *nearest = NULL. */
+void value_nearer(const char *word, const char *candidate, unsigned *best, const char **nearest);
+
 #endif

@@ -103,6 +103,16 @@ static int put_special(struct splitter *splitter)
 	return value ? put(splitter, value, strlen(value)) : put(splitter, at, 1);
 }
 
+/* A run of characters that mean nothing but themselves. */
+static int put_plain(struct splitter *splitter, const char *special)
+{
+	const char *at = splitter->at;
+	size_t length = strcspn(at, special);
+
+	splitter->at += length;
+	return put(splitter, at, length);
+}
+
 static int unclosed(struct splitter *splitter, const char *quote)
 {
 	text_add(splitter->reason, "the quote ");
@@ -147,8 +157,7 @@ static int take_double(struct splitter *splitter)
 			error = put_special(splitter);
 			break;
 		default:
-			error = put(splitter, at, 1);
-			splitter->at++;
+			error = put_plain(splitter, "\"\\$%");
 			break;
 		}
 	}
@@ -178,8 +187,7 @@ static int take(struct splitter *splitter)
 		splitter->at = at + 1;
 		return put(splitter, at, 1);
 	default:
-		splitter->at++;
-		return put(splitter, at, 1);
+		return put_plain(splitter, " \t'\"\\$%");
 	}
 }
 
