@@ -253,8 +253,22 @@ static int take_short(char ***argv, struct options *options, struct text *error)
 
 /* --- Personalities ------------------------------------------------------------------ */
 
-static enum personality personality_of(const char *name)
+/* The last component of argv[0]. */
+static const char *name_of(const char *argv0)
 {
+	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+
+	if (!argv0)
+		return "sinit";
+	return slash ? slash + 1 : argv0;
+}
+
+enum personality options_personality(const char *argv0)
+{
+	const char *name = name_of(argv0);
+
+	if (name[0] == '-') /* a login shell's dash: some start PID 1 so */
+		name++;
 	if (strcmp(name, "tini") == 0 || strncmp(name, "tini-", 5) == 0 ||
 	    strcmp(name, "docker-init") == 0)
 		return PERSONALITY_TINI;
@@ -265,14 +279,11 @@ static enum personality personality_of(const char *name)
 
 static void set_defaults(const char *argv0, struct options *options)
 {
-	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
-	const char *name = slash ? slash + 1 : argv0 ? argv0 : "sinit";
-	/* A login shell's dash: some start PID 1 so. */
-	enum personality personality = personality_of(name[0] == '-' ? name + 1 : name);
+	enum personality personality = options_personality(argv0);
 
 	*options = (struct options){
 	    .personality = (uint8_t)personality,
-	    .name = name,
+	    .name = name_of(argv0),
 	    .config = OPTIONS_DEFAULT_CONFIG,
 	    .run_dir = OPTIONS_DEFAULT_RUN,
 	    .wrapper =

@@ -66,6 +66,9 @@ struct options {
 int options_parse(char **argv, const char *(*lookup)(const char *name), struct options *ret_options,
     struct text *error);
 
+/* Whose part a program started as `argv0` plays; NULL is sinit's. */
+enum personality options_personality(const char *argv0);
+
 /* The exit code for a wrong command line: 1 as tini and dumb-init, else 78. */
 int options_usage_code(enum personality personality);
 
