@@ -19,8 +19,10 @@ B = build
 
 # --- Compilers and flags -----------------------------------------------------
 
-WARN = -Wall -Wextra -Werror -Wconversion -Wswitch-enum -Wshadow \
+WARN = -Wall -Wextra $(WERROR) -Wconversion -Wswitch-enum -Wshadow \
        -Wstrict-prototypes -Wmissing-prototypes
+# Other compilers may know other warnings.
+WERROR = $(if $(filter bundled,$(DEPS)),-Werror)
 
 # inih as the configuration reader wants it. The reader hands over one line at
 # a time and counts lines and sections itself, so that a distribution's inih
@@ -197,11 +199,11 @@ size: all ## print the sizes; fail above the budget
 install: all ## install below DESTDIR and PREFIX (with /usr, sinit is /sbin/sinit)
 	install -D -m 755 $(OUT)/sinit $(DESTDIR)$(SBINDIR)/sinit
 	install -D -m 755 $(OUT)/sinitctl $(DESTDIR)$(PREFIX)/bin/sinitctl
-	for page in $(wildcard docs/*.[158]); do \
-	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; \
+	set -e; for page in $(wildcard docs/*.[158]); do \
+	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
-	for file in $(wildcard conf.d/*); do \
-	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/sinit/conf.d $$file; \
+	set -e; for file in $(wildcard conf.d/*); do \
+	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/sinit/$$file; \
 	done
 
 clean: ## remove what was built, but not the dependencies
