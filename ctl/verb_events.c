@@ -89,8 +89,9 @@ static void put_events(struct ctl *ctl, const struct view *view, uint64_t *next)
 	}
 	out_flush(ctl->out);
 	if (lost)
-		ctl_error("%llu events were overwritten before they could be read",
-		    (unsigned long long)lost);
+		ctl_error("%llu event%s overwritten before %s could be read",
+		    (unsigned long long)lost, lost == 1 ? " was" : "s were",
+		    lost == 1 ? "it" : "they");
 }
 
 /* Has the sinit whose board this is ended? Another one that has taken its place has a

@@ -272,7 +272,7 @@ static void put_json(struct ctl *ctl, const struct view *view)
 		text = out_text(ctl->out);
 		text_init(&reason, sentence, sizeof(sentence));
 		explain_reason(&reason, s, name, view->now);
-		text_add(text, i ? ",\n" : "\n");
+		text_add(text, i ? "," : "");
 		render_service(text, s, view->life, name, *sentence ? sentence : NULL, view->now);
 	}
 	text_add(out_text(ctl->out), "]}\n");

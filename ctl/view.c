@@ -50,6 +50,12 @@ int view_open(struct view *view, const struct ctl *ctl)
 		view->now = view->life == BOARD_LIVE ? view_clock() : last_moment(&view->board);
 		return CTL_OK;
 	}
+	if (error == -ENOENT && view->life == BOARD_LIVE) {
+		ctl_error(
+		    "sinit is alive on %s, but %s/board is gone; a restart of sinit makes it again",
+		    ctl->rundir, ctl->rundir);
+		return CTL_FAILED;
+	}
 	if (error == -ENOENT || error == -ENOTDIR) {
 		ctl_error("no sinit has been running on %s: there is no %s/board. Is it running, "
 			  "and with -r %s?",
