@@ -5,6 +5,7 @@
 #            system:  $(CC) and what pkg-config finds (Alpine, a buildroot)
 #   VARIANT= release, or for the tests: unit, asan, fuzz (this machine's glibc)
 #   B=       where everything but the dependencies is built
+#   V=1      show every command
 VERSION = 0.1.0
 SIZE_MAX_sinit = 163840
 SIZE_MAX_sinitctl = 163840
@@ -16,6 +17,7 @@ VARIANT = release
 PREFIX = /usr
 SBINDIR = $(if $(filter /usr,$(PREFIX)),/sbin,$(PREFIX)/sbin)
 B = build
+Q = $(if $(V),,@)
 
 # --- Compilers and flags -----------------------------------------------------
 
@@ -112,26 +114,31 @@ all: $(OUT)/sinit $(OUT)/sinitctl ## build sinit and sinitctl (in build/, build/
 
 $(O)/%.o: %.c $(O)/.settings $(READY)
 	@mkdir -p $(@D)
-	$(COMPILE) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC    $@'
+	$(Q)$(COMPILE) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/inih.o: $(READY) $(O)/.settings
-	$(COMPILE) $(CFLAGS) $(INIH_FLAGS) -w -c -o $@ $(INIH)/ini.c
+	@echo '  CC    $@'
+	$(Q)$(COMPILE) $(CFLAGS) $(INIH_FLAGS) -w -c -o $@ $(INIH)/ini.c
 
 $(LIB): $(SRC:%.c=$(O)/%.o) $(INIH_OBJ)
-	rm -f $@
-	$(TOOL)ar rcs $@ $^
+	@echo '  AR    $@'
+	$(Q)rm -f $@ && $(TOOL)ar rcs $@ $^
 
 $(O)/sinit.debug: $(O)/init/main.o $(LIB)
-	$(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo '  LD    $@'
+	$(Q)$(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(O)/sinitctl.debug: $(O)/ctl/main.o $(LIB)
-	$(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo '  LD    $@'
+	$(Q)$(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The sanitizers want their symbols; a debugger finds those of the release
 # build in the .debug file.
 $(OUT)/%: $(O)/%.debug
 	@mkdir -p $(@D)
-	$(if $(filter release,$(VARIANT)),$(TOOL)strip -o $@ $<,cp $< $@)
+	@echo '  STRIP $@'
+	$(Q)$(if $(filter release,$(VARIANT)),$(TOOL)strip -o $@ $<,cp $< $@)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
@@ -156,7 +163,7 @@ $(D)/$(ARCH)/.stamp: .ci/deps $(D)/src/.stamp
 # its init/platform.o is never taken.
 programs_of = $(patsubst %.c,$(O)/%,$(wildcard tests/$(1)/$(2)_*.c))
 helpers_of = $(patsubst %.c,$(O)/%.o,$(filter-out tests/$(1)/$(2)_%,$(wildcard tests/$(1)/*.c)))
-LINK_TEST = $(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+LINK_TEST = $(Q)$(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 programs: $(if $(filter fuzz,$(VARIANT)),$(call programs_of,fuzz,fuzz),\
 	$(call programs_of,unit,test) $(call programs_of,sim,test))
