@@ -11,6 +11,15 @@
  * The answer is JSON, one object a line; the last is {"result":"ok"} or
  * {"result":"error","code":N,"message":"..."} with N from enum ctl_code.
  *
+ * Before it, a verb on services has a line for each service that it concerns,
+ *
+ *     {"service":"web","slot":3,"life":7,"state":"running"}
+ *
+ * with life and state as they were before the request was carried out (its slot is that
+ * of the board): so the client knows which life is the one it asked for. Warnings and
+ * errors of a reload are {"warning":"FILE:LINE: ..."} and {"error":"..."}; a setting is
+ * {"key":"command","value":"..."}, behind the line of its service.
+ *
  * Pure: no system calls, no allocation, owns nothing. May call: string functions. */
 #ifndef SINIT_CTL_REQUEST_H
 #define SINIT_CTL_REQUEST_H

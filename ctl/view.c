@@ -117,9 +117,24 @@ static void say_unknown(const struct view *view, const char *name)
 		ctl_error("there is no service %s; sinitctl status lists them", name);
 }
 
+/* A look at a slot's name without copying its record, most of which nobody asked for.
+ * A name that changes meanwhile is seen by the proper reading that follows. */
+static bool peek(const struct view *view, uint32_t slot, const char *const *names, size_t count)
+{
+	char name[BOARD_NAME];
+
+	memcpy(name, view->board.services[slot].name, sizeof(name));
+	name[BOARD_NAME - 1] = '\0';
+	for (size_t n = 0; n < count; n++)
+		if (match_service(names[n], name))
+			return true;
+	return false;
+}
+
 int view_load(struct view *view, const char *const *names, size_t count)
 {
-	uint32_t slots = view->board.head->count;
+	const struct board_header *head = view->board.head;
+	uint32_t slots = head->count < head->capacity ? head->count : head->capacity;
 	int code = CTL_OK;
 
 	view->memory = calloc(slots + 1, sizeof(*view->memory));
@@ -132,6 +147,8 @@ int view_load(struct view *view, const char *const *names, size_t count)
 	}
 	for (uint32_t i = 0; i < slots; i++) {
 		struct view_row *row = &view->memory[view->count];
+		if (count > 0 && !peek(view, i, names, count))
+			continue;
 		bool wanted = count == 0;
 		if (!board_read(&view->board, i, &row->s))
 			continue;
