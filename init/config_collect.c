@@ -268,6 +268,8 @@ static void unknown_key(
 	    loader->section == SECTION_SINIT ? SECTION_SERVICE : SECTION_SINIT;
 	const char *nearest = schema_nearest(loader->section, name);
 
+	if (nearest == schema_name(schema_at(KEY_SERVICE_command)))
+		draft->misspelt = true;
 	if (schema_find(other, name))
 		loader_error(loader, draft, file, line, "%s: not a key of this section, but of %s",
 		    name, other == SECTION_SINIT ? "[sinit]" : "[service NAME]");

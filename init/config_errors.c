@@ -91,8 +91,10 @@ void loader_error(struct loader *loader, struct draft *draft, uint32_t file, uin
 	print_message(loader, &text, file, line, format, arguments);
 	va_end(arguments);
 	add(loader->errors, &loader->errors->errors, file, line, buffer);
-	if (draft && !draft->broken) {
+	uint64_t at = (uint64_t)file << 32 | line;
+	if (draft && (!draft->broken || at < draft->broken_at)) {
 		draft->broken = arena_copy(&loader->arena, buffer, strlen(buffer));
+		draft->broken_at = at;
 		if (!draft->broken)
 			loader->no_memory = true;
 	}

@@ -128,7 +128,7 @@ static void make_service(struct loader *loader, struct draft *draft, uint32_t in
 		service.flags |= SERVICE_MAIN;
 		service.command = main_command(loader);
 		builder_image(&loader->builder)->main_service = index;
-	} else if (!loader_effective(loader, draft, KEY_SERVICE_command)) {
+	} else if (!draft->misspelt && !loader_effective(loader, draft, KEY_SERVICE_command)) {
 		loader_error(loader, draft, draft->file, draft->line,
 		    "[service %s]: command is missing; write command = PROGRAM ARGUMENTS",
 		    draft->name);

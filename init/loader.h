@@ -51,9 +51,11 @@ struct draft {
 	uint32_t last_file; /* its latest header */
 	uint32_t last_line;
 	uint64_t seen[2];   /* keys set in the latest header's file */
-	const char *broken; /* the first error */
-	bool used;          /* there is such a section */
-	bool is_main;       /* made of COMMAND */
+	const char *broken; /* the first error, in the order of files and lines */
+	uint64_t broken_at;
+	bool used;     /* there is such a section */
+	bool is_main;  /* made of COMMAND */
+	bool misspelt; /* it has a key that was probably meant to be `command` */
 };
 
 struct env_file;

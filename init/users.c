@@ -40,7 +40,7 @@ static bool next_line(const char **at, struct line *line)
 
 bool users_good_name(const char *name)
 {
-	if (!*name || *name == '-' || *name == '+')
+	if (!*name || *name == '-' || *name == '+' || *name == '$')
 		return false;
 	for (; *name; name++) {
 		char c = *name;
