@@ -35,15 +35,16 @@ struct call {
 	int code;
 };
 
-/* Adds what is known of PID 1 to a failure to reach it. */
+/* Adds what is known of PID 1 to a failure to reach it. The pid is its own view: from
+ * outside of its PID namespace that number is somebody else's. */
 static int say_unreachable(const struct ctl *ctl, const char *why)
 {
 	int32_t pid;
 
 	if (view_life(ctl->rundir, &pid) == BOARD_LIVE && pid > 0)
 		ctl_error(
-		    "no sinit is listening on %s/control: %s. A sinit (pid %d) is alive there; "
-		    "send it HUP and it makes the FIFO again",
+		    "no sinit is listening on %s/control: %s. But a sinit is alive there (pid %d "
+		    "in its PID namespace): send it HUP and it makes the FIFO again",
 		    ctl->rundir, why, (int)pid);
 	else
 		ctl_error("no sinit is listening on %s/control: %s. Is it running, and with -r %s?",

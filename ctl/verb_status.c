@@ -218,6 +218,14 @@ static void put_cell(
 		format_spaces(text, GAP);
 }
 
+/* Takes back the padding in front of an empty last cell. */
+static void trim(struct text *text)
+{
+	while (text->used > 0 && text->data[text->used - 1] == ' ')
+		text->used--;
+	text->data[text->used] = '\0';
+}
+
 static void put_row(const struct table *table, struct text *text, const struct board_service *s)
 {
 	struct look look = look_of((enum state)s->m.state);
@@ -237,6 +245,7 @@ static void put_row(const struct table *table, struct text *text, const struct b
 		cell(table->view, s, (enum column)c, &content);
 		put_cell(table, text, c, buffer, c == COL_STATE ? look.colour : NULL);
 	}
+	trim(text);
 	text_add(text, "\n");
 }
 

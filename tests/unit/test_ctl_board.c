@@ -11,7 +11,9 @@
 
 #include "init/schema.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct fixture *f;
@@ -321,6 +323,28 @@ static void test_events_wrapped(void **state)
 	has(f->err, "1 event was overwritten");
 }
 
+/* Following shows what comes, and ends when sinit does. */
+static void test_events_follow(void **state)
+{
+	int status;
+	(void)state;
+	some_events(20);
+	fixture_live(f, NULL);
+	pid_t writer = fork();
+	if (writer == 0) {
+		usleep(120000);
+		some_events(3);
+		kill(f->sinit, SIGKILL);
+		_exit(0);
+	}
+	assert_int_equal(fixture_run(f, "events", "-f", "--json", NULL), 0);
+	assert_int_equal(waitpid(writer, &status, 0), writer);
+	assert_int_equal(lines(f->out), 13);
+	has(f->out, "{\"seq\":11,");
+	has(f->out, "{\"seq\":23,");
+	assert_string_equal(f->err, "");
+}
+
 static void test_usage(void **state)
 {
 	(void)state;
@@ -371,6 +395,7 @@ int main(void)
 	    TEST(test_wait),
 	    TEST(test_events),
 	    TEST(test_events_wrapped),
+	    TEST(test_events_follow),
 	    TEST(test_usage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
