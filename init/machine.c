@@ -159,6 +159,13 @@ static unsigned begin(const struct machine_settings *s, struct machine *m, int64
 	return 0;
 }
 
+static unsigned wait_resources(struct machine *m, int64_t now)
+{
+	enter(m, STATE_BACKOFF, now);
+	m->deadline = now + m->delay;
+	return 0;
+}
+
 /* Nothing of the service is left: where does it go from here? */
 static unsigned settle(const struct machine_settings *s, struct machine *m, int64_t now)
 {
@@ -176,12 +183,13 @@ static unsigned settle(const struct machine_settings *s, struct machine *m, int6
 	case CAUSE_RESTART_WITH:
 	case CAUSE_DEPENDENCY:
 		return begin(s, m, now);
+	case CAUSE_RESOURCES:
+		return wait_resources(m, now);
 	case CAUSE_NONE:
 	case CAUSE_EXIT:
 	case CAUSE_START_TIMEOUT:
 	case CAUSE_PRE_START:
 	case CAUSE_SPAWN:
-	case CAUSE_RESOURCES:
 	case CAUSE_STARTUP:
 	case CAUSE_LIVENESS:
 	case CAUSE_OOM:
@@ -248,8 +256,8 @@ static bool must_hold(enum cause cause)
 	       cause == CAUSE_RELOAD;
 }
 
-static unsigned stop(const struct machine_settings *s, struct machine *m, enum cause cause,
-    int64_t now)
+static unsigned stop(
+    const struct machine_settings *s, struct machine *m, enum cause cause, int64_t now)
 {
 	note_uptime(s, m, now);
 	enter(m, STATE_STOPPING, now);
@@ -282,8 +290,8 @@ static unsigned on_want_up(const struct machine_settings *s, struct machine *m, 
 	return 0;
 }
 
-static unsigned on_want_down(const struct machine_settings *s, struct machine *m,
-    enum cause cause, int64_t now)
+static unsigned on_want_down(
+    const struct machine_settings *s, struct machine *m, enum cause cause, int64_t now)
 {
 	m->want = WANT_DOWN;
 	switch ((enum state)m->state) {
@@ -308,8 +316,8 @@ static unsigned on_want_down(const struct machine_settings *s, struct machine *m
 	return 0;
 }
 
-static unsigned on_restart(const struct machine_settings *s, struct machine *m, enum cause cause,
-    int64_t now)
+static unsigned on_restart(
+    const struct machine_settings *s, struct machine *m, enum cause cause, int64_t now)
 {
 	m->want = WANT_UP;
 	switch ((enum state)m->state) {
@@ -335,8 +343,8 @@ static unsigned on_restart(const struct machine_settings *s, struct machine *m, 
 	return begin(s, m, now);
 }
 
-static unsigned on_deps(const struct machine_settings *s, struct machine *m, enum deps deps,
-    int64_t now)
+static unsigned on_deps(
+    const struct machine_settings *s, struct machine *m, enum deps deps, int64_t now)
 {
 	m->deps = (uint8_t)deps;
 	switch ((enum state)m->state) {
@@ -366,14 +374,8 @@ static unsigned on_deps(const struct machine_settings *s, struct machine *m, enu
 
 static unsigned on_spawned(const struct machine_settings *s, struct machine *m, int64_t now)
 {
-	int64_t deadline = m->deadline;
-
 	m->started = now;
-	if (m->state != STATE_STARTING)
-		return 0;
-	if (s->oneshot || s->waits_ready)
-		m->deadline = deadline;
-	else
+	if (m->state == STATE_STARTING && !s->oneshot && !s->waits_ready)
 		enter(m, STATE_RUNNING, now);
 	return 0;
 }
@@ -385,13 +387,14 @@ static void note_exit(struct machine *m, const struct machine_event *e)
 	m->exit_core = e->exit_core;
 }
 
-static unsigned on_spawn_failed(const struct machine_settings *s, struct machine *m,
-    const struct machine_event *e, int64_t now)
+static unsigned on_spawn_failed(
+    const struct machine_settings *s, struct machine *m, const struct machine_event *e, int64_t now)
 {
 	note_exit(m, e);
 	m->exit_kind = LAST_SPAWN_ERROR;
 	m->main_alive = 0;
-	if (m->state == STATE_STARTING)
+	/* Running: a probe may pass before a slow exec has come to its bad end. */
+	if (m->state == STATE_STARTING || m->state == STATE_RUNNING)
 		m->cause = CAUSE_SPAWN;
 	else if (m->state != STATE_STOPPING)
 		return 0;
@@ -403,6 +406,7 @@ static unsigned on_spawn_later(const struct machine_settings *s, struct machine 
 {
 	bool again = m->cause == CAUSE_RESOURCES && m->delay;
 	uint32_t longest = s->max_backoff < RESOURCE_DELAY ? RESOURCE_DELAY : s->max_backoff;
+	bool prepared = s->has_pre_start && m->aux == AUX_NONE;
 
 	m->main_alive = 0;
 	m->aux = AUX_NONE;
@@ -413,13 +417,12 @@ static unsigned on_spawn_later(const struct machine_settings *s, struct machine 
 	else
 		m->delay = m->delay < longest / 2 ? m->delay * 2 : longest;
 	m->cause = CAUSE_RESOURCES;
-	enter(m, STATE_BACKOFF, now);
-	m->deadline = now + m->delay;
-	return 0;
+	/* What pre_start left behind must not meet the next attempt. */
+	return prepared ? gone(s, m, now) : wait_resources(m, now);
 }
 
-static unsigned on_exited(const struct machine_settings *s, struct machine *m,
-    const struct machine_event *e, int64_t now)
+static unsigned on_exited(
+    const struct machine_settings *s, struct machine *m, const struct machine_event *e, int64_t now)
 {
 	note_exit(m, e);
 	m->main_alive = 0;
@@ -436,8 +439,8 @@ static bool aux_failed(const struct machine_event *e)
 	return e->exit_kind != LAST_EXITED || e->exit_code != 0;
 }
 
-static unsigned on_aux_exited(const struct machine_settings *s, struct machine *m,
-    const struct machine_event *e, int64_t now)
+static unsigned on_aux_exited(
+    const struct machine_settings *s, struct machine *m, const struct machine_event *e, int64_t now)
 {
 	enum aux aux = (enum aux)m->aux;
 
@@ -539,8 +542,8 @@ static unsigned on_reset(struct machine *m, int64_t now)
 	return 0;
 }
 
-unsigned machine_step(const struct machine_settings *s, struct machine *m,
-    const struct machine_event *e, int64_t now)
+unsigned machine_step(
+    const struct machine_settings *s, struct machine *m, const struct machine_event *e, int64_t now)
 {
 	switch (e->kind) {
 	case EVENT_WANT_UP:

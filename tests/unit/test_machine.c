@@ -75,6 +75,7 @@ static void test_exit_record(void **state)
 	assert_int_equal(m.cause, CAUSE_EXIT);
 	EMPTY(STATE_BACKOFF, 0);
 	DUE(1000, STATE_STARTING, ACT_SPAWN);
+	assert_int_equal(m.started, 0); /* that of the last life is no news of this one */
 	IS(ev(EVENT_SPAWNED), STATE_RUNNING, 0);
 	IS(ev_exit(3), STATE_CLEANUP, LEFTOVERS);
 	assert_int_equal(m.exit_kind, LAST_EXITED);
@@ -251,6 +252,7 @@ static void test_post_stop(void **state)
 	EMPTY(STATE_CLEANUP, 0); /* while it runs, "empty" is no news */
 	now += 20;
 	IS(ev_aux(9), STATE_CLEANUP, KILL_LEFT); /* how it ended does not matter */
+	assert_int_equal(m.deadline, now + 250);
 	assert_int_equal(m.exit_code, 1);
 	assert_int_equal(m.aux, AUX_NONE);
 	EMPTY(STATE_BACKOFF, 0);

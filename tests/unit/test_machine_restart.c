@@ -432,6 +432,18 @@ static void test_spawn_error(void **state)
 	EMPTY(STATE_FAILED, 0);
 }
 
+/* A probe may find somebody else's port open before the exec has failed. */
+static void test_spawn_error_after_readiness(void **state)
+{
+	(void)state;
+	set.waits_ready = true;
+	IS(ev(EVENT_WANT_UP), STATE_STARTING, ACT_SPAWN);
+	IS(ev(EVENT_READY), STATE_RUNNING, 0);
+	IS(ev_no_exec(ENOENT), STATE_CLEANUP, LEFTOVERS);
+	assert_int_equal(m.cause, CAUSE_SPAWN);
+	EMPTY(STATE_BACKOFF, 0);
+}
+
 static void test_spawn_error_keeps_longer_delays(void **state)
 {
 	(void)state;
@@ -492,10 +504,13 @@ static void test_out_of_resources_for_pre_start(void **state)
 	DUE(250, STATE_STARTING, ACT_RUN_PRE);
 	assert_int_equal(m.aux, AUX_PRE_START);
 	IS(ev_aux(0), STATE_STARTING, ACT_SPAWN);
-	/* After a life of its own the waits begin anew. */
-	IS(ev(EVENT_SPAWN_LATER), STATE_BACKOFF, 0);
+	/* For the command itself, after pre_start: what that left behind goes first. */
+	IS(ev(EVENT_SPAWN_LATER), STATE_CLEANUP, LEFTOVERS);
+	EMPTY(STATE_BACKOFF, 0);
 	DUE(500, STATE_STARTING, ACT_RUN_PRE);
 	IS(ev_aux(0), STATE_STARTING, ACT_SPAWN);
+	assert_int_equal(m.restarts, 0);
+	/* After a life of its own the waits begin anew. */
 	IS(ev(EVENT_SPAWNED), STATE_RUNNING, 0);
 	CRASH(1, STATE_BACKOFF, 0);
 	DUE(1000, STATE_STARTING, ACT_RUN_PRE);
@@ -587,6 +602,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_min_uptime_and_stops, setup),
 	    cmocka_unit_test_setup(test_min_uptime_needs_readiness, setup),
 	    cmocka_unit_test_setup(test_spawn_error, setup),
+	    cmocka_unit_test_setup(test_spawn_error_after_readiness, setup),
 	    cmocka_unit_test_setup(test_spawn_error_keeps_longer_delays, setup),
 	    cmocka_unit_test_setup(test_out_of_resources, setup),
 	    cmocka_unit_test_setup(test_out_of_resources_for_long, setup),

@@ -297,6 +297,34 @@ static void test_restart_during_stop(void **state)
 	EMPTY(STATE_STARTING, ACT_SPAWN);
 }
 
+/* After a stop that somebody asked for no policy is asked, whatever the code and however
+ * often: the service goes where it is wanted. */
+static void test_asked_for_is_no_failure(void **state)
+{
+	static const enum cause down[] = {CAUSE_OPERATOR, CAUSE_SHUTDOWN, CAUSE_RELOAD};
+	static const enum cause again[] = {CAUSE_RESTART, CAUSE_RELOAD, CAUSE_RESTART_WITH};
+
+	(void)state;
+	for (int code = 0; code < 2; code++) {
+		for (unsigned i = 0; i < 3; i++) {
+			fresh();
+			set.restart = RESTART_NEVER;
+			run();
+			hold_and_release(down[i], ACT_STOP_MAIN);
+			IS(ev(EVENT_WANT_UP), STATE_STOPPING, 0);
+			IS(ev_exit(code), STATE_CLEANUP, LEFTOVERS);
+			EMPTY(STATE_STARTING, ACT_SPAWN);
+			IS(ev(EVENT_SPAWNED), STATE_RUNNING, 0);
+			machine_step(&set, &m,
+			    &(struct machine_event){.kind = EVENT_RESTART, .cause = again[i]}, now);
+			IS(ev(EVENT_RELEASED), STATE_STOPPING, m.holding ? ACT_STOP_MAIN : 0);
+			IS(ev_exit(code), STATE_CLEANUP, LEFTOVERS);
+			EMPTY(STATE_STARTING, ACT_SPAWN);
+			assert_int_equal(m.cause, again[i]);
+		}
+	}
+}
+
 /* A held stop turned into a restart: the dependents need not go. */
 static void test_restart_while_holding(void **state)
 {
@@ -513,6 +541,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_who_is_held, setup),
 	    cmocka_unit_test_setup(test_start_during_stop, setup),
 	    cmocka_unit_test_setup(test_restart_during_stop, setup),
+	    cmocka_unit_test_setup(test_asked_for_is_no_failure, setup),
 	    cmocka_unit_test_setup(test_restart_while_holding, setup),
 	    cmocka_unit_test_setup(test_restart_while_waiting, setup),
 	    cmocka_unit_test_setup(test_stop_in_backoff, setup),
