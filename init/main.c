@@ -5,14 +5,12 @@
 #include "init/fds.h"
 #include "init/options.h"
 #include "init/raw_syscall.h"
+#include "init/supervisor_main.h"
 #include "reaper/wrapper.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Weak until the supervisor is there: then the name is missing, and so is the mode. */
-int supervisor_main(const struct options *options) __attribute__((weak));
 
 /* Prints to descriptor 1 or 2. A failure cannot be told to anybody. */
 static void print(int fd, const struct text *text)
@@ -115,26 +113,16 @@ static int refuse_nothing(const struct options *options)
 	return EXIT_CODE_CONFIG;
 }
 
-static int supervise(const struct options *options)
-{
-	static const char missing[] = "sinit: this build has no supervisor\n";
-
-	if (supervisor_main)
-		return supervisor_main(options);
-	print(STDERR_FILENO, &(struct text){.data = (char *)missing, .used = sizeof(missing) - 1});
-	return EXIT_CODE_INTERNAL;
-}
-
 static int run(const struct options *options)
 {
 	bool plain = options->personality != PERSONALITY_SINIT;
 
 	if (options->action == ACTION_CHECK || options->action == ACTION_PRINT_DEFAULTS)
-		return supervise(options);
+		return supervisor_main(options);
 	if (options->action != ACTION_RUN)
 		return tell(options);
 	if (!plain && has_configuration(options->config))
-		return supervise(options);
+		return supervisor_main(options);
 	if (!options->command)
 		return refuse_nothing(options);
 	return wrapper_run(&options->wrapper, options->command);

@@ -1,0 +1,301 @@
+/* What the verbs of the control FIFO do: one table, one row a verb. */
+#include "init/log.h"
+#include "init/schema.h"
+#include "init/sinit.h"
+#include "reaper/signals.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LINE = 8192 };
+
+struct call {
+	struct sinit *sinit;
+	const struct request *request;
+	int reply;
+	enum ctl_code code;  /* of the answer */
+	char message[320];
+	bool later;          /* the answer comes later */
+};
+
+static void fail(struct call *call, enum ctl_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void fail(struct call *call, enum ctl_code code, const char *format, ...)
+{
+	va_list args;
+
+	call->code = code;
+	va_start(args, format);
+	vsnprintf(call->message, sizeof(call->message), format, args);
+	va_end(args);
+}
+
+/* The service's life and state before the request, by which the client sees what came
+ * of it. */
+static void tell_service(struct call *call, uint32_t slot)
+{
+	const struct board_service *s = &call->sinit->supervisor.service[slot];
+	char buffer[512];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	text_add(&text, "{\"service\":");
+	text_json(&text, s->name);
+	text_addf(&text, ",\"slot\":%u,\"life\":%u,\"state\":\"%s\"}\n", (unsigned)slot,
+	    (unsigned)s->m.life, state_name((enum state)s->m.state));
+	if (!control_write(call->reply, text.data, text.used))
+		call->reply = -1;
+}
+
+typedef void on_service(struct call *call, uint32_t slot);
+
+static void do_start(struct call *call, uint32_t slot)
+{
+	struct supervisor *sv = &call->sinit->supervisor;
+
+	if (sv->stopping)
+		fail(call, CTL_FAILED, "sinit is stopping: nothing is started any more");
+	else
+		supervisor_up(sv, slot);
+}
+
+static void do_stop(struct call *call, uint32_t slot)
+{
+	struct supervisor *sv = &call->sinit->supervisor;
+	int rc = supervisor_down(sv, slot);
+
+	if (rc < 0)
+		log_warning(sv->service[slot].name,
+		    "stopped by hand, but that cannot be remembered in %s/stopped: %s; it will be "
+		    "up again after the next start of sinit",
+		    sv->state_dir, strerror(-rc));
+}
+
+static void do_restart(struct call *call, uint32_t slot)
+{
+	struct supervisor *sv = &call->sinit->supervisor;
+
+	if (sv->stopping)
+		fail(call, CTL_FAILED, "sinit is stopping: nothing is started any more");
+	else
+		supervisor_restart(sv, slot);
+}
+
+static void do_reset(struct call *call, uint32_t slot)
+{
+	supervisor_reset(&call->sinit->supervisor, slot);
+}
+
+static void do_reload(struct call *call, uint32_t slot)
+{
+	struct supervisor *sv = &call->sinit->supervisor;
+	int rc = supervisor_reload_service(sv, slot);
+
+	if (rc < 0)
+		fail(call, CTL_FAILED, "%s: not running, so it cannot reload", sv->service[slot].name);
+}
+
+/* Calls `what` for the services that match any of argv[0..n-1]; each at most once. */
+static void each_service(struct call *call, size_t n, on_service *what)
+{
+	struct supervisor *sv = &call->sinit->supervisor;
+
+	for (size_t i = 0; i < n; i++) {
+		bool found = false;
+
+		for (uint32_t slot = 0; slot < sv->count; slot++) {
+			if (!sv->service[slot].used ||
+			    fnmatch(call->request->argv[i], sv->service[slot].name, 0))
+				continue;
+			found = true;
+			tell_service(call, slot);
+			what(call, slot);
+		}
+		if (!found)
+			fail(call, CTL_UNKNOWN, "no such service: %s", call->request->argv[i]);
+	}
+}
+
+static void verb_start(struct call *call)
+{
+	each_service(call, call->request->argc, do_start);
+}
+
+static void verb_stop(struct call *call)
+{
+	each_service(call, call->request->argc, do_stop);
+}
+
+static void verb_restart(struct call *call)
+{
+	each_service(call, call->request->argc, do_restart);
+}
+
+static void verb_reset(struct call *call)
+{
+	each_service(call, call->request->argc, do_reset);
+}
+
+static void verb_reload(struct call *call)
+{
+	int rc;
+
+	if (call->request->argc) {
+		each_service(call, call->request->argc, do_reload);
+		return;
+	}
+	/* It waits first: a reload that is going on already may have read the old files. */
+	if (call->reply >= 0 && !control_wait_reload(&call->sinit->control, call->reply)) {
+		fail(call, CTL_FAILED, "too many reloads are waiting; try again");
+		return;
+	}
+	rc = reload_start(call->sinit);
+	if (rc == 0) {
+		call->later = call->reply >= 0;
+		return;
+	}
+	if (call->reply >= 0)
+		call->sinit->control.waiters--;
+	fail(call, CTL_FAILED, "reload cannot begin: %s",
+	    rc == -ESHUTDOWN ? "sinit is stopping" : strerror(-rc));
+}
+
+static void verb_signal(struct call *call)
+{
+	struct supervisor *sv = &call->sinit->supervisor;
+	const char *pattern = call->request->argv[0], *name = call->request->argv[1];
+	bool found = false;
+	int sig;
+
+	if (signal_parse(name, &sig) < 0) {
+		fail(call, CTL_USAGE, "no such signal: %s", name);
+		return;
+	}
+	for (uint32_t slot = 0; slot < sv->count; slot++) {
+		int rc;
+
+		if (!sv->service[slot].used || fnmatch(pattern, sv->service[slot].name, 0))
+			continue;
+		found = true;
+		rc = supervisor_signal(sv, slot, sig);
+		if (rc < 0)
+			fail(call, CTL_FAILED, "%s: %s", sv->service[slot].name,
+			    rc == -ESRCH ? "not running" : strerror(-rc));
+	}
+	if (!found)
+		fail(call, CTL_UNKNOWN, "no such service: %s", pattern);
+}
+
+static bool is_asked(const struct request *request, const char *key)
+{
+	for (size_t i = 1; i < request->argc; i++)
+		if (!strcmp(request->argv[i], key))
+			return true;
+	return request->argc < 2;
+}
+
+static void show_key(struct call *call, const struct image *image,
+    const struct service_settings *settings, const struct schema_key *key)
+{
+	char value[LINE / 4], line[LINE];
+	struct text plain, json;
+
+	text_init(&plain, value, sizeof(value));
+	schema_print_value(&plain, image, key, settings);
+	text_init(&json, line, sizeof(line));
+	text_add(&json, "{\"key\":");
+	text_json(&json, schema_name(key));
+	text_add(&json, ",\"value\":");
+	text_json(&json, plain.used ? plain.data : NULL);
+	text_add(&json, "}\n");
+	if (!json.cut && !control_write(call->reply, json.data, json.used))
+		call->reply = -1;
+}
+
+static void verb_show(struct call *call)
+{
+	struct supervisor *sv = &call->sinit->supervisor;
+	uint32_t slot = supervisor_find(sv, call->request->argv[0]);
+	const struct image *image;
+
+	if (slot == SUPERVISOR_NONE) {
+		fail(call, CTL_UNKNOWN, "no such service: %s", call->request->argv[0]);
+		return;
+	}
+	image = sv->set[sv->unit[slot].graph.set].image;
+	for (unsigned i = 0; i < schema_count(); i++) {
+		const struct schema_key *key = schema_at(i);
+
+		if (key->section == SECTION_SERVICE && key->kind != KIND_LATER &&
+		    is_asked(call->request, schema_name(key)))
+			show_key(call, image, image_service(image, sv->unit[slot].graph.index), key);
+	}
+}
+
+static void verb_shutdown(struct call *call)
+{
+	supervisor_shutdown(&call->sinit->supervisor);
+}
+
+static void verb_machine(struct call *call)
+{
+	if (call->sinit->mode == MODE_BOOT)
+		fail(call, CTL_FAILED, "%s: not supported by this build", call->request->verb);
+	else
+		fail(call, CTL_FAILED,
+		    "%s: sinit is not the init of this machine; sinitctl shutdown stops it",
+		    call->request->verb);
+}
+
+static void verb_ping(struct call *call)
+{
+	(void)call;
+}
+
+static const struct verb {
+	char name[12];
+	uint8_t least, most; /* arguments */
+	void (*run)(struct call *call);
+} verbs[] = {
+    {"start", 1, REQUEST_ARGS, verb_start},
+    {"stop", 1, REQUEST_ARGS, verb_stop},
+    {"restart", 1, REQUEST_ARGS, verb_restart},
+    {"reload", 0, REQUEST_ARGS, verb_reload},
+    {"signal", 2, 2, verb_signal},
+    {"show", 1, REQUEST_ARGS, verb_show},
+    {"reset", 1, REQUEST_ARGS, verb_reset},
+    {"shutdown", 0, 0, verb_shutdown},
+    {"reboot", 0, 0, verb_machine},
+    {"poweroff", 0, 0, verb_machine},
+    {"ping", 0, 0, verb_ping},
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+bool serve(struct sinit *sinit, const struct request *request, int reply_fd)
+{
+	struct call call = {.sinit = sinit, .request = request, .reply = reply_fd};
+	const struct verb *verb = find_verb(request->verb);
+
+	if (!verb)
+		fail(&call, CTL_USAGE, "no such verb: %s", request->verb);
+	else if (request->argc < verb->least || request->argc > verb->most)
+		fail(&call, CTL_USAGE, "%s: wrong number of arguments", verb->name);
+	else
+		verb->run(&call);
+	if (call.later)
+		return true;
+	control_result(call.reply, call.code, call.message);
+	return false;
+}

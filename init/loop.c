@@ -1,0 +1,246 @@
+/* PID 1's loop: waits for the first of signals, requests and deadlines, and in this order
+ * deals with deaths, requests, deadlines, and what follows from them for the services. */
+#include "init/log.h"
+#include "init/sinit.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+	FLUSH_AGAIN = 100,   /* ms until lines are offered again to a log that took none */
+	LAST_GRACE = 5000,   /* ms between the TERM and the KILL of what is left */
+	LAST_KILL = 2000,    /* ms to wait after that */
+	SIGNALS = 16,
+};
+
+enum role { ROLE_SHUTDOWN = 1, ROLE_RELOAD, ROLE_REOPEN, ROLE_DUMP, ROLE_CHILD };
+
+/* RTMIN+3 is what container engines and systemd send to a systemd init to stop it. */
+static const struct {
+	uint8_t signal;
+	uint8_t role;
+} roles[] = {
+    {SIGTERM, ROLE_SHUTDOWN},
+    {SIGINT, ROLE_SHUTDOWN},
+    {SIGQUIT, ROLE_SHUTDOWN},
+    {SIGPWR, ROLE_SHUTDOWN},
+    {SIGNAL_RTMIN + 3, ROLE_SHUTDOWN},
+    {SIGHUP, ROLE_RELOAD},
+    {SIGUSR1, ROLE_REOPEN},
+    {SIGUSR2, ROLE_DUMP},
+    {SIGCHLD, ROLE_CHILD},
+};
+
+static void dump_status(const struct supervisor *sv)
+{
+	uint32_t number[STATE_COUNT] = {0};
+	char buffer[256];
+	struct text text;
+
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		if (sv->service[slot].used)
+			number[sv->service[slot].m.state]++;
+	text_init(&text, buffer, sizeof(buffer));
+	for (unsigned state = 0; state < STATE_COUNT; state++)
+		if (number[state])
+			text_addf(&text, "%s%u %s", text.used ? ", " : "", number[state],
+			    state_name((enum state)state));
+	log_info(NULL, "status: %s", text.used ? text.data : "no services");
+}
+
+static void watch(struct sinit *sinit, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	if (fd >= 0)
+		epoll_ctl(sinit->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void check_control(struct sinit *sinit)
+{
+	int rc = control_check(&sinit->control);
+
+	if (rc == 1)
+		watch(sinit, sinit->control.fifo_fd);
+	else if (rc < 0 && sinit->control.rundir_fd >= 0)
+		log_warning(NULL, "the control FIFO cannot be made again: %s; reload (HUP) tries once more",
+		    strerror(-rc));
+}
+
+static void ask_reload(struct sinit *sinit)
+{
+	int rc;
+
+	check_control(sinit);
+	rc = reload_start(sinit);
+	if (rc < 0 && rc != -ESHUTDOWN)
+		log_error(NULL, "reload cannot begin: %s", strerror(-rc));
+}
+
+static void one_signal(struct sinit *sinit, const struct signalfd_siginfo *info, pid_t *hint,
+    bool *child)
+{
+	unsigned role = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+		if (roles[i].signal == info->ssi_signo)
+			role = roles[i].role;
+	switch (role) {
+	case ROLE_SHUTDOWN:
+		supervisor_shutdown(&sinit->supervisor);
+		break;
+	case ROLE_RELOAD:
+		ask_reload(sinit);
+		break;
+	case ROLE_REOPEN:
+		if (log_reopen() < 0)
+			log_warning(NULL, "the log cannot be reopened; the old one goes on");
+		break;
+	case ROLE_DUMP:
+		dump_status(&sinit->supervisor);
+		break;
+	case ROLE_CHILD:
+		*child = true;
+		*hint = (pid_t)info->ssi_pid;
+		break;
+	default:
+		break;
+	}
+}
+
+/* Deaths first: a kill timer or a request must not meet a pid that is gone. */
+static void read_signals(struct sinit *sinit)
+{
+	struct signalfd_siginfo info[SIGNALS];
+	ssize_t size = read(sinit->signal_fd, info, sizeof(info));
+	size_t count = size > 0 ? (size_t)size / sizeof(info[0]) : 0;
+	bool child = false;
+	pid_t hint = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (info[i].ssi_signo == SIGCHLD)
+			one_signal(sinit, &info[i], &hint, &child);
+	if (child)
+		supervisor_deaths(&sinit->supervisor, hint);
+	for (size_t i = 0; i < count; i++)
+		if (info[i].ssi_signo != SIGCHLD)
+			one_signal(sinit, &info[i], &hint, &child);
+}
+
+static int64_t next_deadline(const struct sinit *sinit)
+{
+	int64_t next = supervisor_deadline(&sinit->supervisor);
+	const int64_t more[] = {sinit->flush_at,
+	    sinit->reload.image_fd >= 0 ? sinit->reload.deadline : 0};
+
+	for (size_t i = 0; i < ARRAY_LEN(more); i++)
+		if (more[i] && (!next || more[i] < next))
+			next = more[i];
+	return next;
+}
+
+/* ms for epoll_wait(2), which counts on CLOCK_MONOTONIC too. */
+static int wait_time(const struct sinit *sinit)
+{
+	int64_t next = next_deadline(sinit), left;
+
+	if (!next)
+		return -1;
+	left = next - platform_now();
+	if (left < 0)
+		return 0;
+	return left < INT_MAX ? (int)left : INT_MAX;
+}
+
+static void serve_events(struct sinit *sinit, const struct epoll_event *events, int count)
+{
+	struct control *control = &sinit->control;
+
+	for (int i = 0; i < count; i++)
+		if (events[i].data.fd == sinit->signal_fd)
+			read_signals(sinit);
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.fd == control->fifo_fd) {
+			control_read(sinit);
+		} else if (events[i].data.fd == control->inotify_fd) {
+			control_drain_inotify(control);
+			check_control(sinit);
+		}
+	}
+}
+
+static void turn(struct sinit *sinit)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct epoll_event events[4];
+	int count = epoll_wait(sinit->epoll_fd, events, ARRAY_LEN(events), wait_time(sinit));
+
+	supervisor_clock(sv);
+	serve_events(sinit, events, count);
+	if (sv->reap_again && sv->reap_again <= sv->now)
+		supervisor_deaths(sv, 0);
+	if (sv->loader_done)
+		reload_finish(sinit);
+	if (sinit->reload.image_fd >= 0 && sinit->reload.deadline &&
+	    sinit->reload.deadline <= sv->now)
+		reload_give_up(sinit);
+	supervisor_timers(sv);
+	supervisor_settle(sv);
+	sinit->flush_at = log_flush() ? sv->now + FLUSH_AGAIN : 0;
+}
+
+void loop_run(struct sinit *sinit)
+{
+	watch(sinit, sinit->signal_fd);
+	watch(sinit, sinit->control.fifo_fd);
+	watch(sinit, sinit->control.inotify_fd);
+	while (!supervisor_done(&sinit->supervisor))
+		turn(sinit);
+}
+
+/* Reaps until there are no children, or the time is up. */
+static bool wait_for_none(struct sinit *sinit, int64_t until)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct pollfd signals = {.fd = sinit->signal_fd, .events = POLLIN};
+
+	for (;;) {
+		struct signalfd_siginfo info;
+		int64_t left;
+
+		supervisor_clock(sv);
+		supervisor_deaths(sv, 0);
+		if (sv->no_children)
+			return true;
+		left = until - sv->now;
+		if (left <= 0)
+			return false;
+		if (sv->reap_again && sv->reap_again - sv->now < left)
+			left = sv->reap_again - sv->now < 1 ? 1 : sv->reap_again - sv->now;
+		log_flush();
+		if (poll(&signals, 1, (int)left) > 0 &&
+		    read(sinit->signal_fd, &info, sizeof(info)) > 0 && info.ssi_signo == SIGTERM)
+			return false; /* asked again: no more patience */
+	}
+}
+
+void loop_end_all(struct sinit *sinit)
+{
+	struct supervisor *sv = &sinit->supervisor;
+
+	if (wait_for_none(sinit, 0))
+		return;
+	log_info(NULL, "ending the processes that are left");
+	platform_kill_everything(SIGTERM);
+	if (wait_for_none(sinit, sv->now + LAST_GRACE))
+		return;
+	log_warning(NULL, "killing the processes that are left");
+	platform_kill_everything(SIGKILL);
+	wait_for_none(sinit, sv->now + LAST_KILL);
+}

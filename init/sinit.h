@@ -1,0 +1,60 @@
+/* PID 1 as a whole: what the loop, the control FIFO and the reload share. One of these is
+ * made in supervisor_main.c and handed down. */
+#ifndef SINIT_INIT_SINIT_H
+#define SINIT_INIT_SINIT_H
+
+#include "ctl/control.h"
+#include "init/options.h"
+#include "init/supervisor.h"
+
+enum mode { MODE_CONTAINER, MODE_BOOT, MODE_FOREGROUND };
+
+/* A configuration being read by a child. */
+struct reload {
+	int image_fd;       /* memfd it writes the image to, -1: none is going on */
+	int messages_fd;    /* memfd of the messages, a line each */
+	int64_t deadline;   /* CLOCK_MONOTONIC ms: it hangs */
+	bool again;         /* asked for once more while it was going on */
+};
+
+struct sinit {
+	struct options options;
+	enum mode mode;
+	struct supervisor supervisor;
+	struct control control;
+	struct reload reload;
+	int rundir_fd;      /* -1: RUNDIR cannot be used */
+	int lock_fd;
+	int epoll_fd;
+	int signal_fd;
+	int64_t flush_at;   /* ms: lines of the log wait, 0: none */
+	char directory[4096]; /* that sinit was started in; "": unknown */
+	char config[8192];    /* the configuration directory, if it was given as relative */
+};
+
+/* --- loop.c --- */
+
+/* Signals, requests, deadlines, until the shutdown is through. */
+void loop_run(struct sinit *sinit);
+
+/* Everything that is left once the services are down: TERM, a while, KILL. */
+void loop_end_all(struct sinit *sinit);
+
+/* --- reload.c --- */
+
+/* Starts reading the configuration, or once more after the present reading. 0 or -errno. */
+int reload_start(struct sinit *sinit);
+
+/* The child has ended: takes over the configuration and answers those who asked. */
+void reload_finish(struct sinit *sinit);
+
+/* It has taken too long. */
+void reload_give_up(struct sinit *sinit);
+
+/* --- ctl/serve.c --- */
+
+/* Carries out one request; the answer goes to reply_fd, which is -1 if none is wanted.
+ * True: the answer comes later, and the descriptor is kept. */
+bool serve(struct sinit *sinit, const struct request *request, int reply_fd);
+
+#endif

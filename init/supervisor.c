@@ -1,0 +1,283 @@
+#include "init/supervisor_internal.h"
+
+#include "init/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+enum {
+	PENDING_POLL = 10,       /* ms between looks at a spawn that hangs before its exec */
+	KILLED_PATIENCE = 5000,  /* ms after KILL: what is not gone then sits in the kernel */
+};
+
+static void kill_all(struct supervisor *sv, uint32_t slot, int sig)
+{
+	const struct board_service *s = &sv->service[slot];
+	struct unit *u = &sv->unit[slot];
+
+	for (unsigned i = 0; i < 2; i++)
+		if (u->sid[i])
+			platform_kill_session(u->sid[i], sig);
+	/* One that hangs before its exec may not have made its session yet. */
+	if (u->pending[0] && s->pid)
+		platform_kill(s->pid, sig);
+	if (u->pending[1] && s->aux_pid)
+		platform_kill(s->aux_pid, sig);
+	sv->recheck = true;
+}
+
+/* To those that the main process has left behind. */
+static void stop_all(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+	bool left = false;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (u->sid[i])
+			left |= platform_kill_session(u->sid[i], u->settings.stop_signal) > 0;
+	if (left && sv->service[slot].m.state == STATE_CLEANUP)
+		sv_report_leftovers(sv, slot);
+	sv->recheck = true;
+}
+
+/* The order here is that of enum action. */
+static void act(struct supervisor *sv, uint32_t slot, unsigned actions)
+{
+	const struct service_settings *settings = place_settings(sv, sv->unit[slot].life);
+	struct unit *u = &sv->unit[slot];
+
+	if (actions & ACT_KILL_ALL)
+		kill_all(sv, slot, SIGKILL);
+	if (actions & ACT_STOP_MAIN && sv->service[slot].pid)
+		platform_kill(sv->service[slot].pid, u->settings.stop_signal);
+	if (actions & ACT_STOP_ALL)
+		stop_all(sv, slot);
+	if (actions & ACT_HOLD) {
+		ranks_add(&sv->hold, u->rank);
+		sv->rehold = true;
+	}
+	if (actions & ACT_CHECK_EMPTY) {
+		ranks_add(&sv->check, u->rank);
+		sv->recheck = true;
+	}
+	if (actions & ACT_RUN_STOP)
+		sv_spawn(sv, slot, PID_AUX, settings->stop_command);
+	if (actions & ACT_RUN_POST)
+		sv_spawn(sv, slot, PID_AUX, settings->post_stop);
+	if (actions & ACT_RUN_PRE)
+		sv_spawn(sv, slot, PID_AUX, settings->pre_start);
+	if (actions & ACT_SPAWN)
+		sv_spawn(sv, slot, PID_MAIN, settings->command);
+}
+
+/* Events that can lead to a launch must not do so on what the dependencies were before
+ * this turn: an unknown answer launches nothing, and settle finds the right one. */
+static bool may_launch(enum event kind)
+{
+	return kind != EVENT_DEPS && kind != EVENT_WANT_DOWN && kind != EVENT_RESET &&
+	       kind != EVENT_KILL && kind != EVENT_RELEASED;
+}
+
+void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event *event)
+{
+	struct board_service *s = &sv->service[slot];
+	struct unit *u = &sv->unit[slot];
+	struct before before = {.state = s->m.state,
+	    .want = s->m.want,
+	    .ready = s->m.ready,
+	    .aux = s->m.aux,
+	    .active = machine_active(&s->m),
+	    .life = s->m.life,
+	    .restarts = s->m.restarts};
+	unsigned actions;
+
+	board_begin(s);
+	if (s->m.deps != DEPS_WAIT && may_launch(event->kind) && ranks_has(&sv->dirty, u->rank))
+		s->m.deps = DEPS_WAIT;
+	actions = machine_step(&u->settings, &s->m, event, sv->now);
+	if (s->m.ready != before.ready)
+		s->ready_at = s->m.ready ? sv->now : 0;
+	if (s->m.life != before.life)
+		u->told_kill = false;
+	board_end(s);
+	sv->deadline[slot] = s->m.deadline;
+	sv->active += (uint32_t)machine_active(&s->m) - (uint32_t)before.active;
+	if (s->m.life != before.life && sv->starts)
+		sv->starts--;
+	sv_report(sv, slot, &before, event, actions);
+	if (s->m.state != before.state || s->m.want != before.want || s->m.ready != before.ready)
+		sv_touch(sv, slot, s->m.ready && !before.ready);
+	act(sv, slot, actions);
+}
+
+void sv_deliver_kind(struct supervisor *sv, uint32_t slot, enum event kind, enum cause cause)
+{
+	sv_deliver(sv, slot, &(struct machine_event){.kind = kind, .cause = cause});
+}
+
+void supervisor_clock(struct supervisor *sv)
+{
+	sv->now = platform_now();
+	sv->starts = SUPERVISOR_STARTS;
+}
+
+/* --- deaths ------------------------------------------------------------------- */
+
+static void process_ended(struct supervisor *sv, const struct pid_entry *entry,
+    const struct exit_status *status)
+{
+	uint32_t slot = entry->slot;
+	unsigned which = entry->role == PID_AUX;
+	struct board_service *s = &sv->service[slot];
+	struct machine_event event = {.kind = which ? EVENT_AUX_EXITED : EVENT_EXITED,
+	    .exit_kind = status->kind,
+	    .exit_core = status->core,
+	    .exit_code = status->code};
+	struct spawn_result failure;
+
+	if (sv->unit[slot].pending[which] &&
+	    sv_pending_failed(sv, slot, which, entry->pid, &failure)) {
+		sv_report_spawn_error(sv, slot, entry->role, NULL, &failure);
+		event.kind = which ? EVENT_AUX_EXITED : EVENT_SPAWN_FAILED;
+		event.exit_kind = LAST_SPAWN_ERROR;
+		event.exit_code = failure.error;
+	}
+	board_begin(s);
+	if (which) {
+		s->aux_pid = 0;
+	} else {
+		s->pid = 0;
+		s->exits += event.kind == EVENT_EXITED;
+		s->exit_time = platform_wall();
+	}
+	board_end(s);
+	sv_deliver(sv, slot, &event);
+}
+
+static void one_death(struct supervisor *sv, pid_t pid, const struct exit_status *status)
+{
+	const struct pid_entry *found = pidmap_get(&sv->pids, pid);
+	struct pid_entry entry;
+
+	sv->recheck = true;
+	if (!found) {
+		atomic_fetch_add_explicit(&sv->board.head->orphans, 1, memory_order_relaxed);
+		return;
+	}
+	entry = *found;
+	pidmap_remove(&sv->pids, pid);
+	sv->live--;
+	switch ((enum pid_role)entry.role) {
+	case PID_MAIN:
+	case PID_AUX:
+		process_ended(sv, &entry, status);
+		break;
+	case PID_RELOAD:
+		if (status->kind != EXIT_EXITED || status->code)
+			log_warning(sv->service[entry.slot].name, "reload_command failed (%s %d)",
+			    status->kind == EXIT_EXITED ? "exit code" : "signal", status->code);
+		break;
+	case PID_FAILED:
+		break;
+	case PID_LOADER:
+		sv->loader = 0;
+		sv->loader_done = true;
+		sv->loader_status = *status;
+		break;
+	}
+}
+
+void supervisor_deaths(struct supervisor *sv, pid_t hint)
+{
+	struct exit_status status;
+	pid_t pid;
+	int rc;
+
+	sv->reap_again = 0;
+	while ((rc = platform_reap(hint, &pid, &status, &sv->reap_again)) == 1) {
+		hint = 0;
+		one_death(sv, pid, &status);
+	}
+	sv->no_children = rc == -ECHILD;
+}
+
+/* --- time ------------------------------------------------------------------------ */
+
+/* Everything is to be gone by now. */
+static void end_patience(struct supervisor *sv)
+{
+	if (sv->killing && sv->stop_deadline) {
+		for (uint32_t slot = 0; slot < sv->count; slot++)
+			if (sv->service[slot].used && machine_active(&sv->service[slot].m))
+				log_error(sv->service[slot].name,
+				    "still there after KILL (process %d sits in the kernel); "
+				    "leaving it",
+				    (int)sv->service[slot].pid);
+		sv->stop_deadline = 0;
+		return;
+	}
+	sv->killing = true;
+	sv->stop_deadline = sv->now + KILLED_PATIENCE;
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		if (sv->service[slot].used)
+			sv_deliver_kind(sv, slot, EVENT_KILL, CAUSE_SHUTDOWN);
+}
+
+void supervisor_timers(struct supervisor *sv)
+{
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		if (sv->deadline[slot] && sv->deadline[slot] <= sv->now)
+			sv_deliver_kind(sv, slot, EVENT_TIMER, CAUSE_NONE);
+	if (sv->pendings && sv->poll_at <= sv->now) {
+		sv->poll_at = sv->now + PENDING_POLL;
+		sv_poll_pending(sv);
+	}
+	if (sv->stopping && sv->stop_deadline && sv->stop_deadline <= sv->now && sv->active)
+		end_patience(sv);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a < b ? a : b;
+}
+
+int64_t supervisor_deadline(const struct supervisor *sv)
+{
+	int64_t next = sooner(sv->reap_again, sv->pendings ? sv->poll_at : 0);
+
+	if (sv->dirty.count || (sv->check.count && sv->recheck) || (sv->hold.count && sv->rehold))
+		return sv->now;
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		next = sooner(next, sv->deadline[slot]);
+	return sv->stopping && sv->active ? sooner(next, sv->stop_deadline) : next;
+}
+
+/* --- shutdown ---------------------------------------------------------------------- */
+
+void supervisor_shutdown(struct supervisor *sv)
+{
+	if (sv->stopping) {
+		if (!sv->killing && sv->active) {
+			log_warning(NULL, "asked again to stop: killing what is left");
+			end_patience(sv);
+		}
+		return;
+	}
+	sv->stopping = true;
+	sv->stop_deadline = sv->now +
+	    image_settings(sv->set[sv->current].image)->shutdown_timeout;
+	atomic_store(&sv->board.head->phase, PHASE_STOPPING);
+	sv_event(sv, &(struct board_event){.kind = EV_SHUTDOWN, .blocker = -1});
+	log_info(NULL, "stopping everything");
+	for (uint32_t rank = sv->count; rank-- > 0;)
+		if (sv->service[sv->order[rank]].used)
+			sv_deliver_kind(sv, sv->order[rank], EVENT_WANT_DOWN, CAUSE_SHUTDOWN);
+}
+
+bool supervisor_done(const struct supervisor *sv)
+{
+	return sv->stopping && (!sv->active || !sv->stop_deadline);
+}

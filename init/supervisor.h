@@ -1,0 +1,182 @@
+/* The supervisor: the only code that knows both the machine and the world.
+ *
+ * It turns deaths, deadlines and requests into events of the machine, carries out the
+ * machine's actions, watches the dependencies between services, and writes the board.
+ * All its system calls go through platform.h, so that tests link it against a simulated
+ * kernel. It allocates in supervisor_new() only; nothing here blocks.
+ * Owns: the units, the process table, the images of the configuration.
+ * May call: machine, image, board, log, explain, platform. */
+#ifndef SINIT_INIT_SUPERVISOR_H
+#define SINIT_INIT_SUPERVISOR_H
+
+#include "init/board.h"
+#include "init/image.h"
+#include "init/machine.h"
+#include "init/pidmap.h"
+#include "init/platform.h"
+#include "init/ranks.h"
+
+enum {
+	SUPERVISOR_SETS = 4,         /* configurations that may be in use at once */
+	SUPERVISOR_NONE = UINT32_MAX,/* no slot */
+	SUPERVISOR_STARTS = 16,      /* most launches in one turn, so that deaths and
+	                                requests are never far away */
+};
+
+/* One loaded configuration. An old one lives until the last service that was started
+ * under it, or whose removal is still going on, has gone. */
+struct config_set {
+	struct image *image; /* NULL: free */
+	size_t size;
+	uint32_t users;      /* references from units */
+	uint32_t *slot_of;   /* by index in the image */
+};
+
+/* A service's place in one of the sets. */
+struct place {
+	uint8_t set;
+	uint32_t index;
+};
+
+/* What PID 1 alone needs to know of a service; the rest is in the board's record. */
+struct unit {
+	struct machine_settings settings;
+	struct place life;  /* settings of the processes that are there */
+	struct place graph; /* newest settings: edges to other services */
+	uint32_t rank;      /* place in order[] */
+	bool removed;       /* no longer configured: its slot is freed once it is down */
+	bool renew;         /* reload: to be started under the newest settings once it is down */
+	bool visited;       /* by a walk over the services */
+	bool fresh;         /* reload: it is new */
+	bool changed;       /* reload: its settings differ */
+	bool was_enabled;   /* reload: before it */
+	bool told_kill;     /* the log has told that it had to be killed in this stop */
+	uint8_t lines;      /* log lines still allowed; see supervisor_report.c */
+	uint32_t hushed;    /* log lines kept back */
+	int64_t lines_at;   /* when `lines` was last refilled */
+	int64_t wave;       /* start of the service whose restart brought about this life */
+	pid_t sid[2];       /* sessions: of the main process and of the last aux; 0: none */
+	bool pending[2];    /* their exec has neither been done nor failed */
+};
+
+/* Room for the pointers of one spawn, in use until its exec is done. */
+struct spawn_room {
+	pid_t pid;    /* of a pending spawn, 0: free */
+	char **words; /* argv, NULL, envp, NULL */
+	struct spawn_limit limits[SPAWN_LIMITS];
+	char user[1024]; /* HOME=, SHELL=, USER=, LOGNAME= */
+};
+
+struct supervisor {
+	struct board board;
+	struct board_service *service; /* board.services */
+	struct unit *unit;             /* by slot */
+	int64_t *deadline;             /* by slot: the machine's. Apart, since the loop looks
+	                                  at all of them in each turn */
+	uint32_t *order;               /* slots in the order of starting; `count` of them */
+	uint32_t *work;                /* lists for walks over services */
+	uint32_t count, capacity;      /* slots in use or freed (a prefix), and in all */
+	struct ranks dirty;            /* their dependencies are to be looked at */
+	struct ranks hold;             /* wait for their dependents to be down */
+	struct ranks check;            /* wait until nothing of them is left */
+	bool recheck;                  /* a death or a signal may have emptied one of `check` */
+	bool rehold;                   /* a change may have released one of `hold` */
+	struct config_set set[SUPERVISOR_SETS];
+	uint8_t current;               /* newest set */
+	struct pidmap pids;
+	struct spawner *spawner;
+	struct spawn_room room[SPAWN_SLOTS + 1];
+	size_t words;                  /* pointers in a room */
+	uint32_t pendings;             /* spawns that are pending */
+	char *const *environ;          /* sinit's own, for the services */
+	uid_t uid;                     /* sinit's own, for services that set only one of them */
+	gid_t gid;
+	const char *main_directory;    /* where the service main runs; NULL: as configured */
+	const char *state_dir;
+	int64_t now;                   /* CLOCK_MONOTONIC ms of this turn */
+	uint32_t active;               /* services of which a process may exist */
+	uint32_t live;                 /* children that we started and have not reaped */
+	uint32_t starts;               /* launches still allowed in this turn */
+	uint32_t generation;           /* of slots */
+	int64_t reap_again;            /* when to ask for deaths without a signal, 0: no */
+	int64_t poll_at;               /* when to ask for pending spawns, 0: no */
+	bool reloading;                /* some are to be removed or renewed once down */
+	bool no_children;              /* the last look for deaths met no child at all */
+	bool stopping;                 /* shutdown has begun */
+	bool killing;                  /* its patience has ended */
+	int64_t stop_deadline;         /* then it ends, or (killing) is given up */
+	int exit_code;                 /* of sinit, as far as known */
+	uint32_t main_slot;            /* service main, or SUPERVISOR_NONE */
+	pid_t loader;                  /* child that reads the configuration, 0: none */
+	bool loader_done;              /* it has ended; see loader_status */
+	struct exit_status loader_status;
+	bool boot;                     /* boot mode */
+};
+
+/* What supervisor_new() needs. The image is taken over (munmap when it is replaced). */
+struct supervisor_input {
+	struct image *image;
+	size_t image_size;
+	char *const *environ;
+	const char *state_dir;  /* NULL: stops by hand are not remembered */
+	const char *main_directory; /* directory that sinit was started in; NULL: unknown */
+	int rundir;             /* descriptor, or -1 */
+	bool boot;
+};
+
+/* 0 or -errno. */
+int supervisor_new(struct supervisor *ret, const struct supervisor_input *input);
+
+/* Asks for every enabled service (and what it needs) to go up. */
+void supervisor_start(struct supervisor *sv);
+
+/* --- one turn of the loop, in this order ------------------------------------- */
+
+void supervisor_clock(struct supervisor *sv);              /* reads the time */
+void supervisor_deaths(struct supervisor *sv, pid_t hint); /* SIGCHLD came, or reap_again */
+void supervisor_timers(struct supervisor *sv);             /* deadlines that have passed */
+void supervisor_settle(struct supervisor *sv);             /* neighbours, left-overs, starts */
+
+/* CLOCK_MONOTONIC ms of the next thing to do by itself; 0: nothing. At or before now:
+ * settle has more to do, after a look at signals and requests. */
+int64_t supervisor_deadline(const struct supervisor *sv);
+
+/* True when the shutdown is through: nothing of any service is left, or killed long ago. */
+bool supervisor_done(const struct supervisor *sv);
+
+/* --- what operators want ------------------------------------------------------ */
+
+uint32_t supervisor_find(const struct supervisor *sv, const char *name);
+
+/* Up, with all it needs; clears a stop by hand of this service (not of others). */
+void supervisor_up(struct supervisor *sv, uint32_t slot);
+
+/* Down, after what requires it; remembered as a stop by hand. -errno: it goes down, but
+ * that could not be written to the state directory. */
+int supervisor_down(struct supervisor *sv, uint32_t slot);
+
+void supervisor_restart(struct supervisor *sv, uint32_t slot);
+void supervisor_reset(struct supervisor *sv, uint32_t slot);
+
+/* Sends a signal to the main process. 0, -ESRCH: it has none, -errno. */
+int supervisor_signal(struct supervisor *sv, uint32_t slot, int sig);
+
+/* reload_command or reload_signal. 0, -ESRCH: not running, -errno. */
+int supervisor_reload_service(struct supervisor *sv, uint32_t slot);
+
+/* Stops everything. Called again, or at the end of shutdown_timeout: KILL. */
+void supervisor_shutdown(struct supervisor *sv);
+
+/* --- reload -------------------------------------------------------------------- */
+
+struct reload_counts {
+	uint32_t added, removed, restarted, changed, same;
+};
+
+/* Takes over a new configuration, which has passed image_check(). 0: the image is owned
+ * by the supervisor; -EBUSY: services of earlier configurations are still being stopped;
+ * -ENOSPC: more new services than the board has room for; then the old one stays. */
+int supervisor_adopt(struct supervisor *sv, struct image *image, size_t size,
+    struct reload_counts *ret_counts);
+
+#endif

@@ -1,0 +1,413 @@
+/* Configurations: the first one, and those that a reload puts in its place. */
+#include "init/supervisor_internal.h"
+
+#include "init/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { SPARE_SLOTS = 64 };
+
+static void use(struct supervisor *sv, struct place *place, struct place next)
+{
+	sv->set[next.set].users++;
+	sv->set[place->set].users--;
+	*place = next;
+}
+
+static void fill_success(const struct image *image, const struct service_settings *s,
+    uint8_t success[32])
+{
+	const struct image_list *codes = image_list(image, s->success_exit_codes);
+
+	memset(success, 0, 32);
+	for (uint32_t i = 0; i < codes->count; i++)
+		success[codes->item[i] / 8 % 32] |= (uint8_t)(1 << codes->item[i] % 8);
+}
+
+/* The machine's settings and the record's descriptive fields. */
+static void describe(struct supervisor *sv, uint32_t slot, struct place place)
+{
+	const struct image *image = place_image(sv, place);
+	const struct service_settings *s = place_settings(sv, place);
+	struct board_service *record = &sv->service[slot];
+
+	sv->unit[slot].settings = (struct machine_settings){
+	    .oneshot = s->type == TYPE_ONESHOT,
+	    .has_pre_start = s->pre_start,
+	    .has_post_stop = s->post_stop,
+	    .has_stop_command = s->stop_command,
+	    .restart = (uint8_t)s->restart,
+	    .kill_mode = (uint8_t)s->kill_mode,
+	    .stop_signal = (uint8_t)s->stop_signal,
+	    .start_timeout = s->start_timeout,
+	    .stop_timeout = s->stop_timeout,
+	    .restart_delay = s->restart_delay,
+	    .max_backoff = s->max_backoff,
+	    .min_uptime = s->min_uptime,
+	    .restart_window = s->restart_window,
+	    .backoff_multiplier = s->backoff_multiplier,
+	    .backoff_jitter = s->backoff_jitter,
+	    .max_restarts = s->max_restarts};
+	fill_success(image, s, sv->unit[slot].settings.success);
+	board_begin(record);
+	record->type = (uint8_t)s->type;
+	record->enabled = (uint8_t)s->enabled;
+	record->critical = (uint8_t)s->critical;
+	record->priority = s->priority;
+	board_end(record);
+}
+
+void sv_take_settings(struct supervisor *sv, uint32_t slot, struct place place)
+{
+	use(sv, &sv->unit[slot].life, place);
+	describe(sv, slot, place);
+}
+
+static void make_unit(struct supervisor *sv, uint32_t slot, struct place place)
+{
+	struct board_service *s = &sv->service[slot];
+	const char *name = image_name(place_image(sv, place), place.index);
+
+	memset(&sv->unit[slot], 0, sizeof(sv->unit[slot]));
+	sv->unit[slot].life = sv->unit[slot].graph = place;
+	sv->set[place.set].users += 2;
+	board_begin(s);
+	memset((char *)s + sizeof(s->seq), 0, sizeof(*s) - sizeof(s->seq));
+	s->used = ++sv->generation;
+	strncpy(s->name, name, sizeof(s->name) - 1);
+	s->blocker = -1;
+	s->m.since = sv->now;
+	s->m.seed = (uint32_t)(platform_wall() ^ sv->now) * 2654435761u + slot;
+	s->by_hand = sv->state_dir && platform_marker_get(sv->state_dir, name);
+	if (place_settings(sv, place)->broken) {
+		s->m.state = STATE_FAILED;
+		s->m.cause = CAUSE_CONFIG;
+	}
+	board_end(s);
+	describe(sv, slot, place);
+	if (slot >= sv->count) {
+		sv->count = slot + 1;
+		atomic_store(&sv->board.head->count, sv->count);
+	}
+}
+
+void sv_free_slot(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+
+	log_info(sv->service[slot].name, "removed");
+	for (unsigned i = 0; i < SUPERVISOR_SETS; i++)
+		for (uint32_t k = 0; sv->set[i].image && k < sv->set[i].image->service_count; k++)
+			if (sv->set[i].slot_of[k] == slot)
+				sv->set[i].slot_of[k] = SUPERVISOR_NONE;
+	sv->set[u->life.set].users--;
+	sv->set[u->graph.set].users--;
+	ranks_remove(&sv->dirty, u->rank);
+	ranks_remove(&sv->hold, u->rank);
+	ranks_remove(&sv->check, u->rank);
+	board_begin(&sv->service[slot]);
+	sv->service[slot].used = 0;
+	sv->service[slot].name[0] = '\0';
+	board_end(&sv->service[slot]);
+	sv->deadline[slot] = 0;
+	u->removed = false;
+}
+
+void sv_sweep_sets(struct supervisor *sv)
+{
+	for (uint8_t i = 0; i < SUPERVISOR_SETS; i++) {
+		struct config_set *set = &sv->set[i];
+
+		if (!set->image || set->users || i == sv->current || sv->pendings)
+			continue;
+		munmap(set->image, set->size);
+		set->image = NULL;
+	}
+}
+
+/* Order of starting: that of the image, then whatever else is still there. */
+static void rank_all(struct supervisor *sv, const struct config_set *set, uint32_t *scratch)
+{
+	const struct image *image = set->image;
+	uint32_t *order = sv->work, n = 0;
+
+	image_order(image, order, scratch);
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		sv->unit[slot].visited = false;
+	for (uint32_t i = 0; i < image->service_count; i++) {
+		sv->order[n++] = set->slot_of[order[i]];
+		sv->unit[set->slot_of[order[i]]].visited = true;
+	}
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		if (!sv->unit[slot].visited)
+			sv->order[n++] = slot;
+	ranks_clear(&sv->dirty);
+	ranks_clear(&sv->hold);
+	ranks_clear(&sv->check);
+	for (uint32_t rank = 0; rank < n; rank++) {
+		uint32_t slot = sv->order[rank];
+		const struct machine *m = &sv->service[slot].m;
+
+		sv->unit[slot].rank = rank;
+		sv->unit[slot].visited = false;
+		if (!sv->service[slot].used)
+			continue;
+		ranks_add(&sv->dirty, rank);
+		if (m->state == STATE_STOPPING && m->holding)
+			ranks_add(&sv->hold, rank);
+		if (m->state == STATE_CLEANUP && !m->aux)
+			ranks_add(&sv->check, rank);
+	}
+	sv->recheck = sv->rehold = true;
+}
+
+static uint8_t free_set(const struct supervisor *sv)
+{
+	uint8_t i = 0;
+
+	while (i < SUPERVISOR_SETS && sv->set[i].image)
+		i++;
+	return i;
+}
+
+static uint32_t free_slot(const struct supervisor *sv)
+{
+	uint32_t slot = 0;
+
+	while (slot < sv->count && sv->service[slot].used)
+		slot++;
+	return slot;
+}
+
+static uint32_t room_for_new(const struct supervisor *sv)
+{
+	uint32_t room = sv->capacity - sv->count;
+
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		room += !sv->service[slot].used;
+	return room;
+}
+
+/* A service that is in both configurations. */
+static void meet(struct supervisor *sv, uint32_t slot, struct place next,
+    struct reload_counts *counts)
+{
+	struct unit *u = &sv->unit[slot];
+	const struct image *old = place_image(sv, u->graph), *new = place_image(sv, next);
+	struct place before = u->graph;
+	bool was_enabled = place_settings(sv, before)->enabled;
+	bool is_pending = u->pending[0] || u->pending[1];
+
+	use(sv, &u->graph, next);
+	u->was_enabled = was_enabled;
+	u->changed = !image_service_equal(old, before.index, new, next.index);
+	if (u->renew)
+		return; /* it takes the newest when it is down */
+	if (!u->changed) {
+		counts->same++;
+		if (!is_pending)
+			use(sv, &u->life, next);
+		return;
+	}
+	if (machine_active(&sv->service[slot].m) &&
+	    (is_pending || !image_service_same_process(old, before.index, new, next.index))) {
+		counts->restarted++;
+		u->renew = true;
+		return;
+	}
+	if (image_service_same_process(old, before.index, new, next.index))
+		counts->changed++;
+	else
+		counts->restarted++;
+	sv_take_settings(sv, slot, next);
+}
+
+static void compare(struct supervisor *sv, struct config_set *set, uint8_t number,
+    struct reload_counts *counts)
+{
+	for (uint32_t i = 0; i < set->image->service_count; i++)
+		set->slot_of[i] = SUPERVISOR_NONE;
+	for (uint32_t slot = 0; slot < sv->count; slot++) {
+		struct unit *u = &sv->unit[slot];
+		uint32_t index;
+
+		u->changed = u->fresh = false;
+		if (!sv->service[slot].used || u->removed)
+			continue;
+		index = image_find(set->image, sv->service[slot].name);
+		if (index == IMAGE_NONE) {
+			u->removed = true;
+			counts->removed++;
+			continue;
+		}
+		set->slot_of[index] = slot;
+		meet(sv, slot, (struct place){number, index}, counts);
+	}
+	for (uint32_t i = 0; i < set->image->service_count; i++) {
+		uint32_t slot;
+
+		if (set->slot_of[i] != SUPERVISOR_NONE)
+			continue;
+		slot = free_slot(sv);
+		set->slot_of[i] = slot;
+		make_unit(sv, slot, (struct place){number, i});
+		sv->unit[slot].fresh = true;
+		counts->added++;
+	}
+}
+
+/* Carries out what compare() has found. */
+static void apply(struct supervisor *sv)
+{
+	for (uint32_t slot = 0; slot < sv->count; slot++) {
+		struct unit *u = &sv->unit[slot];
+		struct board_service *s = &sv->service[slot];
+		bool enabled;
+
+		if (!s->used)
+			continue;
+		if (u->removed || u->renew) {
+			sv->reloading = true;
+			sv_deliver_kind(sv, slot, EVENT_WANT_DOWN, CAUSE_RELOAD);
+			continue;
+		}
+		enabled = place_settings(sv, u->graph)->enabled;
+		if (s->by_hand || place_settings(sv, u->graph)->broken)
+			continue;
+		if (u->fresh ? enabled : u->changed && enabled && !u->was_enabled)
+			sv_want_up(sv, slot, CAUSE_RELOAD);
+		else if (u->changed && u->was_enabled && !enabled)
+			sv_deliver_kind(sv, slot, EVENT_WANT_DOWN, CAUSE_RELOAD);
+		else if (u->changed && s->m.want == WANT_UP && machine_settled(&s->m))
+			sv_deliver_kind(sv, slot, EVENT_RESTART, CAUSE_RELOAD);
+	}
+}
+
+int supervisor_adopt(struct supervisor *sv, struct image *image, size_t size,
+    struct reload_counts *ret_counts)
+{
+	uint8_t number;
+	uint32_t news = 0, *scratch;
+	int rc;
+
+	sv_sweep_sets(sv);
+	number = free_set(sv);
+	if (number == SUPERVISOR_SETS || sv->stopping)
+		return -EBUSY;
+	for (uint32_t i = 0; i < image->service_count; i++)
+		news += supervisor_find(sv, image_name(image, i)) == SUPERVISOR_NONE;
+	if (news > room_for_new(sv) || image->service_count > sv->capacity)
+		return -ENOSPC;
+	rc = sv_make_rooms(sv, image);
+	if (rc < 0)
+		return rc;
+	scratch = calloc(image_order_scratch(image), sizeof(*scratch));
+	if (!scratch)
+		return -ENOMEM;
+	*ret_counts = (struct reload_counts){0};
+	sv->set[number].image = image;
+	sv->set[number].size = size;
+	sv->current = number;
+	compare(sv, &sv->set[number], number, ret_counts);
+	rank_all(sv, &sv->set[number], scratch);
+	free(scratch);
+	apply(sv);
+	sv_sweep_sets(sv);
+	return 0;
+}
+
+/* --- the first one ----------------------------------------------------------------- */
+
+static void *zeroed(size_t count, size_t size, bool *failed)
+{
+	void *result = calloc(count ? count : 1, size);
+
+	*failed |= !result;
+	return result;
+}
+
+static int allocate(struct supervisor *sv, uint32_t services)
+{
+	uint32_t capacity = services + services / 2 + SPARE_SLOTS;
+	size_t entries = pidmap_entries(3 * (size_t)capacity), words = ranks_words(capacity);
+	struct ranks *sets[] = {&sv->dirty, &sv->hold, &sv->check};
+	bool failed = false;
+
+	if (capacity > IMAGE_MAX_SERVICES)
+		capacity = IMAGE_MAX_SERVICES;
+	sv->capacity = capacity;
+	sv->unit = zeroed(capacity, sizeof(*sv->unit), &failed);
+	sv->deadline = zeroed(capacity, sizeof(*sv->deadline), &failed);
+	sv->order = zeroed(capacity, sizeof(*sv->order), &failed);
+	sv->work = zeroed(capacity, sizeof(*sv->work), &failed);
+	for (unsigned i = 0; i < SUPERVISOR_SETS; i++)
+		sv->set[i].slot_of = zeroed(capacity, sizeof(uint32_t), &failed);
+	for (unsigned i = 0; i < ARRAY_LEN(sets); i++) {
+		sets[i]->bits = zeroed(words, sizeof(uint64_t), &failed);
+		sets[i]->words = (uint32_t)words;
+	}
+	pidmap_init(&sv->pids, zeroed(entries, sizeof(struct pid_entry), &failed), entries);
+	sv->spawner = spawner_new();
+	return failed || !sv->spawner ? -ENOMEM : 0;
+}
+
+int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
+{
+	struct supervisor *sv = ret;
+	uint32_t services = input->image->service_count;
+	struct config_set *set = &sv->set[0];
+	uint32_t *scratch;
+	int rc;
+
+	memset(sv, 0, sizeof(*sv));
+	sv->environ = input->environ;
+	sv->state_dir = input->state_dir;
+	sv->boot = input->boot;
+	sv->uid = getuid();
+	sv->gid = getgid();
+	sv->main_directory = input->main_directory;
+	sv->main_slot = SUPERVISOR_NONE;
+	supervisor_clock(sv);
+	rc = allocate(sv, services);
+	if (rc < 0)
+		return rc;
+	rc = sv_make_rooms(sv, input->image);
+	if (rc < 0)
+		return rc;
+	rc = board_create(&sv->board, input->rundir, sv->capacity);
+	if (rc < 0)
+		return rc;
+	sv->service = sv->board.services;
+	set->image = input->image;
+	set->size = input->image_size;
+	for (uint32_t i = 0; i < services; i++) {
+		set->slot_of[i] = i;
+		make_unit(sv, i, (struct place){0, i});
+	}
+	if (input->image->main_service != IMAGE_NONE)
+		sv->main_slot = input->image->main_service;
+	scratch = calloc(image_order_scratch(input->image), sizeof(*scratch));
+	if (!scratch)
+		return -ENOMEM;
+	rank_all(sv, set, scratch);
+	free(scratch);
+	sv->board.head->started = sv->now;
+	sv->board.head->started_wall = platform_wall();
+	return 0;
+}
+
+void supervisor_start(struct supervisor *sv)
+{
+	atomic_store(&sv->board.head->phase, PHASE_RUNNING);
+	for (uint32_t rank = 0; rank < sv->count; rank++) {
+		uint32_t slot = sv->order[rank];
+		const struct service_settings *s = place_settings(sv, sv->unit[slot].graph);
+
+		if (s->enabled && !s->broken && !sv->service[slot].by_hand)
+			sv_want_up(sv, slot, CAUSE_NONE);
+	}
+}

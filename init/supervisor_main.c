@@ -1,0 +1,272 @@
+/* Service mode: sets everything up, runs the loop, and takes it down again. */
+#include "init/config.h"
+#include "init/log.h"
+#include "init/sinit.h"
+#include "init/supervisor_main.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* The kernel's first PID namespace always has this inode (include/linux/proc_ns.h). */
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCu
+
+static void print_line(void *context, const char *line)
+{
+	dprintf(*(int *)context, "%s\n", line);
+}
+
+static void print_piece(void *context, const char *piece)
+{
+	dprintf(*(int *)context, "%s", piece);
+}
+
+static void log_line(void *context, const char *line)
+{
+	(void)context;
+	log_warning(NULL, "%s", line);
+}
+
+static enum mode find_mode(void)
+{
+	struct stat st;
+
+	if (!platform_is_pid1())
+		return MODE_FOREGROUND;
+	if (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == FIRST_PID_NAMESPACE)
+		return MODE_BOOT;
+	return MODE_CONTAINER;
+}
+
+/* --check: every error, or the order of starting. */
+static int check(const struct options *options)
+{
+	struct config_errors errors = {0};
+	struct config_input input = {.environ = environ, .main_argv = options->command};
+	struct image *image;
+	int out = STDOUT_FILENO, err = STDERR_FILENO;
+	int rc = config_load(options->config, &input, &errors, &image);
+
+	config_warnings_write(&errors, print_line, &err);
+	if (rc < 0) {
+		config_errors_write(&errors, print_line, &err);
+		if (rc != -EINVAL)
+			dprintf(err, "sinit: %s: %s\n", options->config, strerror(-rc));
+		return EXIT_CODE_CONFIG;
+	}
+	config_write_order(image, print_line, &out);
+	config_free(image);
+	config_errors_free(&errors);
+	return EXIT_CODE_OK;
+}
+
+/* mkdir -p, as far as it can be done. */
+static int open_rundir(const char *path)
+{
+	char part[1024];
+	size_t length = strlen(path);
+
+	if (length >= sizeof(part))
+		return -ENAMETOOLONG;
+	for (size_t i = 1; i <= length; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		mkdir(part, 0755);
+	}
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* The run directory and its lock. -1: another sinit is there. Without a directory that can
+ * be written sinit runs all the same, only nobody can ask it anything. */
+static int take_rundir(struct sinit *sinit)
+{
+	const char *path = sinit->options.run_dir;
+	pid_t holder = 0;
+
+	sinit->rundir_fd = open_rundir(path);
+	sinit->lock_fd = -1;
+	if (sinit->rundir_fd < 0) {
+		log_warning(NULL, "%s cannot be used (%s): running without sinitctl; "
+		    "-r DIR names another directory", path, strerror(-sinit->rundir_fd));
+		sinit->rundir_fd = -1;
+		return 0;
+	}
+	sinit->lock_fd = board_lock(sinit->rundir_fd, &holder);
+	if (sinit->lock_fd == -EAGAIN) {
+		log_error(NULL, "another sinit (pid %d) is running with %s; stop it, or give this "
+		    "one another directory with -r DIR", (int)holder, path);
+		return -1;
+	}
+	if (sinit->lock_fd < 0)
+		log_warning(NULL, "%s/lock: %s; a second sinit would not notice this one", path,
+		    strerror(-sinit->lock_fd));
+	return 0;
+}
+
+static void open_control(struct sinit *sinit, const struct sinit_settings *settings)
+{
+	gid_t group = settings->control_gid == SETTING_UNSET ? (gid_t)-1
+							     : (gid_t)settings->control_gid;
+	int rc = control_open(&sinit->control, sinit->rundir_fd, group);
+
+	if (rc < 0 && sinit->rundir_fd >= 0)
+		log_warning(NULL, "%s/control: %s: running without sinitctl",
+		    sinit->options.run_dir, strerror(-rc));
+}
+
+static void open_log(const struct image *image)
+{
+	const struct sinit_settings *settings = image_settings(image);
+	const char *target = image_string(image, settings->log_target);
+	int rc;
+
+	log_set_level((enum log_level)settings->log_level);
+	rc = log_open(target ? target : "stderr", (enum log_format)settings->log_format);
+	if (rc == 0)
+		return;
+	log_open("stderr", (enum log_format)settings->log_format);
+	log_warning(NULL, "log_target %s: %s; messages go to stderr", target, strerror(-rc));
+}
+
+/* Every signal is read from a descriptor; services get an empty mask of their own. The
+ * dispositions are the defaults, so that SIGCHLD is not ignored (then there would be no
+ * exit status to have, waitpid(2)). */
+static int open_signals(struct sinit *sinit)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sinit->signal_fd = signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
+	sinit->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return sinit->signal_fd < 0 || sinit->epoll_fd < 0 ? -errno : 0;
+}
+
+static void block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* A reload reads the configuration from another working directory. */
+static void make_absolute(struct sinit *sinit)
+{
+	struct text path;
+
+	if (sinit->options.config[0] == '/' || !sinit->directory[0])
+		return;
+	text_init(&path, sinit->config, sizeof(sinit->config));
+	text_addf(&path, "%s/%s", sinit->directory, sinit->options.config);
+	if (!path.cut)
+		sinit->options.config = path.data;
+}
+
+static int load(struct sinit *sinit, struct image **ret)
+{
+	struct config_errors errors = {0};
+	struct config_input input = {.environ = environ,
+	    .main_argv = sinit->options.command,
+	    .flags = sinit->mode == MODE_BOOT ? CONFIG_TOLERANT : 0};
+	int err = STDERR_FILENO, rc;
+
+	rc = config_load(sinit->options.config, &input, &errors, ret);
+	config_errors_write(&errors, print_line, &err);
+	if (rc < 0) {
+		if (rc != -EINVAL)
+			dprintf(err, "sinit: %s: %s\n", sinit->options.config, strerror(-rc));
+		config_errors_free(&errors);
+		return rc;
+	}
+	open_log(*ret);
+	config_warnings_write(&errors, log_line, NULL);
+	config_errors_free(&errors);
+	return 0;
+}
+
+static int set_up(struct sinit *sinit, struct image *image)
+{
+	struct supervisor_input input = {.image = image,
+	    .image_size = image->size,
+	    .environ = environ,
+	    .state_dir = image_string(image, image_settings(image)->state_dir),
+	    .main_directory = sinit->directory[0] ? sinit->directory : NULL,
+	    .boot = sinit->mode == MODE_BOOT};
+	int rc;
+
+	if (sinit->mode == MODE_FOREGROUND && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+		log_info(NULL, "not PID 1: running in the foreground, as subreaper");
+	if (take_rundir(sinit) < 0)
+		return -EBUSY;
+	input.rundir = sinit->rundir_fd;
+	rc = supervisor_new(&sinit->supervisor, &input);
+	if (rc == 0)
+		rc = open_signals(sinit);
+	if (rc < 0) {
+		log_error(NULL, "cannot start: %s", strerror(-rc));
+		return rc;
+	}
+	open_control(sinit, image_settings(image));
+	return 0;
+}
+
+int supervisor_main(const struct options *options)
+{
+	static struct sinit sinit;
+	struct image *image;
+	int out = STDOUT_FILENO;
+
+	if (options->action == ACTION_CHECK)
+		return check(options);
+	if (options->action == ACTION_PRINT_DEFAULTS) {
+		schema_write_defaults(print_piece, &out);
+		return EXIT_CODE_OK;
+	}
+	sinit.options = *options;
+	sinit.reload.image_fd = sinit.reload.messages_fd = -1;
+	block_signals();
+	sinit.mode = find_mode();
+	if (!getcwd(sinit.directory, sizeof(sinit.directory)))
+		sinit.directory[0] = '\0';
+	make_absolute(&sinit);
+	if (load(&sinit, &image) < 0)
+		return EXIT_CODE_CONFIG;
+	if (set_up(&sinit, image) < 0) {
+		log_flush();
+		return EXIT_CODE_INTERNAL;
+	}
+	/* sinit keeps no directory busy. */
+	if (chdir("/") < 0)
+		log_warning(NULL, "cannot change to /: %s", strerror(errno));
+	supervisor_start(&sinit.supervisor);
+	loop_run(&sinit);
+	loop_end_all(&sinit);
+	control_close(&sinit.control);
+	atomic_store(&sinit.supervisor.board.head->phase, PHASE_GONE);
+	log_info(NULL, "stopped, exit code %d", sinit.supervisor.exit_code);
+	log_flush();
+	return sinit.supervisor.exit_code;
+}

@@ -1,0 +1,141 @@
+/* What operators want of services. */
+#include "init/supervisor_internal.h"
+
+#include "init/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+uint32_t supervisor_find(const struct supervisor *sv, const char *name)
+{
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		if (sv->service[slot].used && !strcmp(sv->service[slot].name, name))
+			return slot;
+	return SUPERVISOR_NONE;
+}
+
+static void set_by_hand(struct supervisor *sv, uint32_t slot, bool by_hand)
+{
+	board_begin(&sv->service[slot]);
+	sv->service[slot].by_hand = by_hand;
+	board_end(&sv->service[slot]);
+}
+
+/* Adds what a service needs and what is not on the list yet; a stop by hand holds. */
+static uint32_t add_needed(struct supervisor *sv, uint32_t slot, uint32_t count)
+{
+	struct place place = sv->unit[slot].graph;
+	const struct image *image = place_image(sv, place);
+	const struct service_settings *s = place_settings(sv, place);
+	const ref lists[] = {s->requires, s->wants};
+
+	for (unsigned k = 0; k < ARRAY_LEN(lists); k++) {
+		const struct image_list *list = image_list(image, lists[k]);
+
+		for (uint32_t i = 0; i < list->count; i++) {
+			uint32_t other = sv_slot(sv, place, list, i);
+
+			if (other == SUPERVISOR_NONE || sv->unit[other].visited ||
+			    sv->service[other].by_hand)
+				continue;
+			sv->unit[other].visited = true;
+			sv->work[count++] = other;
+		}
+	}
+	return count;
+}
+
+/* Up with `slot` and all that it needs. A failure of what it needs is not forgotten by
+ * this: only the service asked for gets a fresh start. */
+void sv_want_up(struct supervisor *sv, uint32_t slot, enum cause cause)
+{
+	uint32_t count = 1;
+
+	if (sv->stopping)
+		return;
+	sv->work[0] = slot;
+	sv->unit[slot].visited = true;
+	for (uint32_t i = 0; i < count; i++)
+		count = add_needed(sv, sv->work[i], count);
+	for (uint32_t i = 0; i < count; i++)
+		sv->unit[sv->work[i]].visited = false;
+	for (uint32_t i = count; i-- > 0;) {
+		uint32_t other = sv->work[i];
+		const struct machine *m = &sv->service[other].m;
+
+		if (sv->unit[other].renew)
+			continue;
+		ranks_add(&sv->dirty, sv->unit[other].rank);
+		if (other == slot || (m->want == WANT_DOWN && m->state != STATE_FAILED &&
+				      m->state != STATE_FATAL))
+			sv_deliver_kind(sv, other, EVENT_WANT_UP, cause);
+	}
+}
+
+void supervisor_up(struct supervisor *sv, uint32_t slot)
+{
+	set_by_hand(sv, slot, false);
+	if (sv->state_dir && platform_marker_set(sv->state_dir, sv->service[slot].name, false) < 0)
+		log_warning(sv->service[slot].name,
+		    "the note that it was stopped by hand cannot be removed from %s/stopped; "
+		    "it will be down again after the next start of sinit",
+		    sv->state_dir);
+	sv_want_up(sv, slot, CAUSE_OPERATOR);
+}
+
+int supervisor_down(struct supervisor *sv, uint32_t slot)
+{
+	int rc = 0;
+
+	set_by_hand(sv, slot, true);
+	if (sv->state_dir)
+		rc = platform_marker_set(sv->state_dir, sv->service[slot].name, true);
+	sv_deliver_kind(sv, slot, EVENT_WANT_DOWN, CAUSE_OPERATOR);
+	return rc;
+}
+
+void supervisor_restart(struct supervisor *sv, uint32_t slot)
+{
+	const struct machine *m = &sv->service[slot].m;
+
+	if (sv->stopping)
+		return;
+	if (!machine_active(m)) {
+		/* It goes up with what it needs; a run that is over is begun anew. */
+		bool over = m->state == STATE_DONE || m->state == STATE_WAITING ||
+			    m->state == STATE_BACKOFF;
+
+		supervisor_up(sv, slot);
+		if (over)
+			sv_deliver_kind(sv, slot, EVENT_RESTART, CAUSE_RESTART);
+		return;
+	}
+	set_by_hand(sv, slot, false);
+	if (sv->state_dir)
+		platform_marker_set(sv->state_dir, sv->service[slot].name, false);
+	sv_deliver_kind(sv, slot, EVENT_RESTART, CAUSE_RESTART);
+}
+
+void supervisor_reset(struct supervisor *sv, uint32_t slot)
+{
+	sv_deliver_kind(sv, slot, EVENT_RESET, CAUSE_OPERATOR);
+}
+
+int supervisor_signal(struct supervisor *sv, uint32_t slot, int sig)
+{
+	pid_t pid = sv->service[slot].pid;
+
+	return pid ? platform_kill(pid, sig) : -ESRCH;
+}
+
+int supervisor_reload_service(struct supervisor *sv, uint32_t slot)
+{
+	const struct service_settings *s = place_settings(sv, sv->unit[slot].life);
+
+	if (!sv->service[slot].pid)
+		return -ESRCH;
+	if (!s->reload_command)
+		return supervisor_signal(sv, slot, s->reload_signal);
+	sv_spawn(sv, slot, PID_RELOAD, s->reload_command);
+	return 0;
+}

@@ -1,0 +1,358 @@
+/* Births: from a service's settings to a process, and what comes of it. */
+#include "init/supervisor_internal.h"
+
+#include "init/log.h"
+#include "reaper/exec.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { USER_VARIABLES = 4, ARGV_SPARE = 2 };
+
+static size_t list_count(const struct image *image, ref at)
+{
+	return image_list(image, at)->count;
+}
+
+static size_t most_words(const struct image *image, char *const *environ)
+{
+	size_t inherited = 0, most = 0;
+
+	while (environ && environ[inherited])
+		inherited++;
+	for (uint32_t i = 0; i < image->service_count; i++) {
+		const struct service_settings *s = image_service(image, i);
+		const ref commands[] = {s->command, s->pre_start, s->post_stop, s->stop_command,
+		    s->reload_command};
+		size_t argv = 0, total;
+
+		for (unsigned c = 0; c < ARRAY_LEN(commands); c++)
+			if (list_count(image, commands[c]) > argv)
+				argv = list_count(image, commands[c]);
+		total = argv + list_count(image, s->environment);
+		if (total > most)
+			most = total;
+	}
+	return most + inherited + USER_VARIABLES + ARGV_SPARE;
+}
+
+int sv_make_rooms(struct supervisor *sv, const struct image *image)
+{
+	size_t words = most_words(image, sv->environ);
+
+	if (words <= sv->words)
+		return 0;
+	for (unsigned i = 0; i < ARRAY_LEN(sv->room); i++) {
+		char **grown;
+
+		if (sv->room[i].pid)
+			return -EBUSY; /* its pointers are being read by a process on its way */
+		grown = realloc(sv->room[i].words, words * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		sv->room[i].words = grown;
+	}
+	sv->words = words;
+	return 0;
+}
+
+static size_t name_length(const char *variable)
+{
+	return strcspn(variable, "=");
+}
+
+static bool is_set(char *const *from, size_t count, const char *variable)
+{
+	size_t length = name_length(variable);
+
+	for (size_t i = 0; i < count; i++)
+		if (!strncmp(from[i], variable, length) && from[i][length] == '=')
+			return true;
+	return false;
+}
+
+/* HOME and the like of the service's user, as far as they fit. Returns their number. */
+static size_t user_variables(const struct image *image, const struct service_settings *s,
+    struct spawn_room *room, char **ret)
+{
+	static const char names[USER_VARIABLES][8] = {"HOME", "SHELL", "USER", "LOGNAME"};
+	const ref values[USER_VARIABLES] = {s->home, s->shell, s->user_name, s->user_name};
+	size_t count = 0, used = 0;
+
+	for (unsigned i = 0; i < USER_VARIABLES; i++) {
+		struct text text;
+
+		if (!values[i] || used + 2 > sizeof(room->user))
+			continue;
+		text_init(&text, room->user + used, sizeof(room->user) - used);
+		text_addf(&text, "%s=%s", names[i], image_string(image, values[i]));
+		if (text.cut)
+			continue;
+		ret[count++] = text.data;
+		used += text.used + 1;
+	}
+	return count;
+}
+
+/* The service's environment in `words`: its own variables, those of its user, and those
+ * that sinit was given and that neither of them sets. */
+static char **make_environment(const struct supervisor *sv, const struct image *image,
+    const struct service_settings *s, struct spawn_room *room, char **words)
+{
+	const struct image_list *own = image_list(image, s->environment);
+	char *user[USER_VARIABLES];
+	size_t count = 0, user_count = user_variables(image, s, room, user);
+
+	if (!own->count && !user_count && !s->clear_environment)
+		return (char **)(uintptr_t)sv->environ;
+	for (uint32_t i = 0; i < own->count; i++)
+		words[count++] = (char *)(uintptr_t)image_string(image, own->item[i]);
+	for (size_t i = 0; i < user_count; i++)
+		if (!is_set(words, own->count, user[i]))
+			words[count++] = user[i];
+	if (!s->clear_environment && sv->environ) {
+		size_t set = count;
+
+		for (char *const *e = sv->environ; *e; e++)
+			if (!is_set(words, set, *e))
+				words[count++] = *e;
+	}
+	words[count] = NULL;
+	return words;
+}
+
+static const char *find_path(char *const *envp)
+{
+	for (; envp && *envp; envp++)
+		if (!strncmp(*envp, "PATH=", 5))
+			return *envp + 5;
+	return EXEC_DEFAULT_PATH;
+}
+
+static size_t make_limits(const struct image *image, const struct service_settings *s,
+    struct spawn_limit limits[SPAWN_LIMITS])
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < IMAGE_LIMITS; i++) {
+		const struct image_limit *limit = image_limit(image, s, i);
+
+		if (limit)
+			limits[count++] = (struct spawn_limit){
+			    .resource = (int)i, .soft = limit->soft, .hard = limit->hard};
+	}
+	return count;
+}
+
+static void set_identity(const struct supervisor *sv, const struct image *image,
+    const struct service_settings *s, struct spawn *spawn)
+{
+	const struct image_list *groups = image_list(image, s->group_ids);
+
+	spawn->unknown_user = s->flags & (SERVICE_UNKNOWN_USER | SERVICE_UNKNOWN_GROUP);
+	spawn->set_ids = s->flags & (SERVICE_SET_UID | SERVICE_SET_GID | SERVICE_SET_GROUPS);
+	spawn->uid = s->flags & SERVICE_SET_UID ? s->uid : sv->uid;
+	spawn->gid = s->flags & SERVICE_SET_GID ? s->gid : sv->gid;
+	spawn->groups = s->flags & SERVICE_SET_GROUPS ? groups->item : NULL;
+	spawn->group_count = groups->count;
+}
+
+static void set_stdio(const struct image *image, const struct service_settings *s,
+    struct spawn *spawn)
+{
+	const char *in = image_string(image, s->standard_input);
+
+	spawn->in = STDIO_NULL;
+	if (in && !strcmp(in, "inherit"))
+		spawn->in = STDIO_INHERIT;
+	else if (in && *in == '/')
+		spawn->in = STDIO_PATH;
+	spawn->stdin_path = in;
+	spawn->out = s->log == LOG_NULL ? STDIO_NULL : STDIO_INHERIT;
+	spawn->tty = image_string(image, s->tty);
+	spawn->foreground = s->flags & SERVICE_MAIN;
+}
+
+/* Only the main process has the terminal, the standard input and the foreground. */
+static void plain_stdio(struct spawn *spawn)
+{
+	spawn->tty = NULL;
+	spawn->in = STDIO_NULL;
+	spawn->foreground = false;
+}
+
+static void fill(const struct supervisor *sv, struct place place, ref command,
+    struct spawn_room *room, struct spawn *spawn)
+{
+	const struct image *image = place_image(sv, place);
+	const struct service_settings *s = place_settings(sv, place);
+	const struct image_list *argv = image_list(image, command);
+
+	for (uint32_t i = 0; i < argv->count; i++)
+		room->words[i] = (char *)(uintptr_t)image_string(image, argv->item[i]);
+	room->words[argv->count] = NULL;
+	*spawn = (struct spawn){.argv = room->words,
+	    .directory = s->flags & SERVICE_MAIN && sv->main_directory
+			     ? sv->main_directory
+			     : image_string(image, s->working_directory),
+	    .umask = s->umask == SETTING_UNSET ? -1 : (int)s->umask,
+	    .nice = s->nice == SETTING_UNSET_INT ? INT_MIN : s->nice,
+	    .oom_score_adj = s->oom_score_adj == SETTING_UNSET_INT ? INT_MIN : s->oom_score_adj,
+	    .limits = room->limits};
+	spawn->envp = make_environment(sv, image, s, room, room->words + argv->count + 1);
+	spawn->path = find_path(spawn->envp);
+	spawn->limit_count = make_limits(image, s, room->limits);
+	set_identity(sv, image, s, spawn);
+	set_stdio(image, s, spawn);
+}
+
+static struct spawn_room *free_room(struct supervisor *sv)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(sv->room); i++)
+		if (!sv->room[i].pid)
+			return &sv->room[i];
+	return NULL;
+}
+
+static bool is_shortage(int error)
+{
+	return error == -EAGAIN || error == -ENOMEM || error == -EBUSY || error == -EMFILE ||
+	       error == -ENFILE;
+}
+
+/* No process came of it. */
+static void not_spawned(struct supervisor *sv, uint32_t slot, enum pid_role role, int error)
+{
+	struct spawn_result result = {.step = STEP_FORK, .error = -error};
+	bool before_life = role == PID_MAIN || sv->service[slot].m.aux == AUX_PRE_START;
+
+	sv_report_spawn_error(sv, slot, role, NULL, &result);
+	if (role == PID_RELOAD)
+		return;
+	if (before_life && is_shortage(error))
+		sv_deliver_kind(sv, slot, EVENT_SPAWN_LATER, CAUSE_RESOURCES);
+	else
+		sv_deliver(sv, slot,
+		    &(struct machine_event){
+			.kind = role == PID_MAIN ? EVENT_SPAWN_FAILED : EVENT_AUX_EXITED,
+			.exit_kind = LAST_SPAWN_ERROR,
+			.exit_code = -error});
+}
+
+static void spawn_failed(struct supervisor *sv, uint32_t slot, enum pid_role role,
+    const char *command, const struct spawn_result *result)
+{
+	sv_report_spawn_error(sv, slot, role, command, result);
+	if (role != PID_RELOAD)
+		sv_deliver(sv, slot,
+		    &(struct machine_event){
+			.kind = role == PID_MAIN ? EVENT_SPAWN_FAILED : EVENT_AUX_EXITED,
+			.exit_kind = LAST_SPAWN_ERROR,
+			.exit_code = result->error});
+}
+
+static void note_process(struct supervisor *sv, uint32_t slot, enum pid_role role, pid_t pid)
+{
+	struct board_service *s = &sv->service[slot];
+	unsigned which = role == PID_AUX;
+
+	if (role == PID_RELOAD)
+		return;
+	sv->unit[slot].sid[which] = pid;
+	board_begin(s);
+	if (which) {
+		s->aux_pid = pid;
+	} else {
+		s->pid = pid;
+		s->starts++;
+	}
+	board_end(s);
+}
+
+void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref command)
+{
+	struct unit *u = &sv->unit[slot];
+	struct spawn_room *room = free_room(sv);
+	struct spawn_result result = {0};
+	struct spawn spawn;
+	int rc = -EBUSY;
+
+	if (room) {
+		fill(sv, u->life, command, room, &spawn);
+		if (role != PID_MAIN)
+			plain_stdio(&spawn);
+		rc = platform_spawn(sv->spawner, &spawn, &result);
+	}
+	if (rc < 0) {
+		not_spawned(sv, slot, role, rc);
+		return;
+	}
+	if (result.pid > 0) {
+		pidmap_put(&sv->pids, result.pid, slot, result.step ? PID_FAILED : role);
+		sv->live++;
+	}
+	if (result.step) {
+		spawn_failed(sv, slot, role, spawn.argv[0], &result);
+		return;
+	}
+	note_process(sv, slot, role, result.pid);
+	if (result.pending && role != PID_RELOAD) {
+		u->pending[role == PID_AUX] = true;
+		room->pid = result.pid;
+		sv->pendings++;
+		sv->poll_at = sv->now;
+	} else if (role == PID_MAIN) {
+		sv_deliver_kind(sv, slot, EVENT_SPAWNED, CAUSE_NONE);
+	}
+}
+
+static void forget_pending(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid)
+{
+	sv->unit[slot].pending[which] = false;
+	sv->pendings--;
+	for (unsigned i = 0; i < ARRAY_LEN(sv->room); i++)
+		if (sv->room[i].pid == pid)
+			sv->room[i].pid = 0;
+}
+
+bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid,
+    struct spawn_result *ret)
+{
+	*ret = (struct spawn_result){0};
+	platform_spawn_poll(sv->spawner, pid, ret);
+	forget_pending(sv, slot, which, pid);
+	return ret->step != STEP_NONE;
+}
+
+
+static void poll_one(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid)
+{
+	struct spawn_result result = {0};
+
+	if (platform_spawn_poll(sv->spawner, pid, &result) < 0 || result.pending)
+		return;
+	forget_pending(sv, slot, which, pid);
+	if (!result.step) {
+		if (!which)
+			sv_deliver_kind(sv, slot, EVENT_SPAWNED, CAUSE_NONE);
+		return;
+	}
+	pidmap_put(&sv->pids, pid, slot, PID_FAILED);
+	sv->unit[slot].sid[which] = 0;
+	board_begin(&sv->service[slot]);
+	*(which ? &sv->service[slot].aux_pid : &sv->service[slot].pid) = 0;
+	board_end(&sv->service[slot]);
+	spawn_failed(sv, slot, which ? PID_AUX : PID_MAIN, NULL, &result);
+}
+
+void sv_poll_pending(struct supervisor *sv)
+{
+	for (uint32_t slot = 0; slot < sv->count && sv->pendings; slot++) {
+		if (sv->unit[slot].pending[0])
+			poll_one(sv, slot, 0, sv->service[slot].pid);
+		if (sv->unit[slot].pending[1])
+			poll_one(sv, slot, 1, sv->service[slot].aux_pid);
+	}
+}
