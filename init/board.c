@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef SINIT_VERSION
@@ -20,7 +21,8 @@
 
 enum {
 	ALIGNMENT = 64,     /* of the services and of the ring, so that records start well */
-	READ_ATTEMPTS = 64, /* before a record that is always being written is taken as it is */
+	READ_ATTEMPTS = 80, /* before a record that is being written is taken as it is */
+	READ_SPINS = 30,    /* the attempts without a pause */
 	FILE_MODE = 0644,
 };
 
@@ -117,9 +119,10 @@ static int create_memory(struct board *board, const struct layout *layout)
 {
 	int fd = memfd_create("sinit-board", MFD_CLOEXEC);
 
-	if (fd >= 0)
-		return map_new(board, fd, layout);
-	/* No memfd (ENOSYS under some sandbox): nobody else will read it anyhow. */
+	if (fd >= 0 && map_new(board, fd, layout) == 0)
+		return 0;
+	/* No memfd (ENOSYS in some sandbox) or no space for it: nobody else will read the
+	 * board anyhow. */
 	void *base = mmap(
 	    NULL, (size_t)layout->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
@@ -229,20 +232,30 @@ static uint32_t slots_mapped(const struct board *board)
 			  sizeof(struct board_service));
 }
 
+/* One attempt to copy a record as a whole. */
+static bool copy_service(struct board_service *to, struct board_service *from)
+{
+	uint32_t before = atomic_load_explicit(&from->seq, memory_order_acquire);
+
+	memcpy(to, from, sizeof(*to));
+	atomic_thread_fence(memory_order_acquire);
+	return before % 2 == 0 && atomic_load_explicit(&from->seq, memory_order_relaxed) == before;
+}
+
 bool board_read(const struct board *board, uint32_t i, struct board_service *ret)
 {
+	const struct timespec pause = {.tv_nsec = 200000};
 	uint32_t count = atomic_load_explicit(&board->head->count, memory_order_acquire);
 
 	if (i >= count || i >= slots_mapped(board))
 		return false;
-	struct board_service *service = &board->services[i];
+	/* The writer needs less than a microsecond; if it was put off the CPU in the middle,
+	 * some milliseconds; if it stands in a debugger, for ever. */
 	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
-		uint32_t before = atomic_load_explicit(&service->seq, memory_order_acquire);
-		memcpy(ret, service, sizeof(*ret));
-		atomic_thread_fence(memory_order_acquire);
-		uint32_t after = atomic_load_explicit(&service->seq, memory_order_relaxed);
-		if (before == after && before % 2 == 0)
+		if (copy_service(ret, &board->services[i]))
 			break;
+		if (attempt >= READ_SPINS)
+			nanosleep(&pause, NULL);
 	}
 	ret->name[BOARD_NAME - 1] = '\0';
 	return ret->used != 0;
