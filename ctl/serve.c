@@ -217,24 +217,24 @@ static void show_key(struct call *call, const struct image *image,
 		call->reply = -1;
 }
 
-static void verb_show(struct call *call)
+static void show_service(struct call *call, uint32_t slot)
 {
-	struct supervisor *sv = &call->sinit->supervisor;
-	uint32_t slot = supervisor_find(sv, call->request->argv[0]);
-	const struct image *image;
+	const struct supervisor *sv = &call->sinit->supervisor;
+	struct place place = sv->unit[slot].graph;
+	const struct image *image = sv->set[place.set].image;
 
-	if (slot == SUPERVISOR_NONE) {
-		fail(call, CTL_UNKNOWN, "no such service: %s", call->request->argv[0]);
-		return;
-	}
-	image = sv->set[sv->unit[slot].graph.set].image;
 	for (unsigned i = 0; i < schema_count(); i++) {
 		const struct schema_key *key = schema_at(i);
 
 		if (key->section == SECTION_SERVICE && key->kind != KIND_LATER &&
 		    is_asked(call->request, schema_name(key)))
-			show_key(call, image, image_service(image, sv->unit[slot].graph.index), key);
+			show_key(call, image, image_service(image, place.index), key);
 	}
+}
+
+static void verb_show(struct call *call)
+{
+	each_service(call, 1, show_service);
 }
 
 static void verb_shutdown(struct call *call)
