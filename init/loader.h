@@ -6,6 +6,7 @@
  *     config_service.c      each service: its settings, and from them
  *     config_identity.c         user and groups
  *     config_environment.c      variables and commands
+ *     config_envfile.c          files of variables
  *     config_links.c        dependencies between services
  *     config_cycles.c       cycles of them
  *     config_errors.c       messages
@@ -58,8 +59,16 @@ struct draft {
 	bool misspelt; /* it has a key that was probably meant to be `command` */
 };
 
-struct env_file;
 struct identity;
+
+/* A file of variables; many services may share it. */
+struct env_file {
+	struct env_file *next;
+	const char *path;
+	const char **variables;
+	uint32_t count;
+	const char *broken; /* the first error in it */
+};
 
 struct loader {
 	struct arena arena;
@@ -162,6 +171,13 @@ void loader_identity(struct loader *loader, struct service_settings *service);
 
 /* Number of a group (control_group). false: unknown. */
 bool loader_group(struct loader *loader, const char *name, uint32_t *ret_gid);
+
+/* --- config_envfile.c --- */
+
+/* The file at `path`, which may have a - before it, read once. NULL: it is not there and may
+ * be missing, or it cannot be read, which is an error of the draft. */
+const struct env_file *loader_env_file(
+    struct loader *loader, struct draft *draft, const struct entry *entry, const char *path);
 
 /* --- config_environment.c --- */
 
