@@ -74,8 +74,8 @@ static void main_ended(struct wrapper *wrapper, const struct death *death)
 	tell_reaped(wrapper, death);
 }
 
-/* The command first and by its number: whatever else dies, or lives in the thousands, its
- * end is seen now. */
+/* Asks for the command by its number: its end is seen at once, whatever else dies or lives
+ * in the thousands. */
 static void reap_main(struct wrapper *wrapper)
 {
 	struct death death;
@@ -106,16 +106,26 @@ static bool reap_deaths(struct wrapper *wrapper)
 	return result != -ECHILD;
 }
 
-/* A SIGCHLD that names `pid`. Returns false if no child is left. */
+/* A SIGCHLD that names `pid`, or 0. Returns false if no child is left. */
 static bool take_death(struct wrapper *wrapper, pid_t pid)
 {
-	if (!wrapper->ended) {
+	bool first = wrapper->options->personality == PERSONALITY_DUMB_INIT;
+	bool ended = wrapper->ended;
+
+	if (!ended && (first || pid == wrapper->main))
 		reap_main(wrapper);
-		/* The question whether any child is left must be answered now, at any price. */
-		if (wrapper->ended)
-			wrapper->reaper.rest_until = 0;
-	}
 	reaper_notice(&wrapper->reaper, pid == wrapper->main ? 0 : pid);
+	bool children = reap_deaths(wrapper);
+	if (ended || wrapper->reap_again == 0)
+		return children;
+	/* The reaper rests, but the command's death, whose signal may be merged with
+	 * another's, does not wait for it. */
+	if (!wrapper->ended)
+		reap_main(wrapper);
+	if (!wrapper->ended)
+		return children;
+	/* Is anybody left? That must be known now, at any price. */
+	wrapper->reaper.rest_until = 0;
 	return reap_deaths(wrapper);
 }
 
