@@ -298,14 +298,12 @@ static void duplicate_key(struct loader *loader, struct draft *draft, uint32_t f
 static void later_key(struct loader *loader, struct draft *draft, uint32_t file, uint32_t line,
     const struct schema_key *key, const char *value)
 {
-	char shown[LOADER_SHOWN];
-
 	if (!(key->flags & KEY_DEFAULT_OK))
 		loader_error(
 		    loader, draft, file, line, "%s: not supported by this build", schema_name(key));
 	else if (*value && strcmp(value, schema_default(key)) != 0)
-		loader_error(loader, draft, file, line, "%s = %s: not supported by this build",
-		    schema_name(key), loader_show(value, shown));
+		loader_error(loader, draft, file, line, "%s: not supported by this build; only %s is",
+		    schema_name(key), schema_default(key));
 }
 
 static void take_key(

@@ -74,7 +74,7 @@ static void test_later(void **state)
 	bad("type = forking", "t:3: type = forking: not supported by this build\n");
 	bad("log = /var/log/x", "t:3: log = /var/log/x: not supported by this build\n");
 	bad("log = prefix", "t:3: log = prefix: not supported by this build\n");
-	bad("instances = 2", "t:3: instances = 2: not supported by this build\n");
+	bad("instances = 2", "t:3: instances: not supported by this build; only 1 is\n");
 	bad("memory_max = 1G", "t:3: memory_max: not supported by this build\n");
 	bad("log_format = json", "t:3: log_format: not supported by this build\n");
 	refused("[sinit]\nhostname = h\ncritical_action = alert\n",
@@ -357,6 +357,53 @@ static void test_P116_user(void **state)
 	config_free(image);
 }
 
+/* What is found for one service is not taken for another. */
+static void test_identities(void **state)
+{
+	/* Numbers that no passwd(5) has, so that the result is the same everywhere. */
+	struct image *image = config_util_text(
+	    "[defaults]\ncommand = x\n[service a]\nuser = 70005\n[service b]\nuser = 70006\n"
+	    "[service c]\nuser = 70005\ngroup = 70009\n[service d]\nuser = 70005\ngroups = 70009\n"
+	    "[service e]\nuser = 70005\n[service f]\ngroup = 70009\n[service g]\n");
+	static const struct {
+		uint32_t uid;
+		uint32_t gid;
+		uint32_t groups;
+	} expected[] = {{70005, 70005, 1}, {70006, 70006, 1}, {70005, 70009, 1}, {70005, 70005, 2},
+	    {70005, 70005, 1}, {0, 70009, 1}, {0, 0, 0}};
+
+	(void)state;
+	for (uint32_t i = 0; i < image->service_count; i++) {
+		const struct service_settings *service = image_service(image, i);
+		assert_int_equal(service->uid, expected[i].uid);
+		assert_int_equal(service->gid, expected[i].gid);
+		assert_int_equal(image_list(image, service->group_ids)->count, expected[i].groups);
+	}
+	config_free(image);
+}
+
+/* Exactly as many variables as there is room for, and one more. */
+static void test_many_variables(void **state)
+{
+	static char text[32768];
+	struct text out;
+
+	(void)state;
+	text_init(&out, text, sizeof(text));
+	text_add(&out, "[service a]\ncommand = x\n");
+	for (unsigned i = 0; i < 1024; i++)
+		text_addf(&out, "environment = V%u=\n", i);
+	struct image *image = config_util_text(text);
+	assert_int_equal(
+	    image_list(image, config_util_service(image, "a")->environment)->count, 1024);
+	config_free(image);
+	text_add(&out, "environment = V0=again\n");
+	config_free(config_util_text(text));
+	assert_string_equal(config_util_errors, "");
+	text_add(&out, "environment = ONE=more\n");
+	refused(text, "t:1: [service a]: more than 1024 variables\n");
+}
+
 static void test_control_group(void **state)
 {
 	struct image *image = config_util_text("[sinit]\ncontrol_group = 77\n");
@@ -426,6 +473,8 @@ int main(void)
 	    cmocka_unit_test(test_reset),
 	    cmocka_unit_test(test_max_backoff_warning),
 	    cmocka_unit_test(test_P116_user),
+	    cmocka_unit_test(test_identities),
+	    cmocka_unit_test(test_many_variables),
 	    cmocka_unit_test(test_control_group),
 	    cmocka_unit_test(test_where),
 	    cmocka_unit_test(test_too_many_services),
