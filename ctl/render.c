@@ -182,6 +182,7 @@ static void spawn_error(struct text *text, const struct board_service *s)
 	text_add(text, "{\"errno\":");
 	format_number(text, s->error);
 	string(text, "message", sentence);
+	word(text, "step", explain_step((enum spawn_step)s->error_step));
 	text_add(text, "}");
 }
 
@@ -245,6 +246,7 @@ void render_event(struct text *text, const struct board_event *event, const char
 		outcome(text, kind, event->code, event->value && what == EV_EXIT);
 	} else if (kind == LAST_SPAWN_ERROR) {
 		number(text, "errno", event->code);
+		word(text, "step", explain_step((enum spawn_step)event->step));
 	}
 	if (what == EV_BACKOFF)
 		number(text, "delay_ms", event->value);

@@ -14,6 +14,9 @@ void explain_exit(struct text *text, enum last_kind kind, int code, bool core);
  * "command: No such file or directory". */
 void explain_spawn_error(struct text *text, enum spawn_step step, int error);
 
+/* The step in a word or two: the name of the key that it carries out, where there is one. */
+const char *explain_step(enum spawn_step step);
+
 /* Why the service is in the state it is in, one sentence. `blocker` is the name of
  * the service in s->blocker, or NULL. `now`: CLOCK_MONOTONIC ms. */
 void explain_reason(struct text *text, const struct board_service *s, const char *blocker,

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *step_label(enum spawn_step step)
+const char *explain_step(enum spawn_step step)
 {
 	static const char labels[STEP_COUNT][20] = {
 	    [STEP_NONE] = "start",
@@ -68,7 +68,7 @@ static const struct {
 
 void explain_spawn_error(struct text *text, enum spawn_step step, int error)
 {
-	const char *label = step_label(step);
+	const char *label = explain_step(step);
 
 	for (size_t i = 0; i < ARRAY_LEN(hints); i++) {
 		if (hints[i].step != step || hints[i].error != error)
