@@ -98,8 +98,7 @@ static int take_file(struct loader *loader, const char *path)
 	if (error == -ENOMEM || loader_add_file(loader, path, &number) < 0)
 		return -ENOMEM;
 	if (error)
-		loader_error(loader, NULL, number, 0, "cannot be read: %s",
-		    error == -ENOTSUP ? "it is no regular file" : strerror(-error));
+		loader_error(loader, NULL, number, 0, "cannot be read: %s", files_error(error));
 	else
 		loader_collect(loader, number, bytes, size);
 	return loader->no_memory ? -ENOMEM : 0;

@@ -105,15 +105,13 @@ const struct env_file *loader_env_file(
 		if (strcmp(file->path, path) == 0)
 			return file;
 	int error = files_read(&loader->arena, path, &text, &size);
-	if (error == -ENOENT && optional)
+	if ((error == -ENOENT || error == -ENOLINK) && optional)
 		return NULL;
 	if (!error && memchr(text, '\0', size))
 		error = -EILSEQ;
 	if (error) {
 		char shown[LOADER_SHOWN];
-		const char *reason = error == -ENOTSUP  ? "it is no regular file"
-				     : error == -EILSEQ ? "it has a NUL byte"
-							: strerror(-error);
+		const char *reason = error == -EILSEQ ? "it has a NUL byte" : files_error(error);
 		loader_error(loader, draft, entry->file, entry->line, "environment_file = %s: %s%s",
 		    loader_show(path, shown), reason,
 		    error == -ENOENT ? "; a - before the path lets it be missing" : "");

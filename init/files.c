@@ -56,8 +56,10 @@ int files_read(struct arena *arena, const char *path, char **ret_bytes, size_t *
 	struct stat info;
 
 	/* Opening a device can do things (a watchdog begins to run), so look first. */
-	if (stat(path, &info) < 0)
-		return -errno;
+	if (stat(path, &info) < 0) {
+		int error = errno;
+		return error == ENOENT && lstat(path, &info) == 0 ? -ENOLINK : -error;
+	}
 	if (!S_ISREG(info.st_mode))
 		return -ENOTSUP;
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -66,6 +68,15 @@ int files_read(struct arena *arena, const char *path, char **ret_bytes, size_t *
 	int error = read_fd(arena, fd, ret_bytes, ret_size);
 	close(fd);
 	return error;
+}
+
+const char *files_error(int error)
+{
+	if (error == -ENOTSUP)
+		return "it is no regular file";
+	if (error == -ENOLINK)
+		return "it is a link to a file that does not exist";
+	return strerror(-error);
 }
 
 /* The kernel's record: getdents64(2). opendir(3) would bring in malloc. */

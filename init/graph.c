@@ -3,18 +3,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-void graph_offsets(uint32_t *first, uint32_t nodes)
-{
-	uint32_t sum = 0;
-
-	for (uint32_t i = 0; i < nodes; i++) {
-		uint32_t count = first[i];
-		first[i] = sum;
-		sum += count;
-	}
-	first[nodes] = sum;
-}
-
 /* Tarjan's algorithm with its two stacks in arrays. */
 struct tarjan {
 	const struct graph *graph;

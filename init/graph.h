@@ -20,10 +20,6 @@ struct graph {
 /* Words of scratch memory that each of the functions below needs at most. */
 #define GRAPH_SCRATCH(nodes) ((nodes)*5u)
 
-/* Makes the `first` of a graph from counts: on entry first[n] is the number of edges of node
- * n for n < nodes; on return it is where they begin, and first[nodes] is their sum. */
-void graph_offsets(uint32_t *first, uint32_t nodes);
-
 /* Finds the strongly connected components: nodes are in the same one if and only if they
  * have the same component[]. Numbers are such that an edge never leads to a higher one.
  * Returns the number of components. A node that is alone in its component may still have an

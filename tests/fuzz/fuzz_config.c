@@ -73,6 +73,11 @@ int files_read(struct arena *arena, const char *path, char **ret_bytes, size_t *
 	return *ret_bytes ? 0 : -ENOMEM;
 }
 
+const char *files_error(int error)
+{
+	return strerror(-error);
+}
+
 int files_list(struct arena *arena, const char *directory, const char *suffix, char ***ret_names,
     uint32_t *ret_count)
 {

@@ -162,13 +162,14 @@ static void test_no_regular_files(void **state)
 	assert_int_equal(mkdir(path_of("conf.d/dir.ini"), 0755), 0);
 	assert_int_equal(symlink("/dev/zero", path_of("conf.d/zero.ini")), 0);
 	assert_int_equal(symlink("loop.ini", path_of("conf.d/loop.ini")), 0);
-	/* A link to nothing: the file is not there. */
 	assert_int_equal(symlink("/nonexistent", path_of("conf.d/none.ini")), 0);
 	assert_null(load());
 	assert_string_equal(config_util_errors,
 	    message("@/conf.d/dir.ini: cannot be read: it is no regular file\n"
 		    "@/conf.d/fifo.ini: cannot be read: it is no regular file\n"
 		    "@/conf.d/loop.ini: cannot be read: Too many levels of symbolic links\n"
+		    "@/conf.d/none.ini: cannot be read: it is a link to a file that does not "
+		    "exist\n"
 		    "@/conf.d/zero.ini: cannot be read: it is no regular file\n"));
 }
 

@@ -259,6 +259,51 @@ static void test_damaged(void **state)
 	config_free(image);
 }
 
+/* Values that a switch or a system call of PID 1 could not bear. */
+static void test_bad_members(void **state)
+{
+	static const struct {
+		size_t offset;
+		uint32_t value;
+	} bad[] = {
+#define BAD(member, value) {offsetof(struct service_settings, member), (value)}
+	    BAD(type, TYPE_NOTIFY), BAD(type, 4), BAD(restart, 3), BAD(kill_mode, 3),
+	    BAD(log, LOG_PREFIX), BAD(enabled, 2), BAD(stop_signal, 0), BAD(stop_signal, 65),
+	    BAD(reload_signal, UINT32_MAX), BAD(priority, 10000), BAD(priority, UINT32_MAX),
+	    BAD(nice, 20), BAD(max_restarts, 33), BAD(restart_window, 0),
+	    BAD(restart_delay, UINT32_MAX), BAD(backoff_multiplier, 999), BAD(backoff_jitter, 101),
+	    BAD(umask, 01000), BAD(command, 0), BAD(command, 2), BAD(name, 0),
+	    BAD(description, UINT32_MAX), BAD(limit_core, 4), BAD(dependents, UINT32_MAX - 3)};
+	struct image *image = config_util_text(three);
+	size_t size = image->size;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		char *copy = aligned_alloc(8, size);
+		memcpy(copy, image, size);
+		memcpy(copy + image->services + bad[i].offset, &bad[i].value, sizeof(uint32_t));
+		assert_int_equal(image_check(copy, size), -EINVAL);
+		free(copy);
+	}
+	/* Names out of order, twice, or bad as names of files. */
+	static const char names[][4] = {"zz", "log", "a/b", ""};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char *copy = aligned_alloc(8, size);
+		memcpy(copy, image, size);
+		char *name = copy + image_service(image, 0)->name;
+		memset(name, 0, 3);
+		memcpy(name, names[i], strlen(names[i]) < 2 ? strlen(names[i]) : 2);
+		if (strcmp(names[i], "log") == 0)
+			memcpy(copy + image->services + offsetof(struct service_settings, name),
+			    &image_service(image, 1)->name, sizeof(ref));
+		if (strcmp(names[i], "a/b") == 0)
+			memcpy(name, "a/", 2);
+		assert_int_equal(image_check(copy, size), -EINVAL);
+		free(copy);
+	}
+	config_free(image);
+}
+
 static void test_wrong_size(void **state)
 {
 	struct image *image = config_util_text(three);
@@ -351,6 +396,7 @@ int main(void)
 	    cmocka_unit_test(test_lists_differ),
 	    cmocka_unit_test(test_settings_equal),
 	    cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_bad_members),
 	    cmocka_unit_test(test_wrong_size),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_builder_grows),

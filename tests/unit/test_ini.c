@@ -82,6 +82,8 @@ static const struct row {
     {"[a]\nk l = w", "1[a]2!a key has only letters, digits and _!"},
     {"[a]\n= w", "1[a]2!no key before the =!"},
     {"[a]\nword", "1[a]2" NO_KEY_VALUE},
+    {"[a]\nazAZ09_-. = v", "1[a]2<azAZ09_-.|v>"},
+    {"[a]\nk/ = v", "1[a]2!a key has only letters, digits and _!"},
     /* Headers. */
     {"k = v\n[a]\nl = w",
 	"1!a key outside of any section; write [service NAME] before it!2[a]3<l|w>"},
