@@ -333,7 +333,8 @@ static void *zeroed(size_t count, size_t size, bool *failed)
 static int allocate(struct supervisor *sv, uint32_t services)
 {
 	uint32_t capacity = services + services / 2 + SPARE_SLOTS;
-	size_t entries = pidmap_entries(3 * (size_t)capacity), words = ranks_words(capacity);
+	/* Room for twice as many processes as services: main and one aux process each. */
+	size_t entries = pidmap_entries(capacity), words = ranks_words(capacity);
 	struct ranks *sets[] = {&sv->dirty, &sv->hold, &sv->check};
 	bool failed = false;
 
