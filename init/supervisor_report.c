@@ -144,9 +144,8 @@ static void report_state(struct supervisor *sv, uint32_t slot, const struct befo
 	case STATE_RUNNING:
 		event_of(sv, slot, EV_READY, 0);
 		break;
-	case STATE_STOPPING:
+	case STATE_STOPPING: /* the line follows when it is told to stop: see sv_report */
 		event_of(sv, slot, EV_STOP, 0);
-		say_reason(sv, slot);
 		break;
 	case STATE_BACKOFF:
 		event_of(sv, slot, EV_BACKOFF, s->m.delay);
@@ -207,6 +206,9 @@ void sv_report(struct supervisor *sv, uint32_t slot, const struct before *before
 	}
 	if (changed)
 		report_state(sv, slot, before);
+	if (s->m.state == STATE_STOPPING && !s->m.holding &&
+	    (changed || event->kind == EVENT_RELEASED))
+		say_reason(sv, slot);
 	if (changed && (s->m.state == STATE_FAILED || s->m.state == STATE_FATAL) && s->critical)
 		report_critical(sv, slot);
 	if (slot == sv->main_slot && changed && is_over(&s->m) && !sv->stopping)
@@ -244,6 +246,7 @@ void sv_report_spawn_error(struct supervisor *sv, uint32_t slot, enum pid_role r
     const char *command, const struct spawn_result *result)
 {
 	struct board_service *s = &sv->service[slot];
+	bool has_detail = result->detail[0] && !(command && !strcmp(command, result->detail));
 	char buffer[SENTENCE];
 	struct text text;
 
@@ -268,7 +271,7 @@ void sv_report_spawn_error(struct supervisor *sv, uint32_t slot, enum pid_role r
 	if (may_say(sv, slot))
 		log_error(s->name, "%scannot start%s%s: %s%s%s", role_name(sv, slot, role),
 		    command ? " " : "", command ? command : "", text.data,
-		    result->detail[0] ? ": " : "", result->detail);
+		    has_detail ? ": " : "", has_detail ? result->detail : "");
 }
 
 /* The service went away by itself and well, but something of it stayed: most likely it
