@@ -219,10 +219,12 @@ static bool wait_for_none(struct sinit *sinit, int64_t until)
 		if (sv->no_children)
 			return true;
 		left = until - sv->now;
-		if (left <= 0)
+		if (sv->reap_again) /* it was too soon to know (reaper/reap.h): some ms */
+			left = sv->reap_again - sv->now;
+		else if (left <= 0)
 			return false;
-		if (sv->reap_again && sv->reap_again - sv->now < left)
-			left = sv->reap_again - sv->now < 1 ? 1 : sv->reap_again - sv->now;
+		if (left < 0)
+			left = 0;
 		log_flush();
 		if (poll(&signals, 1, (int)left) > 0 &&
 		    read(sinit->signal_fd, &info, sizeof(info)) > 0 && info.ssi_signo == SIGTERM)
