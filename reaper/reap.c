@@ -2,15 +2,15 @@
 
 #include <errno.h>
 
-/* Of the time, 1 part walking, 9 parts rest: a tenth of a CPU. */
-#define REST_FACTOR 9
+/* Of the time, 1 part walking, 49 parts rest: 2 % of a CPU. */
+#define REST_FACTOR 49
 
 /* Tries after a dead process: given up after this many points. A number that is no child
- * of ours costs one, it may have been its parent's or a stranger's; a living child four, in
+ * of ours costs one, it may have been its parent's or a stranger's; a living child eight, in
  * a storm it is the first that has yet to die. */
 #define MISSES_MAX 16
 #define MISS_NONE  1
-#define MISS_ALIVE 4
+#define MISS_ALIVE 8
 
 void reaper_init(struct reaper *reaper)
 {
@@ -62,16 +62,15 @@ static int walk(struct reaper *reaper, int64_t start, struct death *ret_death)
 	int result = reap_wait(0, ret_death);
 	int64_t now = reap_clock();
 
-	reaper->costly = now - start > REAP_COSTLY_NS;
-	reaper->waste_ns += now - start;
+	reaper->costly = now - start > REAP_FAIR_NS;
 	if (result != 1) {
 		reaper->scan_due = false;
+		reaper->waste_ns += now - start;
 		rest(reaper, now);
 		return result;
 	}
-	reaper->waste_ns -= REAP_DEATH_NS;
-	if (reaper->waste_ns < 0)
-		reaper->waste_ns = 0;
+	if (reaper->costly)
+		reaper->waste_ns += now - start - REAP_FAIR_NS;
 	/* Zombies behind many living children: the scan goes on after a rest. */
 	if (reaper->waste_ns >= REAP_REST_MAX_NS / REST_FACTOR)
 		rest(reaper, now);

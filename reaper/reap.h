@@ -12,11 +12,10 @@
  *  1. The process that a SIGCHLD names (si_pid) is waited for by its number, a hash
  *     lookup, whose price does not depend on who else lives.
  *  2. A scan, waitid(P_ALL) until it says "none", finds those whose signals were merged.
- *     What it takes beyond the price of the deaths it finds is waste; after a waste of T
- *     there is no scan for 9 T (at most REAP_REST_MAX_NS), so that walking never
- *     takes more than a tenth of a CPU, up to some 50,000 living children. Until then
- *     reaper_next() says when to ask again. With few children nothing is wasted
- *     and nothing is ever put off.
+ *     What it takes beyond a fair price of the deaths it finds is waste; after a waste of
+ *     T there is no scan for 49 T (at most REAP_REST_MAX_NS), so that walking takes 2 % of
+ *     a CPU. Until then reaper_next() says when to ask again. With few children nearly
+ *     nothing is wasted and nothing noticeably put off.
  *  3. Who dies together was mostly born together. Where walks are costly, the numbers
  *     after each dead one are tried as well, by hash lookup, until some in a row are
  *     no zombies of ours. That finds nearly all that a scan would have to walk for.
@@ -38,14 +37,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define REAP_REST_MAX_NS INT64_C(25000000)
+#define REAP_REST_MAX_NS INT64_C(100000000)
 
-/* What one death may cost without counting as waste: waitid and the kernel's release of
- * the zombie take 2.2 µs where this was measured. */
-#define REAP_DEATH_NS 5000
-
-/* A call of waitid(P_ALL) that takes longer than this walks a costly list. */
-#define REAP_COSTLY_NS 20000
+/* What a walk may take for one death without counting as waste: releasing a zombie takes
+ * 2.2 µs where this was measured, some hundred living children before it double that. */
+#define REAP_FAIR_NS 10000
 
 struct death {
 	pid_t pid;
