@@ -136,12 +136,16 @@ static void process_ended(struct supervisor *sv, const struct pid_entry *entry,
 	    .exit_code = status->code};
 	struct spawn_result failure;
 
-	if (sv->unit[slot].pending[which] &&
-	    sv_pending_failed(sv, slot, which, entry->pid, &failure)) {
-		sv_report_spawn_error(sv, slot, entry->role, NULL, &failure);
-		event.kind = which ? EVENT_AUX_EXITED : EVENT_SPAWN_FAILED;
-		event.exit_kind = LAST_SPAWN_ERROR;
-		event.exit_code = failure.error;
+	if (sv->unit[slot].pending[which]) {
+		if (sv_pending_failed(sv, slot, which, entry->pid, &failure)) {
+			sv_report_spawn_error(sv, slot, entry->role, NULL, &failure);
+			event.kind = which ? EVENT_AUX_EXITED : EVENT_SPAWN_FAILED;
+			event.exit_kind = LAST_SPAWN_ERROR;
+			event.exit_code = failure.error;
+		} else if (!which) {
+			/* It was over before anybody asked: a short life, but one. */
+			sv_deliver_kind(sv, slot, EVENT_SPAWNED, CAUSE_NONE);
+		}
 	}
 	board_begin(s);
 	if (which) {
