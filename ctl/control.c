@@ -131,11 +131,15 @@ int control_open(struct control *control, int rundir_fd, gid_t gid)
 
 void control_close(struct control *control)
 {
-	if (control->fifo_fd < 0)
-		return;
 	unlinkat(control->rundir_fd, "control", 0);
-	close(control->fifo_fd);
-	control->fifo_fd = -1;
+	if (control->fifo_fd >= 0)
+		close(control->fifo_fd);
+	if (control->inotify_fd >= 0)
+		close(control->inotify_fd);
+	if (control->reply_dir)
+		closedir(control->reply_dir);
+	control->reply_dir = NULL;
+	control->rundir_fd = control->fifo_fd = control->reply_fd = control->inotify_fd = -1;
 }
 
 int control_check(struct control *control)

@@ -54,7 +54,7 @@ static void dump_status(const struct supervisor *sv)
 	log_info(NULL, "status: %s", text.used ? text.data : "no services");
 }
 
-static void watch(struct sinit *sinit, int fd)
+void loop_watch(struct sinit *sinit, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
@@ -62,22 +62,11 @@ static void watch(struct sinit *sinit, int fd)
 		epoll_ctl(sinit->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-static void check_control(struct sinit *sinit)
-{
-	int rc = control_check(&sinit->control);
-
-	if (rc == 1)
-		watch(sinit, sinit->control.fifo_fd);
-	else if (rc < 0 && sinit->control.rundir_fd >= 0)
-		log_warning(NULL, "the control FIFO cannot be made again: %s; reload (HUP) tries once more",
-		    strerror(-rc));
-}
-
 static void ask_reload(struct sinit *sinit)
 {
 	int rc;
 
-	check_control(sinit);
+	rundir_check(sinit);
 	rc = reload_start(sinit);
 	if (rc < 0 && rc != -ESHUTDOWN)
 		log_error(NULL, "reload cannot begin: %s", strerror(-rc));
@@ -170,7 +159,7 @@ static void serve_events(struct sinit *sinit, const struct epoll_event *events, 
 			control_read(sinit);
 		} else if (events[i].data.fd == control->inotify_fd) {
 			control_drain_inotify(control);
-			check_control(sinit);
+			rundir_check(sinit);
 		}
 	}
 }
@@ -197,9 +186,9 @@ static void turn(struct sinit *sinit)
 
 void loop_run(struct sinit *sinit)
 {
-	watch(sinit, sinit->signal_fd);
-	watch(sinit, sinit->control.fifo_fd);
-	watch(sinit, sinit->control.inotify_fd);
+	loop_watch(sinit, sinit->signal_fd);
+	loop_watch(sinit, sinit->control.fifo_fd);
+	loop_watch(sinit, sinit->control.inotify_fd);
 	while (!supervisor_done(&sinit->supervisor))
 		turn(sinit);
 }

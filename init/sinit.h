@@ -29,7 +29,7 @@ struct sinit {
 	int signal_fd;
 	int64_t flush_at;   /* ms: lines of the log wait, 0: none */
 	char directory[4096]; /* that sinit was started in; "": unknown */
-	char config[8192];    /* the configuration directory, if it was given as relative */
+	char config_path[8192], run_path[8192]; /* the directories, if given as relative */
 };
 
 /* --- loop.c --- */
@@ -37,8 +37,24 @@ struct sinit {
 /* Signals, requests, deadlines, until the shutdown is through. */
 void loop_run(struct sinit *sinit);
 
+/* Has the loop look at a descriptor; -1 is passed over. */
+void loop_watch(struct sinit *sinit, int fd);
+
 /* Everything that is left once the services are down: TERM, a while, KILL. */
 void loop_end_all(struct sinit *sinit);
+
+/* --- rundir.c --- */
+
+/* Makes RUNDIR if it must, and takes its lock. -1: another sinit has it, which was told.
+ * A directory that cannot be used is told as well, but sinit runs without it. */
+int rundir_take(struct sinit *sinit);
+
+/* Opens the control FIFO there. */
+void rundir_control(struct sinit *sinit);
+
+/* Sees whether RUNDIR and the FIFO are still what we have, and makes them again if not:
+ * then the board moves too. */
+void rundir_check(struct sinit *sinit);
 
 /* --- reload.c --- */
 

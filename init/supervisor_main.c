@@ -70,72 +70,6 @@ static int check(const struct options *options)
 	return EXIT_CODE_OK;
 }
 
-/* mkdir -p, as far as it can be done. */
-static int open_rundir(const char *path)
-{
-	char part[1024];
-	size_t length = strlen(path);
-
-	if (length >= sizeof(part))
-		return -ENAMETOOLONG;
-	for (size_t i = 1; i <= length; i++) {
-		if (path[i] != '/' && path[i] != '\0')
-			continue;
-		memcpy(part, path, i);
-		part[i] = '\0';
-		mkdir(part, 0755);
-	}
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0) {
-		int error = -errno;
-
-		close(fd);
-		return error;
-	}
-	return fd;
-}
-
-/* The run directory and its lock. -1: another sinit is there. Without a directory that can
- * be written sinit runs all the same, only nobody can ask it anything. */
-static int take_rundir(struct sinit *sinit)
-{
-	const char *path = sinit->options.run_dir;
-	pid_t holder = 0;
-
-	sinit->rundir_fd = open_rundir(path);
-	sinit->lock_fd = -1;
-	if (sinit->rundir_fd < 0) {
-		log_warning(NULL, "%s cannot be used (%s): running without sinitctl; "
-		    "-r DIR names another directory", path, strerror(-sinit->rundir_fd));
-		sinit->rundir_fd = -1;
-		return 0;
-	}
-	sinit->lock_fd = board_lock(sinit->rundir_fd, &holder);
-	if (sinit->lock_fd == -EAGAIN) {
-		log_error(NULL, "another sinit (pid %d) is running with %s; stop it, or give this "
-		    "one another directory with -r DIR", (int)holder, path);
-		return -1;
-	}
-	if (sinit->lock_fd < 0)
-		log_warning(NULL, "%s/lock: %s; a second sinit would not notice this one", path,
-		    strerror(-sinit->lock_fd));
-	return 0;
-}
-
-static void open_control(struct sinit *sinit, const struct sinit_settings *settings)
-{
-	gid_t group = settings->control_gid == SETTING_UNSET ? (gid_t)-1
-							     : (gid_t)settings->control_gid;
-	int rc = control_open(&sinit->control, sinit->rundir_fd, group);
-
-	if (rc < 0 && sinit->rundir_fd >= 0)
-		log_warning(NULL, "%s/control: %s: running without sinitctl",
-		    sinit->options.run_dir, strerror(-rc));
-}
-
 static void open_log(const struct image *image)
 {
 	const struct sinit_settings *settings = image_settings(image);
@@ -172,17 +106,17 @@ static void block_signals(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
-/* A reload reads the configuration from another working directory. */
-static void make_absolute(struct sinit *sinit)
+/* Both directories are named again later, from another working directory. */
+static const char *make_absolute(const struct sinit *sinit, const char *path, char *buffer,
+    size_t size)
 {
-	struct text path;
+	struct text text;
 
-	if (sinit->options.config[0] == '/' || !sinit->directory[0])
-		return;
-	text_init(&path, sinit->config, sizeof(sinit->config));
-	text_addf(&path, "%s/%s", sinit->directory, sinit->options.config);
-	if (!path.cut)
-		sinit->options.config = path.data;
+	if (path[0] == '/' || !sinit->directory[0])
+		return path;
+	text_init(&text, buffer, size);
+	text_addf(&text, "%s/%s", sinit->directory, path);
+	return text.cut ? path : buffer;
 }
 
 static int load(struct sinit *sinit, struct image **ret)
@@ -219,7 +153,7 @@ static int set_up(struct sinit *sinit, struct image *image)
 
 	if (sinit->mode == MODE_FOREGROUND && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 		log_info(NULL, "not PID 1: running in the foreground, as subreaper");
-	if (take_rundir(sinit) < 0)
+	if (rundir_take(sinit) < 0)
 		return -EBUSY;
 	input.rundir = sinit->rundir_fd;
 	rc = supervisor_new(&sinit->supervisor, &input);
@@ -229,7 +163,7 @@ static int set_up(struct sinit *sinit, struct image *image)
 		log_error(NULL, "cannot start: %s", strerror(-rc));
 		return rc;
 	}
-	open_control(sinit, image_settings(image));
+	rundir_control(sinit);
 	return 0;
 }
 
@@ -251,7 +185,10 @@ int supervisor_main(const struct options *options)
 	sinit.mode = find_mode();
 	if (!getcwd(sinit.directory, sizeof(sinit.directory)))
 		sinit.directory[0] = '\0';
-	make_absolute(&sinit);
+	sinit.options.config = make_absolute(&sinit, options->config, sinit.config_path,
+	    sizeof(sinit.config_path));
+	sinit.options.run_dir = make_absolute(&sinit, options->run_dir, sinit.run_path,
+	    sizeof(sinit.run_path));
 	if (load(&sinit, &image) < 0)
 		return EXIT_CODE_CONFIG;
 	if (set_up(&sinit, image) < 0) {

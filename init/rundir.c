@@ -1,0 +1,143 @@
+/* RUNDIR: the directory of the lock, the board and the control FIFO, and what becomes of
+ * them when somebody removes it. */
+#include "init/log.h"
+#include "init/sinit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* mkdir -p, as far as it can be done; what could not be made is missed by open(2). */
+static int open_directory(const char *path)
+{
+	char part[1024];
+	size_t length = strlen(path);
+	int fd;
+
+	if (length >= sizeof(part))
+		return -ENAMETOOLONG;
+	for (size_t i = 1; i <= length; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		mkdir(part, 0755);
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* 0; -1: another sinit has it. */
+static int lock(struct sinit *sinit)
+{
+	const char *path = sinit->options.run_dir;
+	pid_t holder = 0;
+
+	sinit->lock_fd = board_lock(sinit->rundir_fd, &holder);
+	if (sinit->lock_fd == -EAGAIN) {
+		log_error(NULL, "another sinit (pid %d) is running with %s; stop it, or give this "
+		    "one another directory with -r DIR", (int)holder, path);
+		return -1;
+	}
+	if (sinit->lock_fd < 0)
+		log_warning(NULL, "%s/lock: %s; a second sinit would not notice this one", path,
+		    strerror(-sinit->lock_fd));
+	return 0;
+}
+
+int rundir_take(struct sinit *sinit)
+{
+	sinit->rundir_fd = open_directory(sinit->options.run_dir);
+	sinit->lock_fd = -1;
+	if (sinit->rundir_fd >= 0)
+		return lock(sinit);
+	log_warning(NULL, "%s cannot be used (%s): running without sinitctl; -r DIR names another "
+	    "directory", sinit->options.run_dir, strerror(-sinit->rundir_fd));
+	sinit->rundir_fd = -1;
+	return 0;
+}
+
+void rundir_control(struct sinit *sinit)
+{
+	const struct supervisor *sv = &sinit->supervisor;
+	uint32_t gid = image_settings(sv->set[sv->current].image)->control_gid;
+	int rc = control_open(&sinit->control, sinit->rundir_fd,
+	    gid == SETTING_UNSET ? (gid_t)-1 : (gid_t)gid);
+
+	if (rc < 0 && sinit->rundir_fd >= 0)
+		log_warning(NULL, "%s/control: %s: running without sinitctl",
+		    sinit->options.run_dir, strerror(-rc));
+}
+
+static bool is_there(const struct sinit *sinit)
+{
+	struct stat named, held;
+
+	return stat(sinit->options.run_dir, &named) == 0 && fstat(sinit->rundir_fd, &held) == 0 &&
+	       named.st_ino == held.st_ino && named.st_dev == held.st_dev;
+}
+
+/* The same content in a new file: whoever has the old one open sees no more changes. */
+static void move_board(struct sinit *sinit)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct board moved;
+
+	if (board_create(&moved, sinit->rundir_fd, sv->capacity) < 0)
+		return;
+	memcpy(moved.head, sv->board.head, sv->board.size);
+	board_close(&sv->board);
+	sv->board = moved;
+	sv->service = moved.services;
+}
+
+static void renew(struct sinit *sinit)
+{
+	int fd = open_directory(sinit->options.run_dir);
+
+	if (fd < 0) {
+		log_warning(NULL, "%s is gone and cannot be made again: %s; a reload (HUP) tries "
+		    "once more", sinit->options.run_dir, strerror(-fd));
+		return;
+	}
+	control_close(&sinit->control);
+	close(sinit->rundir_fd);
+	if (sinit->lock_fd >= 0)
+		close(sinit->lock_fd);
+	sinit->rundir_fd = fd;
+	if (lock(sinit) < 0)
+		return;
+	move_board(sinit);
+	rundir_control(sinit);
+	loop_watch(sinit, sinit->control.fifo_fd);
+	loop_watch(sinit, sinit->control.inotify_fd);
+	log_warning(NULL, "%s was gone: made it again", sinit->options.run_dir);
+}
+
+void rundir_check(struct sinit *sinit)
+{
+	int rc;
+
+	if (sinit->rundir_fd < 0)
+		return;
+	if (!is_there(sinit)) {
+		renew(sinit);
+		return;
+	}
+	rc = control_check(&sinit->control);
+	if (rc == 1)
+		loop_watch(sinit, sinit->control.fifo_fd);
+	else if (rc < 0)
+		log_warning(NULL, "the control FIFO cannot be made again: %s; a reload (HUP) tries "
+		    "once more", strerror(-rc));
+}
