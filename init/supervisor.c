@@ -11,14 +11,25 @@ enum {
 	KILLED_PATIENCE = 5000,  /* ms after KILL: what is not gone then sits in the kernel */
 };
 
+/* True if there was anybody to signal. If not, there never will be: the sessions are empty,
+ * and CHECK_EMPTY needs not look again. */
+static bool signal_sessions(struct unit *u, int sig)
+{
+	bool left = false;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (u->sid[i] && platform_kill_session(u->sid[i], sig) > 0)
+			left = true;
+	u->empty = !left;
+	return left;
+}
+
 static void kill_all(struct supervisor *sv, uint32_t slot, int sig)
 {
 	const struct board_service *s = &sv->service[slot];
 	struct unit *u = &sv->unit[slot];
 
-	for (unsigned i = 0; i < 2; i++)
-		if (u->sid[i])
-			platform_kill_session(u->sid[i], sig);
+	signal_sessions(u, sig);
 	/* One that hangs before its exec may not have made its session yet. */
 	if (u->pending[0] && s->pid)
 		platform_kill(s->pid, sig);
@@ -31,12 +42,8 @@ static void kill_all(struct supervisor *sv, uint32_t slot, int sig)
 static void stop_all(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
-	bool left = false;
 
-	for (unsigned i = 0; i < 2; i++)
-		if (u->sid[i])
-			left |= platform_kill_session(u->sid[i], u->settings.stop_signal) > 0;
-	if (left && sv->service[slot].m.state == STATE_CLEANUP)
+	if (signal_sessions(u, u->settings.stop_signal) && sv->service[slot].m.state == STATE_CLEANUP)
 		sv_report_leftovers(sv, slot);
 	sv->recheck = true;
 }

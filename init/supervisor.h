@@ -19,6 +19,7 @@
 enum {
 	SUPERVISOR_SETS = 4,         /* configurations that may be in use at once */
 	SUPERVISOR_NONE = UINT32_MAX,/* no slot */
+	SUPERVISOR_SESSIONS = 3,     /* of main, of pre_start or post_stop, of stop_command */
 	SUPERVISOR_STARTS = 16,      /* most launches in one turn, so that deaths and
 	                                requests are never far away */
 };
@@ -46,6 +47,7 @@ struct unit {
 	uint32_t rank;      /* place in order[] */
 	bool removed;       /* no longer configured: its slot is freed once it is down */
 	bool renew;         /* reload: to be started under the newest settings once it is down */
+	bool empty;         /* its sessions were seen to be empty since its last spawn */
 	bool visited;       /* by a walk over the services */
 	bool fresh;         /* reload: it is new */
 	bool changed;       /* reload: its settings differ */
@@ -55,7 +57,7 @@ struct unit {
 	uint32_t hushed;    /* log lines kept back */
 	int64_t lines_at;   /* when `lines` was last refilled */
 	int64_t wave;       /* start of the service whose restart brought about this life */
-	pid_t sid[2];       /* sessions: of the main process and of the last aux; 0: none */
+	pid_t sid[SUPERVISOR_SESSIONS]; /* that have processes; 0: none. See sv_session_left() */
 	bool pending[2];    /* their exec has neither been done nor failed */
 };
 
@@ -79,6 +81,7 @@ struct supervisor {
 	struct ranks dirty;            /* their dependencies are to be looked at */
 	struct ranks hold;             /* wait for their dependents to be down */
 	struct ranks check;            /* wait until nothing of them is left */
+	bool loose;                    /* some session has outlived its first process */
 	bool recheck;                  /* a death or a signal may have emptied one of `check` */
 	bool rehold;                   /* a change may have released one of `hold` */
 	struct config_set set[SUPERVISOR_SETS];

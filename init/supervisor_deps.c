@@ -159,8 +159,9 @@ static void release(struct supervisor *sv)
 
 static bool is_empty(const struct unit *u)
 {
-	return !(u->sid[0] && platform_kill_session(u->sid[0], 0) > 0) &&
-	       !(u->sid[1] && platform_kill_session(u->sid[1], 0) > 0);
+	return u->empty ||
+	       (!(u->sid[0] && platform_kill_session(u->sid[0], 0) > 0) &&
+		!(u->sid[1] && platform_kill_session(u->sid[1], 0) > 0));
 }
 
 static void check_empty(struct supervisor *sv)

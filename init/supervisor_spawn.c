@@ -261,6 +261,7 @@ static void note_process(struct supervisor *sv, uint32_t slot, enum pid_role rol
 	if (role == PID_RELOAD)
 		return;
 	sv->unit[slot].sid[which] = pid;
+	sv->unit[slot].empty = false;
 	board_begin(s);
 	if (which) {
 		s->aux_pid = pid;
