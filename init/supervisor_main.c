@@ -141,12 +141,21 @@ static int load(struct sinit *sinit, struct image **ret)
 	return 0;
 }
 
+/* A copy, since a reload gives the image back. The directory stays the same until the next
+ * start: what it remembers would be forgotten in between. NULL: none. */
+static const char *copy_state_dir(const struct image *image)
+{
+	const char *path = image_string(image, image_settings(image)->state_dir);
+
+	return path ? strdup(path) : NULL;
+}
+
 static int set_up(struct sinit *sinit, struct image *image)
 {
 	struct supervisor_input input = {.image = image,
 	    .image_size = image->size,
 	    .environ = environ,
-	    .state_dir = image_string(image, image_settings(image)->state_dir),
+	    .state_dir = copy_state_dir(image),
 	    .main_directory = sinit->directory[0] ? sinit->directory : NULL,
 	    .boot = sinit->mode == MODE_BOOT};
 	int rc;
