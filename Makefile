@@ -180,12 +180,15 @@ $(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(call helpers_of,fuzz,fuzz) $(
 	$(LINK_TEST) -fsanitize=fuzzer
 
 test: ## set up, run every test, end with the counts
+	@.ci/setup build test
 	@B=$(B) .ci/run-tests
 
 test-%: ## one stage: test-unit, -sim, -fuzz, -real, -peers, -boot or -asan (T= words for pytest)
+	@.ci/setup build test
 	@B=$(B) T='$(T)' .ci/run-tests $*
 
 fuzz: ## fuzz for long: FUZZ_SECONDS (600) each
+	@.ci/setup build test
 	@B=$(B) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) .ci/run-tests fuzz
 
 bench: all ## measure sinit and its peers side by side (ARGS= words for bench/bench.py)
