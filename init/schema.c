@@ -10,7 +10,7 @@
 
 /* The texts of all rows in one block, found by their offsets: a table of pointers would have
  * to be relocated in a position-independent program, which costs dirty pages in every sinit
- * that never looks at it. */
+ * that never looks at it. What a key of a later version is for is not kept: nobody can ask. */
 static const struct pool {
 #define KEY_NAMED(section, member, name, kind, preset, least, most, words, flags, doc)             \
 	char section##_##member##_name[sizeof(#name)];                                             \
@@ -19,13 +19,12 @@ static const struct pool {
 	char section##_##member##_doc[sizeof(doc)];
 #define LATER(section, name, preset, flags, doc)                                                   \
 	char section##_##name##_name[sizeof(#name)];                                               \
-	char section##_##name##_preset[sizeof(preset)];                                            \
-	char section##_##name##_doc[sizeof(doc)];
+	char section##_##name##_preset[sizeof(preset)];
 #include "init/schema.def"
 } pool = {
 #define KEY_NAMED(section, member, name, kind, preset, least, most, words, flags, doc)             \
 #name, preset, words, doc,
-#define LATER(section, name, preset, flags, doc) #name, preset, doc,
+#define LATER(section, name, preset, flags, doc) #name, preset,
 #include "init/schema.def"
 };
 
@@ -50,7 +49,6 @@ static const struct schema_key table[] = {
 	{                                                                                          \
 	    .name = offsetof(struct pool, part##_##key##_name),                                    \
 	    .preset = offsetof(struct pool, part##_##key##_preset),                                \
-	    .doc = offsetof(struct pool, part##_##key##_doc),                                      \
 	    .section = SECTION_##part,                                                             \
 	    .kind = KIND_LATER,                                                                    \
 	    .flags = (bits),                                                                       \
@@ -93,7 +91,7 @@ const char *schema_default(const struct schema_key *key)
 
 const char *schema_doc(const struct schema_key *key)
 {
-	return pool_text(key->doc);
+	return key->kind == KIND_LATER ? "" : pool_text(key->doc);
 }
 
 const struct schema_key *schema_find(enum schema_section section, const char *name)

@@ -104,7 +104,7 @@ const struct schema_key *schema_find(enum schema_section section, const char *na
 
 const char *schema_name(const struct schema_key *key);
 const char *schema_default(const struct schema_key *key); /* "" if it has none */
-const char *schema_doc(const struct schema_key *key);
+const char *schema_doc(const struct schema_key *key); /* "" for KIND_LATER */
 
 /* Word number `index` of a key's words into *text. false if there are not so many. */
 bool schema_word(const struct schema_key *key, unsigned index, struct text *text);

@@ -282,6 +282,10 @@ static void test_defaults_section(void **state)
 	assert_string_equal(config_util_value(image, "a", "requires"), "");
 	assert_string_equal(config_util_value(image, "b", "requires"), "a");
 	config_free(image);
+	/* But what a service says of itself counts, whatever [defaults] say. */
+	refused("[defaults]\nnice = 1\nwants = b\n[service a]\ncommand = x\nrequires = a\n"
+		"[service b]\ncommand = x\n",
+	    "t:6: requires: dependency cycle: a -> a\n");
 	/* An error there is told once. */
 	refused("[defaults]\nnice = x\npre_start = 'x\n[service a]\ncommand = x\n[service b]\n"
 		"command = y\n",
@@ -321,6 +325,16 @@ static void test_P116_user(void **state)
 	bad("user = root nobody", "t:3: user = root nobody: expected a name or a number\n");
 	bad("groups = tty $x",
 	    "t:3: groups = tty $x: expected names or numbers, separated by blanks\n");
+	char text[500];
+	memset(text, 'g', sizeof(text));
+	memcpy(text, "groups = ", 9);
+	text[499] = '\0';
+	assert_int_equal(strlen(text), 499);
+	char line[600];
+	struct text out;
+	text_init(&out, line, sizeof(line));
+	text_addf(&out, "[service a]\ncommand = x\n%s\n", text);
+	assert_null(config_util_text(line));
 	image = config_util_text("[service a]\ncommand = x\nuser =    nobody   \n");
 	a = config_util_service(image, "a");
 	assert_int_equal(a->flags, SERVICE_SET_UID | SERVICE_SET_GID | SERVICE_SET_GROUPS);

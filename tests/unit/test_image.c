@@ -331,6 +331,8 @@ static void test_names(void **state)
 	(void)state;
 	memset(name, 'a', sizeof(name));
 	assert_true(image_good_name("a", 1));
+	assert_true(image_good_name("azAZ09", 6));
+	assert_false(image_good_name("a:", 2));
 	assert_true(image_good_name("web-1_x.y@2", 11));
 	assert_true(image_good_name("...", 3));
 	assert_true(image_good_name(name, 63));

@@ -23,7 +23,8 @@ static void test_rows(void **state)
 		const struct schema_key *key = schema_at(i);
 		assert_int_equal(schema_index(key), i);
 		assert_string_not_equal(schema_name(key), "");
-		assert_string_not_equal(schema_doc(key), "");
+		if (key->kind != KIND_LATER)
+			assert_string_not_equal(schema_doc(key), "");
 		assert_true(strlen(schema_doc(key)) <= 110);
 		assert_null(strchr(schema_doc(key), '\n'));
 		/* A name stands once in a section. */
