@@ -97,9 +97,6 @@ class Process:
         fields = self.stat()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def rss(self):
-        return int(self.status("VmRSS").split()[0])
-
     def alive(self):
         try:
             return self.stat()[0] != "Z"
