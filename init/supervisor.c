@@ -11,41 +11,45 @@ enum {
 	KILLED_PATIENCE = 5000,  /* ms after KILL: what is not gone then sits in the kernel */
 };
 
-/* True if there was anybody to signal. If not, there never will be: the sessions are empty,
- * and CHECK_EMPTY needs not look again. */
-static bool signal_sessions(struct unit *u, int sig)
+/* The number of a session, unless a process of another service has got it meanwhile. */
+static pid_t session(const struct supervisor *sv, uint32_t slot, unsigned i)
 {
-	bool left = false;
+	pid_t sid = sv->unit[slot].sid[i];
+	const struct pid_entry *entry = sid ? pidmap_get(&sv->pids, sid) : NULL;
 
-	for (unsigned i = 0; i < 2; i++)
-		if (u->sid[i] && platform_kill_session(u->sid[i], sig) > 0)
-			left = true;
-	u->empty = !left;
-	return left;
+	return entry && entry->slot != slot ? 0 : sid;
 }
 
-static void kill_all(struct supervisor *sv, uint32_t slot, int sig)
+bool sv_session_left(struct supervisor *sv, uint32_t slot, unsigned i)
+{
+	pid_t sid = session(sv, slot, i);
+
+	if (sid && platform_kill_session(sid, 0) > 0)
+		return true;
+	sv->unit[slot].sid[i] = 0;
+	return false;
+}
+
+/* True if there was anybody in its sessions. With kill_mode=process only the processes
+ * that were started here are meant. */
+static bool signal_all(struct supervisor *sv, uint32_t slot, int sig)
 {
 	const struct board_service *s = &sv->service[slot];
-	struct unit *u = &sv->unit[slot];
+	const struct unit *u = &sv->unit[slot];
+	bool alone = u->settings.kill_mode == KILL_PROCESS, any = false;
 
-	signal_sessions(u, sig);
+	for (unsigned i = 0; i < SUPERVISOR_SESSIONS && !alone; i++) {
+		pid_t sid = session(sv, slot, i);
+
+		any |= sid && platform_kill_session(sid, sig) > 0;
+	}
 	/* One that hangs before its exec may not have made its session yet. */
-	if (u->pending[0] && s->pid)
+	if (s->pid && (alone || u->pending[0]))
 		platform_kill(s->pid, sig);
-	if (u->pending[1] && s->aux_pid)
+	if (s->aux_pid && (alone || u->pending[1]))
 		platform_kill(s->aux_pid, sig);
 	sv->recheck = true;
-}
-
-/* To those that the main process has left behind. */
-static void stop_all(struct supervisor *sv, uint32_t slot)
-{
-	struct unit *u = &sv->unit[slot];
-
-	if (signal_sessions(u, u->settings.stop_signal) && sv->service[slot].m.state == STATE_CLEANUP)
-		sv_report_leftovers(sv, slot);
-	sv->recheck = true;
+	return any;
 }
 
 /* The order here is that of enum action. */
@@ -55,11 +59,12 @@ static void act(struct supervisor *sv, uint32_t slot, unsigned actions)
 	struct unit *u = &sv->unit[slot];
 
 	if (actions & ACT_KILL_ALL)
-		kill_all(sv, slot, SIGKILL);
+		signal_all(sv, slot, SIGKILL);
 	if (actions & ACT_STOP_MAIN && sv->service[slot].pid)
 		platform_kill(sv->service[slot].pid, u->settings.stop_signal);
-	if (actions & ACT_STOP_ALL)
-		stop_all(sv, slot);
+	if (actions & ACT_STOP_ALL && signal_all(sv, slot, u->settings.stop_signal) &&
+	    sv->service[slot].m.state == STATE_CLEANUP)
+		sv_report_leftovers(sv, slot);
 	if (actions & ACT_HOLD) {
 		ranks_add(&sv->hold, u->rank);
 		sv->rehold = true;
@@ -105,8 +110,10 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	actions = machine_step(&u->settings, &s->m, event, sv->now);
 	if (s->m.ready != before.ready)
 		s->ready_at = s->m.ready ? sv->now : 0;
-	if (s->m.life != before.life)
+	if (s->m.life != before.life) {
 		u->told_kill = false;
+		memset(u->sid, 0, sizeof(u->sid)); /* kill_mode=process: they are on their own */
+	}
 	board_end(s);
 	sv->deadline[slot] = s->m.deadline;
 	sv->active += (uint32_t)machine_active(&s->m) - (uint32_t)before.active;
@@ -163,6 +170,9 @@ static void process_ended(struct supervisor *sv, const struct pid_entry *entry,
 		s->exit_time = platform_wall();
 	}
 	board_end(s);
+	for (unsigned i = 0; i < SUPERVISOR_SESSIONS; i++)
+		if (sv->unit[slot].sid[i] == entry->pid && sv_session_left(sv, slot, i))
+			sv->loose = true;
 	sv_deliver(sv, slot, &event);
 }
 
@@ -199,8 +209,22 @@ static void one_death(struct supervisor *sv, pid_t pid, const struct exit_status
 	}
 }
 
+/* Orphans have died: perhaps the last ones of sessions that outlived their first process. */
+static void forget_empty_sessions(struct supervisor *sv)
+{
+	sv->loose = false;
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		for (unsigned i = 0; i < SUPERVISOR_SESSIONS; i++) {
+			pid_t sid = sv->unit[slot].sid[i];
+
+			if (sid && !pidmap_get(&sv->pids, sid) && sv_session_left(sv, slot, i))
+				sv->loose = true;
+		}
+}
+
 void supervisor_deaths(struct supervisor *sv, pid_t hint)
 {
+	bool orphans = false;
 	struct exit_status status;
 	pid_t pid;
 	int rc;
@@ -208,8 +232,11 @@ void supervisor_deaths(struct supervisor *sv, pid_t hint)
 	sv->reap_again = 0;
 	while ((rc = platform_reap(hint, &pid, &status, &sv->reap_again)) == 1) {
 		hint = 0;
+		orphans |= !pidmap_get(&sv->pids, pid);
 		one_death(sv, pid, &status);
 	}
+	if (orphans && sv->loose)
+		forget_empty_sessions(sv);
 	sv->no_children = rc == -ECHILD;
 }
 

@@ -47,7 +47,6 @@ struct unit {
 	uint32_t rank;      /* place in order[] */
 	bool removed;       /* no longer configured: its slot is freed once it is down */
 	bool renew;         /* reload: to be started under the newest settings once it is down */
-	bool empty;         /* its sessions were seen to be empty since its last spawn */
 	bool visited;       /* by a walk over the services */
 	bool fresh;         /* reload: it is new */
 	bool changed;       /* reload: its settings differ */

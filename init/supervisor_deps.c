@@ -157,11 +157,13 @@ static void release(struct supervisor *sv)
 	}
 }
 
-static bool is_empty(const struct unit *u)
+static bool is_empty(struct supervisor *sv, uint32_t slot)
 {
-	return u->empty ||
-	       (!(u->sid[0] && platform_kill_session(u->sid[0], 0) > 0) &&
-		!(u->sid[1] && platform_kill_session(u->sid[1], 0) > 0));
+	bool left = false;
+
+	for (unsigned i = 0; i < SUPERVISOR_SESSIONS; i++)
+		left |= sv_session_left(sv, slot, i);
+	return !left;
 }
 
 static void check_empty(struct supervisor *sv)
@@ -170,13 +172,11 @@ static void check_empty(struct supervisor *sv)
 	for (uint32_t rank = ranks_next(&sv->check, 0); rank != RANKS_END;
 	     rank = ranks_next(&sv->check, rank + 1)) {
 		uint32_t slot = sv->order[rank];
-		struct unit *u = &sv->unit[slot];
 		const struct machine *m = &sv->service[slot].m;
 
-		if (m->state == STATE_CLEANUP && !m->aux && !is_empty(u))
+		if (m->state == STATE_CLEANUP && !m->aux && !is_empty(sv, slot))
 			continue;
 		ranks_remove(&sv->check, rank);
-		u->sid[0] = u->sid[1] = 0;
 		sv_deliver_kind(sv, slot, EVENT_EMPTY, CAUSE_NONE);
 	}
 }

@@ -27,6 +27,12 @@ static inline uint32_t sv_slot(const struct supervisor *sv, struct place place,
 /* Gives the machine an event and carries out what it answers. */
 void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event *event);
 void sv_deliver_kind(struct supervisor *sv, uint32_t slot, enum event kind, enum cause cause);
+
+/* True if a session of the service has processes; forgets it if not. A session must be
+ * forgotten as soon as it is empty, since the kernel may then give its number to a stranger:
+ * this is asked whenever a process of it, or an orphan that may be of it, was reaped. */
+bool sv_session_left(struct supervisor *sv, uint32_t slot, unsigned i);
+
 /* --- supervisor_spawn.c --- */
 
 /* Starts a process of a service in the given role and delivers what comes of it. */

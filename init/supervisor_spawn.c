@@ -253,6 +253,15 @@ static void spawn_failed(struct supervisor *sv, uint32_t slot, enum pid_role rol
 			.exit_code = result->error});
 }
 
+/* A stop_command comes when pre_start may have left something behind, post_stop when
+ * nothing of either is left. */
+static unsigned session_index(const struct supervisor *sv, uint32_t slot, enum pid_role role)
+{
+	if (role == PID_MAIN)
+		return 0;
+	return sv->service[slot].m.aux == AUX_STOP_COMMAND ? 2 : 1;
+}
+
 static void note_process(struct supervisor *sv, uint32_t slot, enum pid_role role, pid_t pid)
 {
 	struct board_service *s = &sv->service[slot];
@@ -260,8 +269,7 @@ static void note_process(struct supervisor *sv, uint32_t slot, enum pid_role rol
 
 	if (role == PID_RELOAD)
 		return;
-	sv->unit[slot].sid[which] = pid;
-	sv->unit[slot].empty = false;
+	sv->unit[slot].sid[session_index(sv, slot, role)] = pid;
 	board_begin(s);
 	if (which) {
 		s->aux_pid = pid;
@@ -341,7 +349,7 @@ static void poll_one(struct supervisor *sv, uint32_t slot, unsigned which, pid_t
 		return;
 	}
 	pidmap_put(&sv->pids, pid, slot, PID_FAILED);
-	sv->unit[slot].sid[which] = 0;
+	sv->unit[slot].sid[session_index(sv, slot, which ? PID_AUX : PID_MAIN)] = 0;
 	board_begin(&sv->service[slot]);
 	*(which ? &sv->service[slot].aux_pid : &sv->service[slot].pid) = 0;
 	board_end(&sv->service[slot]);
