@@ -230,6 +230,7 @@ class Sinit:
                        for key, value in fields.items())
 
         def condition():
+            assert self.process.poll() is None, f"sinit has gone:\n{self.log()}"
             status = self.status()
             chosen = [status.get(name, {})] if name else list(status.values())
             return chosen and all(map(matches, chosen)) and status

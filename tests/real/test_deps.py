@@ -1,0 +1,238 @@
+"""Who starts when, who waits for whom, and what a failure means to others."""
+
+import os
+import subprocess
+
+from services import SINIT, event_time, index, sinit
+
+__all__ = ["sinit"]
+
+
+def states(sinit):
+    return {name: service["state"] for name, service in sinit.status().items()}
+
+
+def test_P51_starts_after_the_service_it_requires_runs(sinit):
+    """pre_start holds db back for a while: `after` must mean ready, not spawned."""
+    sinit.service("app", requires="db")
+    sinit.service("db", pre_start=sinit.fake("db.pre", "--lives 700 --code 0"))
+    sinit.up()
+    sequence = sinit.sequence("start", "ready")
+    assert sequence == [("db", "start"), ("db", "ready"), ("app", "start"), ("app", "ready")]
+    sinit.until_lines("app", "start")
+    lines = sinit.lines()
+    assert index(lines, "db.pre", "end") < index(lines, "app", "start")
+
+
+def test_P51_starts_after_the_oneshot_it_requires_is_done(sinit):
+    sinit.service("app", requires="setup")
+    sinit.service("fan", wants="setup")
+    sinit.service("late", after="setup")
+    sinit.service("early", before="setup")
+    sinit.service("setup", sinit.fake("setup", "--lives 700 --code 0"), type="oneshot")
+    sinit.up()
+    sequence = sinit.sequence("start", "ready", "done")
+    assert sequence[:3] == [("early", "start"), ("early", "ready"), ("setup", "start")]
+    assert sequence[3] == ("setup", "done")
+    sinit.until_lines("app", "start")
+    lines = sinit.lines()
+    assert index(lines, "setup", "end") < index(lines, "app", "start")
+
+
+def test_P52_dependent_waits_for_a_dependency_that_recovers(sinit):
+    # A oneshot fails until its third run, which ends well.
+    sinit.service("db", f"sh -c 'test -e {sinit.directory}/2 && exit 0; "
+                  f"test -e {sinit.directory}/1 && touch {sinit.directory}/2; "
+                  f"touch {sinit.directory}/1; exit 1'", type="oneshot", restart_delay="300ms")
+    sinit.service("app", requires="db")
+    sinit.start()
+    assert "db" in sinit.until_state("app", state="waiting")["reason"]
+    sinit.until_state("app", state="running")
+    assert sinit.sequence("start", "done", "failed", "fatal") == [
+        ("db", "start")] * 3 + [("db", "done"), ("app", "start")]
+
+
+def test_P52_dependent_gives_up_when_the_dependency_does(sinit):
+    sinit.service("db", "sh -c 'exit 1'", type="oneshot", max_restarts=2, restart_delay="200ms")
+    sinit.service("app", requires="db")
+    sinit.start()
+    app = sinit.until_state("app", state="failed")
+    assert app["cause"] == "dependency" and "db" in app["reason"]
+    sequence = sinit.sequence("start", "fatal", "failed")
+    assert sequence == [("db", "start")] * 3 + [("db", "fatal"), ("app", "failed")]
+
+
+def test_P52_dependent_recovers_with_the_dependency(sinit):
+    sinit.service("db", f"sh -c 'test -e {sinit.directory}/good'", type="oneshot", restart="never")
+    sinit.service("app", requires="db")
+    sinit.start()
+    sinit.until_state("app", state="failed")
+    (sinit.directory / "good").touch()
+    sinit.ctl("start", "db")
+    sinit.until_state("app", state="running")
+
+
+def test_P55_failure_of_a_dependency_is_told_by_name(sinit):
+    sinit.service("db", sinit.fake("db", "--lives 0,0,0,0,0"), type="oneshot", max_restarts=2,
+                  restart_delay="50ms")
+    sinit.service("app", requires="db")
+    sinit.service("web", requires="app")
+    sinit.service("log", wants="db")
+    sinit.start()
+    sinit.until_state("log", state="running")
+    sinit.until_state("web", state="failed")
+    assert states(sinit) == {"db": "fatal", "app": "failed", "web": "failed", "log": "running"}
+    status = sinit.status()
+    assert "required service db failed" in status["app"]["reason"]
+    assert "required service app failed" in status["web"]["reason"]
+    assert [status[name]["blocker"] for name in ("app", "web")] == ["db", "app"]
+    assert not sinit.lines("app") and not sinit.lines("web")
+    sequence = sinit.sequence("start", "fatal")
+    assert index(sequence, "db", "fatal") < index(sequence, "log", "start")
+    sinit.ctl("wait", "app", "--ready", "--timeout", "50s", code=1)
+
+
+def test_P55_running_dependents_stop_when_the_dependency_is_fatal(sinit):
+    """Its first life is good enough to let app start."""
+    sinit.service("db", sinit.fake("db", "--lives 800,0,0,0"), max_restarts=1,
+                  restart_delay="50ms")
+    sinit.service("app", requires="db")
+    sinit.service("log", wants="db")
+    sinit.start()
+    sinit.until_state("db", state="fatal")
+    app = sinit.until_state("app", state="failed")
+    assert app["cause"] == "dependency" and "db" in app["reason"]
+    assert sinit.lines("app", "TERM") and not sinit.lines("log", "TERM")
+    assert sinit.status("log")["state"] == "running"
+
+
+# --- cycles
+
+def check(sinit):
+    return subprocess.run([SINIT, "-c", sinit.config, "--check"], capture_output=True, text=True,
+                          env={**os.environ, "LC_ALL": "C"})
+
+
+def test_P56_cycles_are_told_by_names_and_files_before_anything_runs(sinit):
+    sinit.service("a", requires="b")
+    sinit.service("b", wants="c")
+    sinit.service("c", requires="a")
+    sinit.service("self", requires="self")
+    sinit.service("d")
+    done = check(sinit)
+    assert done.returncode == 78
+    assert sinit.start().wait().code == 78
+    for text in (done.stderr, sinit.log()):
+        cycle = [line for line in text.splitlines() if "->" in line and "self" not in line]
+        assert len(cycle) == 1 and cycle[0].count("->") == 3
+        assert ".ini:" in cycle[0] and all(f" {name} " in f" {cycle[0].split(': ')[-1]} "
+                                           for name in "abc")
+        assert [line for line in text.splitlines() if "self.ini:" in line]
+    assert not sinit.lines(), "nothing ran"
+
+
+def test_P56_orders_alone_are_no_cycle(sinit):
+    sinit.service("a", after="b")
+    sinit.service("b", after="c")
+    sinit.service("c", after="a")
+    assert check(sinit).returncode == 0
+    sinit.up()
+    assert set(states(sinit).values()) == {"running"}
+
+
+# --- init steps
+
+def test_P58_slow_oneshot_without_a_timeout_set(sinit):
+    sinit.service("app", requires="setup",
+                  command=f"sh -c 'cat {sinit.directory}/made && exec {sinit.fake('app')}'")
+    sinit.service("setup", f"sh -c 'sleep 7; touch {sinit.directory}/made'", type="oneshot")
+    sinit.up()
+    done, start = sinit.events("setup", "done")[0], sinit.events("app", "start")[0]
+    assert done["seq"] < start["seq"]
+    assert event_time(done) - event_time(sinit.events("setup", "start")[0]) >= 6990
+    assert sinit.status("app")["life"] == sinit.status("setup")["life"] == 1
+
+
+def test_P58_slow_oneshot_with_a_timeout(sinit):
+    sinit.service("app", requires="setup")
+    sinit.service("setup", sinit.fake("setup", "--lives 60000"), type="oneshot",
+                  start_timeout="2s", restart="never")
+    sinit.start()
+    setup = sinit.until_state("setup", state="failed")
+    assert setup["cause"] == "start-timeout" and "start_timeout" in setup["reason"]
+    told = [line for line in sinit.log().splitlines() if "start_timeout" in line]
+    assert told and all(" setup: " in line for line in told)
+    stop = sinit.events("setup", "stop")[0]
+    assert event_time(stop) - event_time(sinit.events("setup", "start")[0]) >= 1990
+    assert sinit.until_state("app", state="failed")["blocker"] == "setup"
+    assert not sinit.lines("app")
+
+
+# --- priority
+
+def test_priority_is_the_order_among_those_that_may_start(sinit):
+    for name, priority in (("late", 90), ("mid", 50), ("first", 10), ("last", 100)):
+        sinit.service(name, priority=priority)
+    # What is required goes first, whatever its priority.
+    sinit.service("needy", priority=1, requires="last")
+    sinit.up()
+    starts = [name for name, _ in sinit.sequence("start")]
+    assert starts == ["first", "mid", "late", "last", "needy"]
+    assert sinit.stop().code == 0
+    stops = [name for name, _ in sinit.sequence("stop")]
+    assert stops == ["needy", "last", "late", "mid", "first"]
+
+
+# --- stops by hand
+
+def test_stop_by_hand_outlives_sinit(sinit):
+    sinit.service("a", restart="always")
+    sinit.service("b")
+    sinit.service("c", wants="a")
+    sinit.up()
+    sinit.ctl("stop", "a")
+    assert (sinit.state / "stopped/a").exists()
+    assert sinit.stop().code == 0
+
+    sinit.start()
+    sinit.until_state("b", state="running")
+    sinit.until_state("c", state="running")
+    a = sinit.status("a")
+    assert (a["state"], a["stopped_by_hand"], a["life"]) == ("stopped", True, 0)
+    assert "by hand" in a["reason"]
+    sinit.service("a", restart="always", description="changed")
+    sinit.ctl("reload")
+    sinit.crash()
+
+    sinit.start()
+    sinit.until_state("c", state="running")
+    assert sinit.status("a")["state"] == "stopped"
+    sinit.ctl("start", "a")
+    assert not (sinit.state / "stopped/a").exists()
+    assert sinit.stop().code == 0
+
+    sinit.up()
+    assert sinit.status("a")["state"] == "running"
+
+
+def test_stop_by_hand_holds_dependents_until_the_start(sinit):
+    sinit.service("db")
+    sinit.service("app", requires="db")
+    sinit.up()
+    sinit.ctl("stop", "db")
+    assert sinit.stop().code == 0
+    sinit.start()
+    assert "db" in sinit.until_state("app", state="waiting")["reason"]
+    sinit.ctl("start", "db")
+    sinit.until_state("app", state="running")
+
+
+def test_disabled_service_starts_only_by_hand_or_need(sinit):
+    sinit.service("off", enabled="no")
+    sinit.service("needed", enabled="no")
+    sinit.service("app", requires="needed")
+    sinit.start()
+    sinit.until_state("app", state="running")
+    assert states(sinit) == {"off": "stopped", "needed": "running", "app": "running"}
+    sinit.ctl("start", "off")
+    assert sinit.status("off")["state"] == "running"
