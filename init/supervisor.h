@@ -46,7 +46,8 @@ struct unit {
 	struct place graph; /* newest settings: edges to other services */
 	uint32_t rank;      /* place in order[] */
 	bool removed;       /* no longer configured: its slot is freed once it is down */
-	bool renew;         /* reload: to be started under the newest settings once it is down */
+	bool renew;         /* reload: takes the newest settings once it is down */
+	bool again;         /* renew: and is to be started then */
 	bool visited;       /* by a walk over the services */
 	bool fresh;         /* reload: it is new */
 	bool changed;       /* reload: its settings differ */

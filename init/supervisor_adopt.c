@@ -200,13 +200,17 @@ static void meet(struct supervisor *sv, uint32_t slot, struct place next,
 	const struct image *old = place_image(sv, u->graph), *new = place_image(sv, next);
 	struct place before = u->graph;
 	bool was_enabled = place_settings(sv, before)->enabled;
+	bool enabled = place_settings(sv, next)->enabled;
+	bool toggled = enabled != was_enabled;
 	bool is_pending = u->pending[0] || u->pending[1];
 
 	use(sv, &u->graph, next);
 	u->was_enabled = was_enabled;
 	u->changed = !image_service_equal(old, before.index, new, next.index);
-	if (u->renew)
-		return; /* it takes the newest when it is down */
+	if (u->renew) { /* it takes the newest when it is down */
+		u->again = toggled ? enabled : u->again;
+		return;
+	}
 	if (!u->changed) {
 		counts->same++;
 		if (!is_pending)
@@ -217,6 +221,7 @@ static void meet(struct supervisor *sv, uint32_t slot, struct place next,
 	    (is_pending || !image_service_same_process(old, before.index, new, next.index))) {
 		counts->restarted++;
 		u->renew = true;
+		u->again = toggled ? enabled : sv->service[slot].m.want == WANT_UP;
 		return;
 	}
 	if (image_service_same_process(old, before.index, new, next.index))
@@ -224,6 +229,18 @@ static void meet(struct supervisor *sv, uint32_t slot, struct place next,
 	else
 		counts->restarted++;
 	sv_take_settings(sv, slot, next);
+}
+
+/* A service that an earlier reload removed is back before it has gone: it is no second one
+ * beside it, but goes down and starts anew. */
+static void come_back(struct supervisor *sv, uint32_t slot, struct place next)
+{
+	struct unit *u = &sv->unit[slot];
+
+	use(sv, &u->graph, next);
+	u->removed = false;
+	u->renew = true;
+	u->again = place_settings(sv, next)->enabled;
 }
 
 static void compare(struct supervisor *sv, struct config_set *set, uint8_t number,
@@ -236,16 +253,21 @@ static void compare(struct supervisor *sv, struct config_set *set, uint8_t numbe
 		uint32_t index;
 
 		u->changed = u->fresh = false;
-		if (!sv->service[slot].used || u->removed)
+		if (!sv->service[slot].used)
 			continue;
 		index = image_find(set->image, sv->service[slot].name);
 		if (index == IMAGE_NONE) {
+			counts->removed += !u->removed;
 			u->removed = true;
-			counts->removed++;
 			continue;
 		}
 		set->slot_of[index] = slot;
-		meet(sv, slot, (struct place){number, index}, counts);
+		if (u->removed) {
+			come_back(sv, slot, (struct place){number, index});
+			counts->added++;
+		} else {
+			meet(sv, slot, (struct place){number, index}, counts);
+		}
 	}
 	for (uint32_t i = 0; i < set->image->service_count; i++) {
 		uint32_t slot;

@@ -222,14 +222,18 @@ static void finish_reload(struct supervisor *sv)
 		}
 		u->renew = false;
 		sv_take_settings(sv, slot, u->graph);
-		if (!s->by_hand && !sv->stopping)
-			sv_deliver_kind(sv, slot, EVENT_WANT_UP, CAUSE_RELOAD);
+		if (u->again && !s->by_hand && !place_settings(sv, u->graph)->broken)
+			sv_want_up(sv, slot, CAUSE_RELOAD);
+		/* Who waits for it has not been told yet if it stays down. */
+		sv_touch(sv, slot, false);
 	}
 	sv_sweep_sets(sv);
 }
 
 void supervisor_settle(struct supervisor *sv)
 {
+	if (sv->reloading)
+		finish_reload(sv);
 	while (sv->starts) {
 		if (sv->check.count && sv->recheck)
 			check_empty(sv);

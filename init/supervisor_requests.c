@@ -51,7 +51,7 @@ void sv_want_up(struct supervisor *sv, uint32_t slot, enum cause cause)
 {
 	uint32_t count = 1;
 
-	if (sv->stopping)
+	if (sv->stopping || sv->unit[slot].removed)
 		return;
 	sv->work[0] = slot;
 	sv->unit[slot].visited = true;
@@ -63,8 +63,10 @@ void sv_want_up(struct supervisor *sv, uint32_t slot, enum cause cause)
 		uint32_t other = sv->work[i];
 		const struct machine *m = &sv->service[other].m;
 
-		if (sv->unit[other].renew)
+		if (sv->unit[other].renew) {
+			sv->unit[other].again = true;
 			continue;
+		}
 		ranks_add(&sv->dirty, sv->unit[other].rank);
 		if (other == slot || (m->want == WANT_DOWN && m->state != STATE_FAILED &&
 				      m->state != STATE_FATAL))
@@ -98,15 +100,15 @@ void supervisor_restart(struct supervisor *sv, uint32_t slot)
 {
 	const struct machine *m = &sv->service[slot].m;
 
-	if (sv->stopping)
+	if (sv->stopping || sv->unit[slot].removed)
 		return;
-	if (!machine_active(m)) {
+	if (!machine_active(m) || sv->unit[slot].renew) {
 		/* It goes up with what it needs; a run that is over is begun anew. */
 		bool over = m->state == STATE_DONE || m->state == STATE_WAITING ||
 			    m->state == STATE_BACKOFF;
 
 		supervisor_up(sv, slot);
-		if (over)
+		if (over && !sv->unit[slot].renew)
 			sv_deliver_kind(sv, slot, EVENT_RESTART, CAUSE_RESTART);
 		return;
 	}
