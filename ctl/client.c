@@ -22,6 +22,7 @@ enum {
 struct call {
 	const struct ctl *ctl;
 	int control, reply, signals;
+	uid_t owner; /* of the control FIFO: sinit's user */
 	sigset_t old_mask;
 	char name[REQUEST_REPLY + 1];
 	char path[4096];
@@ -60,8 +61,10 @@ static int open_control(struct call *call)
 	snprintf(call->path, sizeof(call->path), "%s/control", ctl->rundir);
 	call->control = open(call->path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
 	if (call->control >= 0) {
-		if (fstat(call->control, &info) == 0 && S_ISFIFO(info.st_mode))
+		if (fstat(call->control, &info) == 0 && S_ISFIFO(info.st_mode)) {
+			call->owner = info.st_uid;
 			return CTL_OK;
+		}
 		return say_unreachable(ctl, "it is not a FIFO");
 	}
 	switch (errno) {
@@ -148,6 +151,10 @@ static int make_reply(struct call *call)
 		ctl_error("cannot open %s: %s", call->path, strerror(errno));
 		return CTL_FAILED;
 	}
+	/* An unprivileged sinit could not open what is root's. */
+	if (geteuid() == 0 && call->owner != 0 && fchown(call->reply, call->owner, (gid_t)-1) != 0)
+		ctl_error("cannot give %s to sinit's user %u: %s", call->path,
+		    (unsigned)call->owner, strerror(errno));
 	fcntl(call->reply, F_SETPIPE_SZ, PIPE_ROOM);
 	return CTL_OK;
 }
