@@ -110,7 +110,7 @@ LIB = $(O)/libsinit.a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps size install clean distclean help test fuzz bench run programs
+.PHONY: all deps man size install clean distclean help test fuzz bench run programs
 
 all: $(OUT)/sinit $(OUT)/sinitctl ## build sinit and sinitctl (in build/, build/ARCH/ for another ARCH)
 
@@ -198,6 +198,28 @@ bench: all ## measure sinit and its peers side by side (ARGS= words for bench/be
 run: all ## see it work: sinit as PID 1 over the services of conf.d
 	@.ci/run-demo $(OUT)
 
+# --- Manual pages --------------------------------------------------------------
+
+# Their tables are those of the program, written by docs/manual.c, which runs here:
+# with another ARCH it is built by this machine's compiler.
+PAGES = sinit.8 sinitctl.1 sinit.conf.5
+
+ifeq ($(ARCH),$(NATIVE))
+man: $(addprefix $(B)/man/,$(PAGES)) ## the manual pages (in build/man)
+
+$(O)/docs/manual: $(O)/docs/manual.o $(LIB)
+	@echo '  LD    $@'
+	$(Q)$(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/man/%: docs/%.in $(O)/docs/manual
+	@mkdir -p $(@D)
+	@echo '  MAN   $@'
+	$(Q)$(O)/docs/manual <$< >$@
+else
+man:
+	$(Q)$(MAKE) ARCH=$(NATIVE) DEPS=bundled VARIANT=unit man
+endif
+
 # --- Sizes, installation, cleaning -------------------------------------------
 
 size: all ## print the sizes; fail above the budget
@@ -207,11 +229,11 @@ size: all ## print the sizes; fail above the budget
 	}; \
 	check sinit $$(($(SIZE_MAX_sinit))); check sinitctl $$(($(SIZE_MAX_sinitctl))); exit $$bad
 
-install: all ## install below DESTDIR and PREFIX (with /usr, sinit is /sbin/sinit)
+install: all man ## install below DESTDIR and PREFIX (with /usr, sinit is /sbin/sinit)
 	install -D -m 755 $(OUT)/sinit $(DESTDIR)$(SBINDIR)/sinit
 	install -D -m 755 $(OUT)/sinitctl $(DESTDIR)$(PREFIX)/bin/sinitctl
-	set -e; for page in $(wildcard docs/*.[158]); do \
-	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+	set -e; for page in $(PAGES); do \
+	    install -D -m 644 $(B)/man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; \
 	done
 	set -e; for file in $(wildcard conf.d/*); do \
 	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/sinit/$$file; \
