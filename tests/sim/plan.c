@@ -1,0 +1,244 @@
+#include "tests/sim/plan.h"
+
+#include "init/base.h"
+#include "init/schema.h"
+
+#include <string.h>
+
+static uint32_t any(const uint32_t *from, uint32_t count)
+{
+	return from[kernel_pick(count)];
+}
+#define ANY(...)                                                                                   \
+	any((const uint32_t[]){__VA_ARGS__},                                                       \
+	    (uint32_t)(sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)))
+
+/* A few of the services that stand lower. */
+static uint32_t lower(const struct plan *plan, unsigned number, uint32_t percent)
+{
+	uint32_t mask = 0;
+
+	while (kernel_chance(percent)) {
+		unsigned other = kernel_pick(KERNEL_SERVICES);
+
+		if (plan->service[other].present &&
+		    plan->service[other].level < plan->service[number].level)
+			mask |= 1u << other;
+	}
+	return mask;
+}
+
+static uint8_t helper(void)
+{
+	return (uint8_t)ANY(QUICK, QUICK, QUICK, QUICK, FAMILY, DEAF, SOMETIMES, HANGING, MISSING);
+}
+
+static void draw_edges(const struct plan *plan, unsigned number)
+{
+	struct plan_service *s = (struct plan_service *)&plan->service[number];
+
+	s->requires = lower(plan, number, 45);
+	s->wants = lower(plan, number, 20) & ~s->requires;
+	s->after = lower(plan, number, 20) & ~s->requires & ~s->wants;
+	s->restart_with = 0;
+	while (kernel_chance(15)) {
+		unsigned other = kernel_pick(KERNEL_SERVICES);
+
+		if (plan->service[other].present && other < number)
+			s->restart_with |= 1u << other;
+	}
+}
+
+static void draw_service(struct plan *plan, unsigned number)
+{
+	struct plan_service *s = &plan->service[number];
+	uint32_t level = s->level;
+
+	*s = (struct plan_service){.present = true,
+	    .level = level,
+	    .enabled = kernel_chance(85),
+	    .oneshot = kernel_chance(20),
+	    .critical = kernel_chance(1) && kernel_chance(30),
+	    .has_pre = kernel_chance(20),
+	    .has_stop = kernel_chance(20),
+	    .has_post = kernel_chance(20),
+	    .has_reload = kernel_chance(20),
+	    .behaviour = (uint8_t)kernel_pick(QUICK),
+	    .pre = helper(),
+	    .stop = helper(),
+	    .post = helper(),
+	    .priority = (int)kernel_pick(100),
+	    .restart = (uint8_t)ANY(RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_ON_FAILURE,
+		RESTART_ON_FAILURE, RESTART_NEVER),
+	    .kill_mode = (uint8_t)ANY(KILL_MAIN, KILL_MAIN, KILL_GROUP, KILL_PROCESS),
+	    .restart_delay = ANY(0, 100, 1000, 1000, 30000),
+	    .max_backoff = ANY(50, 5000, 60000, 60000, 10 * MINUTE),
+	    .multiplier = ANY(1000, 1500, 2000, 2000, 10000),
+	    .jitter = ANY(0, 0, 10, 50, 100),
+	    .max_restarts = ANY(0, 1, 3, 10, 10, 32, UINT32_MAX),
+	    .restart_window = ANY(1000, MINUTE, 10 * MINUTE, 10 * MINUTE, 5 * HOUR),
+	    .min_uptime = ANY(0, 1000, 10000, 10000, HOUR),
+	    .start_timeout = ANY(500, 5000, MINUTE, MINUTE, UINT32_MAX),
+	    .stop_timeout = ANY(100, 2000, 10000, 10000, UINT32_MAX)};
+	if (s->oneshot && kernel_chance(80))
+		s->behaviour = QUICK;
+	/* One that fails at once and without end would make the day one of failures only. */
+	if (s->max_restarts == UINT32_MAX || s->restart_window < HOUR || s->min_uptime < 10000) {
+		bool hasty = s->restart_delay < 1000 || s->max_backoff < 1000 || s->jitter > 50;
+
+		s->restart_delay = hasty ? 60000 : s->restart_delay;
+		s->max_backoff = s->max_backoff < 60000 ? 60000 : s->max_backoff;
+		if (hasty)
+			s->jitter = 0;
+	}
+	draw_edges(plan, number);
+}
+
+void plan_make(struct plan *plan)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->shutdown_timeout = ANY(1000, 5000, 30000, 30000);
+	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
+		plan->service[n].level = kernel_pick(1000);
+	for (unsigned count = 0; count < PLAN_SERVICES;) {
+		unsigned number = kernel_pick(KERNEL_SERVICES);
+
+		if (plan->service[number].present)
+			continue;
+		draw_service(plan, number);
+		count++;
+	}
+	/* With all of them there, once more whom they need. */
+	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
+		if (plan->service[n].present)
+			draw_edges(plan, n);
+}
+
+static void remove_service(struct plan *plan, unsigned number)
+{
+	plan->service[number].present = false;
+	for (unsigned n = 0; n < KERNEL_SERVICES; n++) {
+		struct plan_service *s = &plan->service[n];
+
+		s->requires &= ~(1u << number);
+		s->wants &= ~(1u << number);
+		s->after &= ~(1u << number);
+		s->restart_with &= ~(1u << number);
+	}
+}
+
+void plan_change(struct plan *plan)
+{
+	for (uint32_t changes = 1 + kernel_pick(5); changes; changes--) {
+		unsigned number = kernel_pick(KERNEL_SERVICES);
+		struct plan_service *s = &plan->service[number];
+
+		if (!s->present) {
+			draw_service(plan, number);
+			continue;
+		}
+		switch (kernel_pick(5)) {
+		case 0:
+			remove_service(plan, number);
+			break;
+		case 1:
+			draw_service(plan, number);
+			break;
+		case 2:
+			s->enabled = !s->enabled;
+			break;
+		case 3:
+			draw_edges(plan, number);
+			break;
+		default: /* nothing that matters to a process that runs */
+			s->stop_timeout = ANY(100, 2000, 10000, UINT32_MAX);
+			s->min_uptime = ANY(0, 1000, 10000, HOUR);
+			break;
+		}
+	}
+}
+
+static void names(struct text *text, const char *key, uint32_t mask)
+{
+	if (!mask)
+		return;
+	text_addf(text, "%s =", key);
+	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
+		if (mask >> n & 1)
+			text_addf(text, " s%02u", n);
+	text_add(text, "\n");
+}
+
+static void ms(struct text *text, const char *key, uint32_t value)
+{
+	if (value == UINT32_MAX)
+		text_addf(text, "%s = unlimited\n", key);
+	else
+		text_addf(text, "%s = %ums\n", key, value);
+}
+
+static void command(
+    struct text *text, const char *key, const char *role, unsigned number, unsigned behaviour)
+{
+	text_addf(text, "%s = /sim/%s s%02u %u\n", key, role, number, behaviour);
+}
+
+static void write_service(const struct plan_service *s, unsigned number, struct text *text)
+{
+	static const char restart[][12] = {"always", "on-failure", "never"};
+	static const char kill_mode[][8] = {"main", "group", "process"};
+
+	text_addf(text, "[service s%02u]\n", number);
+	command(text, "command", "main", number, s->behaviour);
+	if (s->has_pre)
+		command(text, "pre_start", "pre", number, s->pre);
+	if (s->has_stop)
+		command(text, "stop_command", "stop", number, s->stop);
+	if (s->has_post)
+		command(text, "post_stop", "post", number, s->post);
+	if (s->has_reload)
+		command(text, "reload_command", "reload", number, QUICK);
+	text_addf(text, "enabled = %u\ntype = %s\ncritical = %u\npriority = %d\n", s->enabled,
+	    s->oneshot ? "oneshot" : "simple", s->critical, s->priority);
+	text_addf(
+	    text, "restart = %s\nkill_mode = %s\n", restart[s->restart], kill_mode[s->kill_mode]);
+	names(text, "requires", s->requires);
+	names(text, "wants", s->wants);
+	names(text, "after", s->after);
+	names(text, "restart_with", s->restart_with);
+	ms(text, "restart_delay", s->restart_delay);
+	ms(text, "max_backoff", s->max_backoff);
+	text_addf(text, "backoff_multiplier = %u.%03u\nbackoff_jitter = %u%%\n",
+	    s->multiplier / 1000, s->multiplier % 1000, s->jitter);
+	if (s->max_restarts == UINT32_MAX)
+		text_add(text, "max_restarts = unlimited\n");
+	else
+		text_addf(text, "max_restarts = %u\n", s->max_restarts);
+	ms(text, "restart_window", s->restart_window);
+	ms(text, "min_uptime", s->min_uptime);
+	ms(text, "start_timeout", s->start_timeout);
+	ms(text, "stop_timeout", s->stop_timeout);
+}
+
+void plan_write(const struct plan *plan, char *buffer)
+{
+	struct text text;
+
+	text_init(&text, buffer, PLAN_TEXT);
+	text_add(&text, "[sinit]\nstate_dir = /sim/state\n");
+	ms(&text, "shutdown_timeout", plan->shutdown_timeout);
+	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
+		if (plan->service[n].present)
+			write_service(&plan->service[n], n, &text);
+	if (text.cut)
+		sim_fail("the configuration does not fit");
+}
+
+uint32_t plan_delay(const struct plan_service *s, uint32_t n)
+{
+	double delay = s->restart_delay;
+
+	for (uint32_t i = 1; i < n && delay && delay < s->max_backoff && s->multiplier > 1000; i++)
+		delay *= s->multiplier / 1000.0;
+	return delay < s->max_backoff ? (uint32_t)delay : s->max_backoff;
+}

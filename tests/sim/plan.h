@@ -1,0 +1,41 @@
+/* A configuration drawn at random, as numbers for the checks and as text for sinit. */
+#ifndef SINIT_TESTS_SIM_PLAN_H
+#define SINIT_TESTS_SIM_PLAN_H
+
+#include "tests/sim/kernel.h"
+
+#include <stddef.h>
+
+/* A service. Others are bits of a mask. */
+struct plan_service {
+	bool present, enabled, oneshot, critical;
+	uint32_t level; /* requires, wants and after name lower levels only */
+	uint32_t requires, wants, after, restart_with;
+	bool has_pre, has_stop, has_post, has_reload;
+	uint8_t behaviour, pre, stop, post; /* enum behaviour */
+	int priority;
+	uint8_t restart, kill_mode; /* enum restart, enum kill_mode of schema.h */
+	uint32_t restart_delay, max_backoff, multiplier, jitter, max_restarts; /* UINT32_MAX */
+	uint32_t restart_window, min_uptime, start_timeout, stop_timeout;
+};
+
+struct plan {
+	uint32_t shutdown_timeout;
+	struct plan_service service[KERNEL_SERVICES];
+};
+
+enum { PLAN_SERVICES = 20, PLAN_TEXT = 64 * 1024 };
+
+/* A first plan of PLAN_SERVICES services. */
+void plan_make(struct plan *plan);
+
+/* The plan after somebody has edited the files: some services changed, added, removed. */
+void plan_change(struct plan *plan);
+
+/* The text of the configuration, in buffer[0 .. PLAN_TEXT-1]. */
+void plan_write(const struct plan *plan, char *buffer);
+
+/* The delay before restart n without jitter, by the documentation's formula. */
+uint32_t plan_delay(const struct plan_service *service, uint32_t n);
+
+#endif

@@ -1,0 +1,241 @@
+/* init/platform.h as the simulated kernel answers it. */
+#include "init/platform.h"
+
+#include "tests/sim/kernel.h"
+#include "tests/sim/kernel_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t midnight = INT64_C(1700000000000000000);
+
+int64_t platform_now(void)
+{
+	return kernel.now;
+}
+
+/* It is set back and forth, which nobody may mind. */
+int64_t platform_wall(void)
+{
+	return midnight + (kernel.now % (7 * HOUR)) * 1000000;
+}
+
+bool platform_is_pid1(void)
+{
+	return true;
+}
+
+struct spawner *spawner_new(void)
+{
+	return malloc(1);
+}
+
+void spawner_free(struct spawner *spawner)
+{
+	free(spawner);
+}
+
+static enum role role_of(const char *path)
+{
+	static const char *const names[] = {"main", "pre", "stop", "post", "reload"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(path, names[i]))
+			return (enum role)i;
+	sim_fail("spawn: what is /sim/%s?", path);
+}
+
+static bool exec_fails(enum behaviour behaviour)
+{
+	if (kernel.calm)
+		return false;
+	return behaviour == MISSING || (behaviour == SOMETIMES && kernel_chance(30)) ||
+	       (behaviour == HANGING && kernel_chance(20));
+}
+
+int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)
+{
+	enum role role = role_of(spawn->argv[0] + sizeof("/sim/") - 1);
+	int service = atoi(spawn->argv[1] + 1), behaviour = atoi(spawn->argv[2]);
+	uint64_t life = kernel_watch.spawn(service, role);
+	bool hangs = behaviour == HANGING && !kernel.calm && kernel_chance(80);
+	pid_t pid;
+
+	(void)spawner;
+	if (kernel.now < kernel.short_until)
+		return kernel_chance(50) ? -EAGAIN : -ENOMEM;
+	if (hangs && kernel.pendings == SPAWN_SLOTS)
+		return -EBUSY;
+	pid = kernel_new_pid();
+	if (!pid)
+		return -EAGAIN;
+	kernel.spawned++;
+	kernel.process[pid] = (struct process){.parent = 1,
+	    .sid = 1,
+	    .role = (uint8_t)role,
+	    .behaviour = (uint8_t)behaviour,
+	    .ours = true,
+	    .exec_fails = exec_fails((enum behaviour)behaviour),
+	    .service = service,
+	    .life = life};
+	*ret = (struct spawn_result){.pid = pid};
+	sim_trace("  kernel: pid %d is s%02d role %d behaviour %d%s", (int)pid, service, (int)role,
+	    behaviour, hangs ? ", exec pending" : "");
+	if (hangs) {
+		kernel.process[pid].state = PROCESS_PENDING;
+		kernel.process[pid].stop_time = kernel_pick(50);
+		if (kernel_chance(50))
+			kernel_set_session(pid, pid);
+		kernel.at[pid] = kernel.now + 1 + kernel_pick(kernel_chance(1) ? 90000 : 300);
+		kernel.pendings++;
+		ret->pending = true;
+	} else if (kernel.process[pid].exec_fails) {
+		ret->step = STEP_EXEC;
+		ret->error = ENOENT;
+		kernel_end(pid, EXIT_EXITED, 127);
+	} else {
+		kernel_execute(pid);
+	}
+	return 0;
+}
+
+int platform_spawn_poll(struct spawner *spawner, pid_t pid, struct spawn_result *ret)
+{
+	const struct process *p = &kernel.process[pid];
+
+	(void)spawner;
+	if (pid < 2 || pid >= KERNEL_PIDS || !p->ours)
+		sim_fail("poll of pid %d, which is no child", (int)pid);
+	*ret = (struct spawn_result){.pid = pid};
+	if (p->state == PROCESS_PENDING) {
+		ret->pending = true;
+	} else if (p->exec_fails) {
+		ret->step = STEP_EXEC;
+		ret->error = ENOENT;
+	}
+	return 0;
+}
+
+pid_t platform_fork(int (*main_of_child)(void *), void *arg)
+{
+	(void)main_of_child;
+	(void)arg;
+	return -EAGAIN;
+}
+
+/* One of our zombies: that of the hint, or any. */
+static pid_t find_zombie(pid_t hint)
+{
+	pid_t from = (pid_t)kernel_pick(KERNEL_PIDS);
+
+	if (hint > 1 && kernel.process[hint].state == PROCESS_ZOMBIE &&
+	    kernel.process[hint].parent == 1)
+		return hint;
+	for (pid_t i = 0; i < KERNEL_PIDS; i++) {
+		pid_t pid = (from + i) % KERNEL_PIDS;
+
+		if (kernel.process[pid].state == PROCESS_ZOMBIE && kernel.process[pid].parent == 1)
+			return pid;
+	}
+	return 0;
+}
+
+static bool has_children(void)
+{
+	for (pid_t pid = 2; pid < KERNEL_PIDS; pid++)
+		if (kernel.process[pid].state != PROCESS_FREE && kernel.process[pid].parent == 1)
+			return true;
+	return false;
+}
+
+int platform_reap(pid_t hint, pid_t *ret_pid, struct exit_status *ret, int64_t *ret_again)
+{
+	pid_t pid = find_zombie(hint);
+	struct process *p = &kernel.process[pid];
+
+	*ret_again = 0;
+	if (!pid) {
+		kernel.rested = false;
+		return has_children() ? 0 : -ECHILD;
+	}
+	/* A scan that is put off, as reaper/reap.h says; then it is made. */
+	if (pid != hint && !kernel.rested && kernel_chance(10)) {
+		kernel.rested = true;
+		*ret_again = kernel.now + 1 + kernel_pick(4);
+		return 0;
+	}
+	if (p->ours && p->role == ROLE_MAIN && !p->exec_fails)
+		kernel.exits[p->service]++;
+	kernel.reaped++;
+	*ret_pid = pid;
+	*ret = p->how;
+	kernel_free(pid);
+	return 1;
+}
+
+int platform_kill(pid_t pid, int sig)
+{
+	struct process *p;
+
+	if (pid < 2 || pid >= KERNEL_PIDS)
+		sim_fail("kill of pid %d", (int)pid);
+	p = &kernel.process[pid];
+	if (p->state == PROCESS_FREE || !p->ours)
+		sim_fail("kill of pid %d, which is no child that was started", (int)pid);
+	kernel_watch.signal(pid, sig, true);
+	kernel_take_signal(pid, sig);
+	return 0;
+}
+
+/* A session whose number is no process's, no group's and no session's is nobody's. */
+int platform_kill_session(pid_t sid, int sig)
+{
+	int any = 0;
+
+	if (sid < 2 || sid >= KERNEL_PIDS)
+		sim_fail("kill of session %d", (int)sid);
+	for (pid_t pid = 2; pid < KERNEL_PIDS; pid++) {
+		struct process *p = &kernel.process[pid];
+
+		if (p->sid != sid || (p->state != PROCESS_ALIVE && p->state != PROCESS_PENDING))
+			continue;
+		any = 1;
+		if (sig)
+			kernel_watch.signal(pid, sig, false);
+		kernel_take_signal(pid, sig);
+	}
+	return any;
+}
+
+int platform_sessions_left(const pid_t *sid, bool *left, size_t n, size_t known)
+{
+	(void)known;
+	for (size_t i = 0; i < n; i++)
+		left[i] = platform_kill_session(sid[i], 0) > 0;
+	return 0;
+}
+
+int platform_marker_set(const char *state_dir, const char *name, bool stopped)
+{
+	(void)state_dir;
+	if (kernel_chance(2))
+		return -EROFS;
+	kernel.marker[atoi(name + 1)] = stopped;
+	return 0;
+}
+
+bool platform_marker_get(const char *state_dir, const char *name)
+{
+	(void)state_dir;
+	return kernel.marker[atoi(name + 1)];
+}
+
+int platform_kill_everything(int sig)
+{
+	for (pid_t pid = 2; pid < KERNEL_PIDS; pid++)
+		if (kernel.process[pid].state != PROCESS_FREE)
+			kernel_take_signal(pid, sig);
+	return 0;
+}
