@@ -244,6 +244,8 @@ static bool has_unknown(size_t known)
 int leftovers_find(const pid_t *sid, bool *left, size_t n, size_t known)
 {
 	struct pids pids;
+	if (n == 0)
+		return 0;
 	size_t maybe = count_possible(sid, n);
 	size_t found = 0;
 	bool ours = maybe > 0 && proc_is_ours() && has_unknown(known);

@@ -9,24 +9,17 @@
 #include "tests/unit/birth.h"
 #include "tests/unit/tempdir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
-
-/* --- What a child finds -------------------------------------------------------------- */
 
 static void test_exit_code_arguments_environment(void **state)
 {
