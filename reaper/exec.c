@@ -188,22 +188,24 @@ static int try_file(const char *file, char *const argv[], char *const envp[])
 
 /* Notes an attempt that failed, unless an earlier one says more: the first file that is
  * there but cannot be executed is what the user wants to hear of. */
-static void note_attempt(struct exec_failure *failure, const char *file, int error)
+static void note_attempt(
+    struct exec_failure *failure, enum exec_failure_kind *kind, const char *file, int error)
 {
-	if (failure->kind != EXEC_OK)
+	if (*kind != EXEC_OK)
 		return;
 	if (error != ENOTDIR && error != ENAMETOOLONG && file_exists(file)) {
 		failure->error = error;
 		copy_visible(failure->file, sizeof(failure->file), file, strlen(file));
-		failure->kind = (uint8_t)diagnose(file, failure);
+		*kind = diagnose(file, failure);
 	} else if (error == EACCES) {
 		failure->error = error;
 	}
 }
 
-static void search(
+static enum exec_failure_kind search(
     char *const argv[], char *const envp[], const char *path, struct exec_failure *failure)
 {
+	enum exec_failure_kind kind = EXEC_OK;
 	char file[PATH_MAX];
 	const char *name = argv[0];
 	size_t name_length = strlen(name);
@@ -220,17 +222,18 @@ static void search(
 			file[length++] = '/';
 		memcpy(file + length, name, name_length + 1);
 		int error = try_file(file, argv, envp);
-		note_attempt(failure, file, error);
+		note_attempt(failure, &kind, file, error);
 		if (look_further(error))
 			continue;
-		if (failure->kind == EXEC_OK) { /* ENOMEM comes before the file is looked for */
+		if (kind == EXEC_OK) { /* ENOMEM comes before the file is looked for */
 			failure->error = error;
-			failure->kind = EXEC_OTHER;
+			kind = EXEC_OTHER;
 		}
-		return;
+		return kind;
 	}
-	if (failure->kind == EXEC_OK)
-		failure->kind = failure->error == EACCES ? EXEC_NO_PERMISSION : EXEC_NOT_FOUND;
+	if (kind == EXEC_OK)
+		kind = failure->error == EACCES ? EXEC_NO_PERMISSION : EXEC_NOT_FOUND;
+	return kind;
 }
 
 void exec_command(
@@ -238,20 +241,23 @@ void exec_command(
 {
 	struct exec_failure *failure = ret_failure;
 	const char *file = argv[0];
+	enum exec_failure_kind kind;
 
-	failure->error = ENOENT;
+	/* The parent takes a kind for the end of all attempts: it is set last. */
 	failure->kind = EXEC_OK;
+	failure->error = ENOENT;
 	failure->searched = !strchr(file, '/');
 	failure->machine = 0;
 	failure->detail[0] = '\0';
 	failure->file[0] = '\0';
 	if (file[0] == '\0') {
-		failure->kind = EXEC_NOT_FOUND;
+		kind = EXEC_NOT_FOUND;
 	} else if (failure->searched) {
-		search(argv, envp, path ? path : EXEC_DEFAULT_PATH, failure);
+		kind = search(argv, envp, path ? path : EXEC_DEFAULT_PATH, failure);
 	} else {
 		failure->error = try_file(file, argv, envp);
 		copy_visible(failure->file, sizeof(failure->file), file, strlen(file));
-		failure->kind = (uint8_t)diagnose(file, failure);
+		kind = diagnose(file, failure);
 	}
+	failure->kind = (uint8_t)kind;
 }

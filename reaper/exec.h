@@ -47,7 +47,8 @@ struct exec_failure {
  * directory. Goes on past elements that lack the file or may not be used, as execvp(3)
  * does, and reports the first candidate that was there; a file in a format that the
  * kernel does not know is not handed to a shell.
- * Returns only on failure, with *ret_failure filled. */
+ * Returns only on failure, with *ret_failure filled. Until then its kind is EXEC_OK,
+ * whatever attempts on the way have failed. */
 void exec_command(
     char *const argv[], char *const envp[], const char *path, struct exec_failure *ret_failure);
 

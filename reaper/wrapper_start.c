@@ -16,6 +16,7 @@
 /* exec_command() needs 6 KiB, and below it a frame of ours; sanitizers multiply that.
  * What is not touched costs nothing. */
 #ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
 #define STACK_SIZE (256 * 1024)
 #else
 #define STACK_SIZE (16 * 1024)
@@ -136,6 +137,10 @@ int wrapper_start(struct wrapper *wrapper, struct exec_failure *ret_failure)
 	 * this returns the child has executed the command or told why not. */
 	wrapper->main =
 	    clone(become_command, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &birth);
+#ifdef __SANITIZE_ADDRESS__
+	/* The child's frames were never left: exec(3) ended them, and their notes remain. */
+	__asan_unpoison_memory_region(stack, sizeof(stack));
+#endif
 	*ret_failure = birth.failure;
 	if (wrapper->main < 0)
 		return -errno;
