@@ -315,10 +315,9 @@ class Sinit(Supervisor):
         (d / "sinit.ini").write_text(f"[sinit]\nstate_dir = {d}/state\n")
         text = []
         for service in services:
-            # A simple service is ready once its command has been executed: there is no
-            # descriptor 3 to tell it on, so `ready` runs as `sleep`.
-            argv = ["sleep" if a == "ready" else a for a in service.argv]
-            text.append(f"[service {service.name}]\ncommand = {words(argv)}\n")
+            if service.mode == "ready":
+                raise NotImplementedError  # readiness notification: not in this version
+            text.append(f"[service {service.name}]\ncommand = {words(service.argv)}\n")
             if service.mode == "oneshot":
                 text.append("type = oneshot\n")
             elif not defaults:
