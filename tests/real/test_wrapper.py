@@ -623,8 +623,8 @@ def test_time_of_a_wrapped_command_is_counted():
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
     before = used()
-    run([PYTHON, "-c", "import time\nwhile time.process_time() < 0.3: pass"])
-    assert used() - before > 0.25
+    run([PYTHON, "-c", "import time\nwhile time.process_time() < 0.1: pass"])
+    assert used() - before > 0.09
 
 
 def test_start_is_quick():

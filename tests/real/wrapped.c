@@ -39,8 +39,10 @@ static pid_t fork_into(int flags)
 static int run_once(int limit, int flags, char **argv)
 {
 	int status;
-	pid_t pid = fork_into(flags);
+	pid_t pid;
 
+	while ((pid = fork_into(flags)) < 0)
+		usleep(1000);
 	if (pid == 0) {
 		execvp(argv[0], argv);
 		_exit(99);
@@ -70,6 +72,16 @@ static int repeat(int count, int limit, int code, int flags, char **argv)
 	return 0;
 }
 
+/* Other tests may have used up what processes there are for the moment. */
+static pid_t patient_fork(void)
+{
+	pid_t pid;
+
+	while ((pid = fork()) < 0)
+		usleep(1000);
+	return pid;
+}
+
 static int burst(int n, int code)
 {
 	int gate[2];
@@ -78,7 +90,7 @@ static int burst(int n, int code)
 	if (pipe(gate) != 0)
 		return 99;
 	for (int i = 0; i < n; i++)
-		if (fork() == 0) {
+		if (patient_fork() == 0) {
 			close(gate[1]);
 			if (read(gate[0], &byte, 1) != 0)
 				_exit(98);
@@ -96,10 +108,10 @@ static int orphans(int n, int limit)
 	if (!made || pipe(ends) != 0)
 		return 99;
 	for (int i = 0; i < n; i += 100) {
-		pid_t mid = fork();
+		pid_t mid = patient_fork();
 		if (mid == 0) {
 			for (int j = 0; j < 100; j++) {
-				pid_t pid = fork();
+				pid_t pid = patient_fork();
 				if (pid == 0)
 					_exit(0);
 				if (write(ends[1], &pid, sizeof(pid)) != sizeof(pid))
