@@ -28,14 +28,17 @@ void explain_duration(struct text *text, int64_t ms)
 }
 
 /* " in 4s", or " now": full seconds are rounded up, since 3.99 s are 4 s to people. */
-static void add_wait(struct text *text, int64_t ms)
+static void add_wait(struct text *text, int64_t deadline, int64_t now)
 {
-	if (ms <= 0) {
+	if (deadline <= now) {
 		text_add(text, " now");
 		return;
 	}
+	int64_t ms = deadline - now;
 	text_add(text, " in ");
-	explain_duration(text, ms > 1000 ? (ms + 999) / 1000 * 1000 : ms);
+	if (ms > 1000 && ms < INT64_MAX - 1000)
+		ms = (ms + 999) / 1000 * 1000;
+	explain_duration(text, ms);
 }
 
 /* --- Ends -------------------------------------------------------------------------- */
@@ -203,7 +206,7 @@ static void add_stopping(
 	text_add(text, s->m.aux == AUX_STOP_COMMAND ? "stop_command is running" : "told to stop");
 	if (s->m.deadline > 0) {
 		text_add(text, ", KILL");
-		add_wait(text, s->m.deadline - now);
+		add_wait(text, s->m.deadline, now);
 	}
 	/* Why it stops is known to who stopped it; else it is worth telling. */
 	if (why->cause != CAUSE_OPERATOR && why->cause != CAUSE_NONE) {
@@ -225,7 +228,7 @@ static void add_cleanup(
 		text_add(text, " (KILL was sent)");
 	} else if (s->m.deadline > 0) {
 		text_add(text, ", KILL");
-		add_wait(text, s->m.deadline - now);
+		add_wait(text, s->m.deadline, now);
 	}
 }
 
@@ -233,7 +236,7 @@ static void add_backoff(
     struct text *text, const struct board_service *s, const struct why *why, int64_t now)
 {
 	text_add(text, why->cause == CAUSE_RESOURCES ? "starting" : "restarting");
-	add_wait(text, s->m.deadline - now);
+	add_wait(text, s->m.deadline, now);
 	text_add(text, why->cause == CAUSE_RESOURCES ? ": " : " after ");
 	add_cause(text, why);
 	if (why->cause != CAUSE_RESOURCES && s->m.failures > 1)
