@@ -1,5 +1,6 @@
 #include "reaper/spawn.h"
 
+#include "init/raw_syscall.h"
 #include "reaper/child.h"
 
 #include <errno.h>
