@@ -232,6 +232,8 @@ static void check_delay(uint32_t slot)
 
 	if (sim.sv.unit[slot].removed || sim.sv.unit[slot].renew)
 		return;
+	if (sim.reloaded_at == kernel.now)
+		return; /* by the old settings or the new ones */
 	if (m->deadline != m->since + m->delay)
 		sim_fail("s%02d: back-off of %u ms, but due after %lld", number_of(slot), m->delay,
 		    (long long)(m->deadline - m->since));
@@ -311,6 +313,23 @@ static void check_blocker(uint32_t slot)
 		    number_of((uint32_t)blocker), state_of((uint32_t)blocker));
 }
 
+/* A stop is held only for those that are themselves on their way down. */
+static bool may_hold(int number)
+{
+	for (int other = 0; other < KERNEL_SERVICES; other++) {
+		const struct plan_service *s = &sim.plan.service[other];
+		uint32_t slot;
+
+		if (!s->present || !((s->requires | s->wants | s->after) >> number & 1))
+			continue;
+		slot = slot_of(other);
+		if (slot != SUPERVISOR_NONE && machine_active(&record(slot)->m) &&
+		    (record(slot)->m.state == STATE_STOPPING || record(slot)->m.want == WANT_DOWN))
+			return true;
+	}
+	return false;
+}
+
 /* Nothing more is going to happen by itself before the next deadline. */
 static void check_stuck(uint32_t slot)
 {
@@ -324,6 +343,8 @@ static void check_stuck(uint32_t slot)
 			sim_fail("s%02d is down, but the reload is not finished", number);
 		return;
 	}
+	if (s->m.state == STATE_STOPPING && s->m.holding && !may_hold(number))
+		sim_fail("s%02d is held for nothing", number);
 	if (s->m.state == STATE_WAITING && !may_wait(number))
 		sim_fail("s%02d waits for nothing", number);
 	if (s->m.state == STATE_FAILED && s->m.cause == CAUSE_DEPENDENCY && s->m.want == WANT_UP)

@@ -26,7 +26,8 @@ struct sim {
 	bool by_operator;            /* the signal is no part of a stop */
 	struct seen seen[SIM_SLOTS];
 	uint64_t exits[KERNEL_SERVICES]; /* by the board */
-	int64_t end_by;                  /* a shutdown must be through, 0: none has begun */
+	int64_t reloaded_at;
+	int64_t end_by; /* a shutdown must be through, 0: none has begun */
 	uint64_t turns;
 	int64_t spun_at; /* turns of the same millisecond */
 	uint32_t spins;

@@ -71,6 +71,14 @@ static struct image *load(const struct plan *plan)
 	return image;
 }
 
+static uint32_t find(int number)
+{
+	char name[8];
+
+	snprintf(name, sizeof(name), "s%02d", number);
+	return supervisor_find(&sim.sv, name);
+}
+
 static void reload(void)
 {
 	static struct plan old;
@@ -84,13 +92,15 @@ static void reload(void)
 	image = load(&sim.plan);
 	sim_trace(" operator: reload");
 	for (int n = 0; n < KERNEL_SERVICES; n++)
-		if (sim.plan.service[n].present && !old.service[n].present)
+		if (sim.plan.service[n].present && !old.service[n].present &&
+		    find(n) == SUPERVISOR_NONE)
 			sim.hand[n] = kernel.marker[n];
 	/* Who is no longer enabled must be asked for anew. */
 	for (int n = 0; n < KERNEL_SERVICES; n++)
 		if (!sim.plan.service[n].present ||
 		    (old.service[n].enabled && !sim.plan.service[n].enabled))
 			sim.asked[n] = false;
+	sim.reloaded_at = kernel.now;
 	rc = supervisor_adopt(&sim.sv, image, image->size, &counts);
 	if (rc == 0)
 		return;
@@ -128,11 +138,8 @@ static void reload_service(uint32_t slot)
 static void operate(void)
 {
 	int number = (int)kernel_pick(KERNEL_SERVICES);
-	uint32_t what = kernel_pick(100), slot;
-	char name[8];
+	uint32_t what = kernel_pick(100), slot = find(number);
 
-	snprintf(name, sizeof(name), "s%02d", number);
-	slot = supervisor_find(&sim.sv, name);
 	if (what >= 95) {
 		weather();
 		return;
@@ -141,9 +148,9 @@ static void operate(void)
 		reload();
 		return;
 	}
-	if (slot == SUPERVISOR_NONE)
+	if (slot == SUPERVISOR_NONE || sim.sv.unit[slot].removed)
 		return;
-	sim_trace(" operator: %s %s", name,
+	sim_trace(" operator: s%02d %s", number,
 	    what < 25   ? "start"
 	    : what < 50 ? "stop"
 	    : what < 75 ? "restart"
