@@ -29,7 +29,7 @@ static struct {
 	int alive, zombies, reaped;
 	pid_t signal;        /* pending SIGCHLD: the pid it names; 0: none */
 	int64_t now, walked; /* ns */
-	int64_t walks;
+	int64_t walks, lookups;
 	void (*during_walk)(void);
 } kernel;
 
@@ -64,6 +64,7 @@ static int release(pid_t pid, struct death *ret_death)
 int reap_wait(pid_t pid, struct death *ret_death)
 {
 	if (pid != 0) {
+		kernel.lookups++;
 		kernel.now += LOOKUP_NS;
 		if (pid >= PIDS || kernel.state[pid] == ABSENT)
 			return -ECHILD;
@@ -181,6 +182,7 @@ static void test_one_death(void **state)
 	assert_int_equal(turn(&reaper, &result), 0);
 	assert_int_equal(result, -ECHILD);
 	assert_int_equal(kernel.reaped, 2);
+	assert_int_equal(kernel.lookups, 2); /* with few alive no neighbours are tried */
 }
 
 /* Children that an earlier program of this process left: nobody names them. */
