@@ -126,7 +126,8 @@ static int64_t next_deadline(const struct sinit *sinit)
 {
 	int64_t next = supervisor_deadline(&sinit->supervisor);
 	const int64_t more[] = {sinit->flush_at,
-	    sinit->reload.image_fd >= 0 ? sinit->reload.deadline : 0};
+	    sinit->reload.image_fd >= 0 && !sinit->supervisor.loader_done ? sinit->reload.deadline
+									 : 0};
 
 	for (size_t i = 0; i < ARRAY_LEN(more); i++)
 		if (more[i] && (!next || more[i] < next))
@@ -174,13 +175,16 @@ static void turn(struct sinit *sinit)
 	serve_events(sinit, events, count);
 	if (sv->reap_again && sv->reap_again <= sv->now)
 		supervisor_deaths(sv, 0);
-	if (sv->loader_done)
-		reload_finish(sinit);
-	if (sinit->reload.image_fd >= 0 && sinit->reload.deadline &&
+	if (sinit->reload.image_fd >= 0 && !sv->loader_done && sinit->reload.deadline &&
 	    sinit->reload.deadline <= sv->now)
 		reload_give_up(sinit);
 	supervisor_timers(sv);
 	supervisor_settle(sv);
+	/* After settling, since that is what frees an earlier configuration. */
+	if (sv->loader_done && supervisor_can_adopt(sv)) {
+		reload_finish(sinit);
+		supervisor_settle(sv);
+	}
 	sinit->flush_at = log_flush() ? sv->now + FLUSH_AGAIN : 0;
 }
 

@@ -50,6 +50,7 @@ struct unit {
 	bool again;         /* renew: and is to be started then */
 	bool visited;       /* by a walk over the services */
 	bool fresh;         /* reload: it is new */
+	bool lagging;       /* reload: unchanged, but still tied to the old image by its exec */
 	bool changed;       /* reload: its settings differ */
 	bool was_enabled;   /* reload: before it */
 	bool told_kill;     /* the log has told that it had to be killed in this stop */
@@ -175,6 +176,10 @@ void supervisor_shutdown(struct supervisor *sv);
 struct reload_counts {
 	uint32_t added, removed, restarted, changed, same;
 };
+
+/* False while so many earlier configurations are still in use (services of theirs are being
+ * stopped) that supervisor_adopt() would answer -EBUSY. It ends by itself. */
+bool supervisor_can_adopt(struct supervisor *sv);
 
 /* Takes over a new configuration, which has passed image_check(). 0: the image is owned
  * by the supervisor; -EBUSY: services of earlier configurations are still being stopped;

@@ -213,10 +213,14 @@ static void meet(struct supervisor *sv, uint32_t slot, struct place next,
 	}
 	if (!u->changed) {
 		counts->same++;
+		/* A process on its way to its exec reads the old image: it moves later. */
+		u->lagging = is_pending;
+		sv->reloading |= is_pending;
 		if (!is_pending)
 			use(sv, &u->life, next);
 		return;
 	}
+	u->lagging = false;
 	if (machine_active(&sv->service[slot].m) &&
 	    (is_pending || !image_service_same_process(old, before.index, new, next.index))) {
 		counts->restarted++;
@@ -307,6 +311,12 @@ static void apply(struct supervisor *sv)
 		else if (u->changed && s->m.want == WANT_UP && machine_settled(&s->m))
 			sv_deliver_kind(sv, slot, EVENT_RESTART, CAUSE_RELOAD);
 	}
+}
+
+bool supervisor_can_adopt(struct supervisor *sv)
+{
+	sv_sweep_sets(sv);
+	return sv->stopping || free_set(sv) < SUPERVISOR_SETS;
 }
 
 int supervisor_adopt(struct supervisor *sv, struct image *image, size_t size,

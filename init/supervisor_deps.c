@@ -210,8 +210,15 @@ static void finish_reload(struct supervisor *sv)
 		struct unit *u = &sv->unit[slot];
 		struct board_service *s = &sv->service[slot];
 
-		if (!s->used || (!u->removed && !u->renew))
+		if (!s->used || (!u->removed && !u->renew && !u->lagging))
 			continue;
+		if (u->lagging && !u->removed && !u->renew) {
+			u->lagging = u->pending[0] || u->pending[1];
+			sv->reloading |= u->lagging;
+			if (!u->lagging)
+				sv_take_settings(sv, slot, u->graph);
+			continue;
+		}
 		if (machine_active(&s->m)) {
 			sv->reloading = true;
 			continue;
