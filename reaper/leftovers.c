@@ -1,138 +1,23 @@
 #include "reaper/leftovers.h"
 
+#include "reaper/procs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 64 }; /* generations that are walked up to find out a descent */
-
-/* --- Lists of processes ------------------------------------------------------------ */
-
-/* A list of pids in decimal, from a file of blank-separated numbers or a directory. */
-struct pids {
-	int fd;
-	bool directory;
-	size_t used, count;
-	_Alignas(8) char buffer[4096];
+enum {
+	DEPTH_MAX = 64,  /* generations that are walked up to find out a descent */
+	BELOW_MAX = 8,   /* and down from an orphan */
+	SEEN_MAX = 4096, /* as many as there can be services */
+	SEEN_MS = 20,    /* how long a look at the children may serve */
 };
-
-struct entry { /* struct linux_dirent64 of getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
-/* Whether /proc is there and speaks of our own PID namespace. */
-static bool proc_is_ours(void)
-{
-	char link[16];
-	ssize_t length = readlink("/proc/self", link, sizeof(link) - 1);
-
-	if (length <= 0)
-		return false;
-	link[length] = '\0';
-	return strtol(link, NULL, 10) == getpid();
-}
-
-static int pids_open(struct pids *pids, const char *path, bool directory)
-{
-	pids->fd = open(path, O_RDONLY | O_CLOEXEC | (directory ? O_DIRECTORY : 0));
-	pids->directory = directory;
-	pids->used = pids->count = 0;
-	return pids->fd < 0 ? -errno : 0;
-}
-
-/* Next entry of the directory that is a number; 0 at the end. */
-static pid_t next_in_directory(struct pids *pids)
-{
-	for (;;) {
-		if (pids->used >= pids->count) {
-			long count =
-			    syscall(SYS_getdents64, pids->fd, pids->buffer, sizeof(pids->buffer));
-			if (count <= 0)
-				return 0;
-			pids->count = (size_t)count;
-			pids->used = 0;
-		}
-		const struct entry *entry = (const void *)(pids->buffer + pids->used);
-		pids->used += entry->length;
-		if (entry->name[0] >= '1' && entry->name[0] <= '9')
-			return (pid_t)strtol(entry->name, NULL, 10);
-	}
-}
-
-static int next_byte(struct pids *pids)
-{
-	if (pids->used == pids->count) {
-		ssize_t count = read(pids->fd, pids->buffer, sizeof(pids->buffer));
-		if (count <= 0)
-			return -1;
-		pids->count = (size_t)count;
-		pids->used = 0;
-	}
-	return pids->buffer[pids->used++];
-}
-
-/* Next number of the file; 0 at the end. */
-static pid_t next_in_file(struct pids *pids)
-{
-	pid_t pid = 0;
-	int byte = next_byte(pids);
-
-	for (; byte >= '0' && byte <= '9'; byte = next_byte(pids))
-		pid = pid * 10 + (byte - '0');
-	return pid;
-}
-
-static pid_t pids_next(struct pids *pids)
-{
-	return pids->directory ? next_in_directory(pids) : next_in_file(pids);
-}
-
-/* --- Single processes -------------------------------------------------------------- */
-
-/* State letter and parent of a process as /proc/PID/stat (proc_pid_stat(5)) has them. */
-static bool read_stat(pid_t pid, char *ret_state, pid_t *ret_parent)
-{
-	char path[32], text[256];
-	int parent;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ssize_t count = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (count <= 0)
-		return false;
-	text[count] = '\0';
-	/* The name in brackets may hold anything, brackets as well. */
-	const char *rest = strrchr(text, ')');
-	if (!rest || sscanf(rest, ") %c %d", ret_state, &parent) != 2)
-		return false;
-	*ret_parent = parent;
-	return true;
-}
-
-static bool is_alive(pid_t pid)
-{
-	siginfo_t info = {0};
-	char state;
-	pid_t parent;
-
-	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
-		return info.si_pid == 0;
-	return read_stat(pid, &state, &parent) && state != 'Z' && state != 'X';
-}
 
 /* False if no process, not even a zombie, is of this session or group. True may be wrong:
  * the number is a stranger's by now, or the kernel (before 4.13) does not tell. */
@@ -150,47 +35,174 @@ static int asking_open(void)
 /* --- Children of ours -------------------------------------------------------------- */
 
 /* Our children, or, on a kernel that does not list them, all processes. */
-static int children_open(struct pids *pids)
+static int children_open(struct procs *procs)
 {
-	int error = pids_open(pids, "/proc/thread-self/children", false);
+	int error = procs_open(procs, "/proc/thread-self/children", false);
 
 	if (error == -ENOENT)
-		error = pids_open(pids, "/proc", true);
+		error = procs_open(procs, "/proc", true);
 	return error;
 }
 
-/* Signals all of the session outside of its first group, wherever they stand in the tree.
- * Returns whether there were any. */
-static bool signal_everywhere(pid_t sid, int sig)
-{
-	struct pids pids;
-	bool any = false;
+/* --- One session ------------------------------------------------------------------- */
 
-	if (pids_open(&pids, "/proc", true) < 0)
-		return false;
-	for (pid_t pid; (pid = pids_next(&pids)) > 0;) {
-		if (pid == sid || getsid(pid) != sid || getpgid(pid) == sid || !is_alive(pid))
-			continue;
-		if (sig != 0)
-			kill(pid, sig);
-		any = true;
-	}
-	close(pids.fd);
-	return any;
+/* What the last look at all children found. When a thousand services end at once, each of
+ * them is asked about within the same few milliseconds, and one look is enough for all:
+ * acting on it is the same as having acted when it was made. */
+static struct {
+	int64_t time; /* CLOCK_MONOTONIC ms; 0: none, or there were more than fit */
+	size_t orphans, leaders;
+	struct {
+		pid_t pid, sid;
+	} orphan[SEEN_MAX]; /* children in a session that is not their own */
+	struct {
+		pid_t pid;
+		bool alive;
+	} leader[SEEN_MAX]; /* children with one of their own: services */
+} seen;
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Whether a live orphan of ours is in the session, outside of its first group. */
-static bool has_orphan(pid_t sid)
+/* False if there are more children than can be noted. */
+static bool note(pid_t pid)
 {
-	struct pids pids;
-	bool found = false;
+	pid_t sid = getsid(pid);
 
-	if (children_open(&pids) < 0)
+	if (sid <= 0)
+		return true;
+	if (sid != pid) {
+		if (seen.orphans == SEEN_MAX)
+			return false;
+		seen.orphan[seen.orphans].pid = pid;
+		seen.orphan[seen.orphans++].sid = sid;
+	} else {
+		if (seen.leaders == SEEN_MAX)
+			return false;
+		seen.leader[seen.leaders].pid = pid;
+		seen.leader[seen.leaders++].alive = procs_alive(pid);
+	}
+	return true;
+}
+
+/* Looks at all children. On failure nothing is known, as if there were none. */
+static void look(void)
+{
+	struct procs procs;
+	bool all = true;
+
+	seen.orphans = seen.leaders = 0;
+	seen.time = now_ms();
+	if (children_open(&procs) < 0)
+		return;
+	for (pid_t pid; all && (pid = procs_next(&procs)) > 0;)
+		all = note(pid);
+	procs_close(&procs);
+	if (!all)
+		seen.time = 0;
+}
+
+/* Whether the last look tells of this session. What its leader left came to us when that
+ * died, so it must have been dead by then (or not be dead yet). A session that the look
+ * has nothing of may be younger. */
+static bool look_serves(pid_t sid)
+{
+	siginfo_t info;
+
+	if (seen.time == 0 || now_ms() - seen.time > SEEN_MS)
 		return false;
-	for (pid_t pid; !found && (pid = pids_next(&pids)) > 0;)
-		found = pid != sid && getsid(pid) == sid && getpgid(pid) != sid && is_alive(pid);
-	close(pids.fd);
-	return found;
+	for (size_t i = 0; i < seen.leaders; i++)
+		if (seen.leader[i].pid == sid)
+			return !seen.leader[i].alive ||
+			       waitid(P_PID, (id_t)sid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+	for (size_t i = 0; i < seen.orphans; i++)
+		if (seen.orphan[i].sid == sid)
+			return true;
+	return false;
+}
+
+/* Signals what of the session is below one of its processes, outside of the first group. */
+static void signal_below(pid_t pid, pid_t sid, int sig, int depth)
+{
+	char path[48];
+	struct procs procs;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	if (depth == BELOW_MAX || procs_open(&procs, path, false) < 0)
+		return;
+	for (pid_t child; (child = procs_next(&procs)) > 0;) {
+		signal_below(child, sid, sig, depth + 1);
+		if (getsid(child) == sid && getpgid(child) != sid)
+			kill(child, sig);
+	}
+	procs_close(&procs);
+}
+
+/* One that was in the session when it was looked at; perhaps it is no more, and its number
+ * somebody else's. Returns whether it lives, in another group than the first. */
+static bool signal_orphan(pid_t pid, pid_t sid, int sig)
+{
+	if (getsid(pid) != sid || getpgid(pid) == sid || !procs_alive(pid))
+		return false;
+	if (sig != 0) {
+		/* Those below first: they would become orphans at its death. */
+		signal_below(pid, sid, sig, 0);
+		kill(pid, sig);
+	}
+	return true;
+}
+
+/* Signals the orphans that were seen. Returns how many of them live; *ret_seen: in all. */
+static size_t signal_seen(pid_t sid, int sig, size_t *ret_seen)
+{
+	size_t alive = 0;
+
+	*ret_seen = 0;
+	for (size_t i = 0; i < seen.orphans; i++) {
+		if (seen.orphan[i].sid != sid)
+			continue;
+		++*ret_seen;
+		alive += signal_orphan(seen.orphan[i].pid, sid, sig);
+	}
+	return alive;
+}
+
+/* The same in one pass over the children, for when there are too many to be noted. */
+static size_t signal_directly(pid_t sid, int sig)
+{
+	struct procs procs;
+	size_t alive = 0;
+
+	if (children_open(&procs) < 0)
+		return 0;
+	for (pid_t pid; (pid = procs_next(&procs)) > 0;)
+		alive += pid != sid && signal_orphan(pid, sid, sig);
+	procs_close(&procs);
+	return alive;
+}
+
+/* Whether there were any outside of the first group, which has `group` processes or none. */
+static bool signal_outside(pid_t sid, int sig, bool group)
+{
+	size_t noted;
+	bool fresh = !look_serves(sid);
+
+	if (fresh)
+		look();
+	if (seen.time == 0)
+		return signal_directly(sid, sig) > 0;
+	if (signal_seen(sid, sig, &noted) > 0)
+		return true;
+	/* Those that were seen are gone: there may be others, which their deaths brought. */
+	if (fresh || group || noted == 0)
+		return false;
+	look();
+	return signal_seen(sid, sig, &noted) > 0;
 }
 
 int leftovers_signal(pid_t sid, int sig)
@@ -200,14 +212,16 @@ int leftovers_signal(pid_t sid, int sig)
 	bool group = kill(-sid, sig) == 0;
 	if (!group && errno != ESRCH)
 		return -errno;
+	if (group && sig == 0)
+		return 1;
 
 	int fd = asking_open();
 	bool maybe = fd < 0 || may_exist(fd, sid);
 	if (fd >= 0)
 		close(fd);
-	if (!maybe || !proc_is_ours() || !has_orphan(sid))
+	if (!maybe || !procs_ours())
 		return group;
-	return signal_everywhere(sid, sig) || group;
+	return signal_outside(sid, sig, group) || group;
 }
 
 /* --- Many sessions at once --------------------------------------------------------- */
@@ -228,43 +242,43 @@ static size_t count_possible(const pid_t *sid, size_t n)
 /* Whether there are more children than `known`; true if that cannot be told. */
 static bool has_unknown(size_t known)
 {
-	struct pids pids;
+	struct procs procs;
 	size_t count = 0;
 
-	if (children_open(&pids) < 0)
+	if (children_open(&procs) < 0)
 		return false;
-	if (pids.directory)
+	if (procs.directory)
 		count = known + 1;
-	while (count <= known && pids_next(&pids) > 0)
+	while (count <= known && procs_next(&procs) > 0)
 		count++;
-	close(pids.fd);
+	procs_close(&procs);
 	return count > known;
 }
 
 int leftovers_find(const pid_t *sid, bool *left, size_t n, size_t known)
 {
-	struct pids pids;
+	struct procs procs;
 	if (n == 0)
 		return 0;
 	size_t maybe = count_possible(sid, n);
 	size_t found = 0;
-	bool ours = maybe > 0 && proc_is_ours() && has_unknown(known);
-	int error = ours ? children_open(&pids) : 0;
+	bool ours = maybe > 0 && procs_ours() && has_unknown(known);
+	int error = ours ? children_open(&procs) : 0;
 	memset(left, 0, n * sizeof(*left));
 	if (!ours || error)
 		return error;
-	for (pid_t pid; found < maybe && (pid = pids_next(&pids)) > 0;) {
+	for (pid_t pid; found < maybe && (pid = procs_next(&procs)) > 0;) {
 		pid_t session = getsid(pid);
 		if (session <= 0 || session == pid)
 			continue; /* started by us, or out of reach */
 		for (size_t i = 0; i < n; i++) {
-			if (sid[i] != session || left[i] || !is_alive(pid))
+			if (sid[i] != session || left[i] || !procs_alive(pid))
 				continue;
 			left[i] = true;
 			found++;
 		}
 	}
-	close(pids.fd);
+	procs_close(&procs);
 	return 0;
 }
 
@@ -276,7 +290,7 @@ static bool is_descendant(pid_t pid)
 	char state;
 
 	for (int depth = 0; depth < DEPTH_MAX && pid > 1; depth++) {
-		if (!read_stat(pid, &state, &pid))
+		if (!procs_stat(pid, &state, &pid))
 			return false;
 		if (pid == self)
 			return true;
@@ -286,16 +300,16 @@ static bool is_descendant(pid_t pid)
 
 int leftovers_signal_descendants(int sig)
 {
-	struct pids pids;
+	struct procs procs;
 
-	if (!proc_is_ours())
+	if (!procs_ours())
 		return -ENOENT;
-	int error = pids_open(&pids, "/proc", true);
+	int error = procs_open(&procs, "/proc", true);
 	if (error)
 		return error;
-	for (pid_t pid; (pid = pids_next(&pids)) > 0;)
+	for (pid_t pid; (pid = procs_next(&procs)) > 0;)
 		if (is_descendant(pid))
 			kill(pid, sig);
-	close(pids.fd);
+	procs_close(&procs);
 	return 0;
 }

@@ -12,7 +12,7 @@
  * Without /proc, or with that of another PID namespace, only the group counts.
  * Session numbers must be those of services whose main process is alive, unreaped or was
  * reaped just now: the number of an empty session may be given to a stranger later.
- * Owns: nothing. May call: libc. */
+ * Owns: what the last look at the children found. May call: libc. */
 #ifndef SINIT_REAPER_LEFTOVERS_H
 #define SINIT_REAPER_LEFTOVERS_H
 

@@ -6,7 +6,9 @@
  * clearing a word and waking its futex (set_tid_address(2)), for which sinit waits a
  * bounded time: an exec that hangs on a dead file system does not hang PID 1, it is
  * "pending" and asked again by deadline.
- * Owns: the child's stacks and slots. May call: reaper/exec, raw system calls. */
+ * A child with an oom_score_adj of its own is a plain fork instead: the kernel gives that
+ * value to everybody who shares the memory, sinit included.
+ * Owns: the child's stacks and slots. May call: reaper/child, raw system calls. */
 #ifndef SINIT_REAPER_SPAWN_H
 #define SINIT_REAPER_SPAWN_H
 

@@ -220,6 +220,49 @@ static void test_many_at_once(void **state)
 		assert_false(found[i]);
 }
 
+/* The last look at the children saw this leader alive: it says nothing of what came after. */
+static void test_died_after_others_were_looked_at(void **state)
+{
+	(void)state;
+	pid_t left[2], other[2], main, sid = service(OTHER_GROUP, left, &main);
+	pid_t before = service(OTHER_GROUP, other, NULL);
+
+	assert_int_equal(leftovers_signal(before, SIGKILL), 1);
+	kill(main, SIGKILL);
+	killed(main);
+	assert_int_equal(leftovers_signal(sid, 0), 1);
+	assert_int_equal(leftovers_signal(sid, SIGKILL), 1);
+	killed(left[0]);
+	killed(other[0]);
+	/* Nor of those that began after it. */
+	sid = service(OTHER_GROUP, left, NULL);
+	assert_int_equal(leftovers_signal(sid, SIGKILL), 1);
+	killed(left[0]);
+}
+
+/* All end in the same instant; each is reaped, and then asked about. */
+static void test_deaths_and_questions_in_turn(void **state)
+{
+	(void)state;
+	static pid_t sid[MANY], left[MANY][2];
+	siginfo_t info;
+
+	for (int i = 0; i < MANY; i++)
+		service(i % 2 ? SAME_GROUP : OTHER_GROUP, left[i], &sid[i]);
+	for (int i = 0; i < MANY; i++)
+		kill(sid[i], SIGKILL);
+	for (int i = 0; i < MANY; i += 2)
+		assert_int_equal(waitid(P_PID, (id_t)sid[i], &info, WEXITED | WNOWAIT), 0);
+	for (int i = 0; i < MANY; i++) {
+		killed(sid[i]);
+		assert_int_equal(leftovers_signal(sid[i], SIGKILL), 1);
+	}
+	for (int i = 0; i < MANY; i++) {
+		killed(left[i][0]);
+		assert_int_equal(leftovers_signal(sid[i], SIGKILL), 0);
+	}
+}
+
 static void test_never_everybody(void **state)
 {
 	(void)state;
@@ -359,6 +402,8 @@ int main(void)
 	    cmocka_unit_test(test_main_process_alive),
 	    cmocka_unit_test(test_known_children_are_not_looked_at),
 	    cmocka_unit_test(test_many_at_once),
+	    cmocka_unit_test(test_died_after_others_were_looked_at),
+	    cmocka_unit_test(test_deaths_and_questions_in_turn),
 	    cmocka_unit_test(test_never_everybody),
 	    cmocka_unit_test(test_descendants_and_no_stranger),
 	    cmocka_unit_test(test_without_proc),
