@@ -53,8 +53,8 @@ static void take_signal(struct wrapper *wrapper, int signal, const siginfo_t *in
 {
 	uint64_t bit = UINT64_C(1) << (signal - 1);
 
-	/* Our own: SIGPIPE of a message that nobody reads. */
-	if (info->si_code <= 0 && info->si_pid == wrapper->self)
+	/* Our own, of a message that nobody reads. */
+	if (signal == SIGPIPE && info->si_code <= 0 && info->si_pid == wrapper->self)
 		return;
 	tell_received(wrapper, signal);
 	if (wrapper->skip_once & bit) {
@@ -234,16 +234,16 @@ static int start(struct wrapper *wrapper)
 	pid_t parent = getppid();
 
 	wrapper_take_signals(wrapper);
+	/* Zombies that whoever executed sinit has left it. Not later, when it could be the
+	 * command: its end is the loop's business. */
+	reaper_init(&wrapper->reaper);
+	reap_deaths(wrapper);
 	adopt_orphans(wrapper);
 	if (wrapper->options->parent_death)
 		prctl(PR_SET_PDEATHSIG, wrapper->options->parent_death, 0, 0, 0);
 	int error = wrapper_start(wrapper, &failure);
 	if (error == 0) {
 		tell_started(wrapper);
-		/* Not to keep a file system busy. The command has the old one. */
-		if (chdir("/") != 0) {
-			/* Then it stays busy. */
-		}
 		/* The parent may have died before prctl(2). */
 		if (wrapper->options->parent_death && getppid() != parent)
 			forward(wrapper, wrapper->options->parent_death);
@@ -266,9 +266,7 @@ int wrapper_run(const struct wrapper_options *options, char **argv)
 
 	if (code != 0)
 		return exit_code(&wrapper, code);
-	reaper_init(&wrapper.reaper);
-	/* Also zombies that whoever executed sinit has left it. */
-	bool children = reap_deaths(&wrapper);
+	bool children = true;
 	while (!wrapper.ended) {
 		int signal = wrapper_wait_signal(wrapper.reap_again, &info);
 		if (signal != 0 && signal != SIGCHLD) {

@@ -3,10 +3,12 @@
 #include "init/raw_syscall.h"
 #include "reaper/exec.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 /* The kernel's signal sets are 64 bits. Those of the C library are not used: musl's leave
  * out the signals 32 to 34, which it keeps for itself though nothing here uses them, and
@@ -28,6 +30,7 @@ extern char **environ;
 struct birth {
 	struct wrapper *wrapper;
 	const char *path;
+	int directory; /* where the command starts; -1: where we are */
 	struct exec_failure failure;
 	int session_error; /* -errno of setsid(2) */
 };
@@ -100,6 +103,8 @@ static int become_command(void *argument)
 	} else if (wrapper->options->personality != PERSONALITY_DUMB_INIT) {
 		lead_group(wrapper);
 	}
+	if (birth->directory >= 0)
+		raw_syscall3(SYS_fchdir, birth->directory, 0, 0);
 	if (wrapper->ignored_children)
 		raw_syscall4(SYS_rt_sigaction, SIGCHLD, (long)ignore, 0, MASK_SIZE);
 	set_mask(&wrapper->given_mask, NULL);
@@ -123,6 +128,29 @@ static void detach_terminal(struct wrapper *wrapper)
 	tell_detached(wrapper, (int)error, leader);
 }
 
+/* To "/", not to keep a file system busy, and before the command could look where we are.
+ * Returns the old directory for the command, or -1 if it cannot be held (one without
+ * search permission, say): then we follow later. */
+static int leave_directory(void)
+{
+	int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory >= 0 && chdir("/") != 0) {
+		close(directory);
+		return -1;
+	}
+	return directory;
+}
+
+/* The command has the directory, or has failed. */
+static void forget_directory(int directory)
+{
+	if (directory >= 0)
+		close(directory);
+	else if (chdir("/") != 0)
+		return; /* then it stays busy */
+}
+
 int wrapper_start(struct wrapper *wrapper, struct exec_failure *ret_failure)
 {
 	struct birth birth = {.wrapper = wrapper, .path = getenv("PATH")};
@@ -133,6 +161,7 @@ int wrapper_start(struct wrapper *wrapper, struct exec_failure *ret_failure)
 	if (wrapper->options->new_session)
 		detach_terminal(wrapper);
 	birth.failure.kind = EXEC_OK;
+	birth.directory = leave_directory();
 	/* As vfork(2), but with a stack for the child: no page tables are copied, and when
 	 * this returns the child has executed the command or told why not. */
 	wrapper->main =
@@ -141,9 +170,11 @@ int wrapper_start(struct wrapper *wrapper, struct exec_failure *ret_failure)
 	/* The child's frames were never left: exec(3) ended them, and their notes remain. */
 	__asan_unpoison_memory_region(stack, sizeof(stack));
 #endif
+	int error = wrapper->main < 0 ? -errno : 0;
+	forget_directory(birth.directory);
 	*ret_failure = birth.failure;
-	if (wrapper->main < 0)
-		return -errno;
+	if (error)
+		return error;
 	if (birth.failure.kind == EXEC_OK)
 		return 0;
 	while (reap_wait(wrapper->main, &death) == 0) /* it is past its exit(2) */
