@@ -583,10 +583,16 @@ def test_P118_no_loop_over_every_descriptor():
 def test_P120_directories(pid1, tmp_path):
     with Wrapper(["sleep", "1000"], pid1=pid1, cwd=tmp_path) as wrapper:
         child = wrapper.child("sleep")
-        until(lambda: os.readlink(f"/proc/{wrapper.pid}/cwd") == "/", "sinit is in /")
+        assert os.readlink(f"/proc/{wrapper.pid}/cwd") == "/"
+        # No descriptor of it either, and none for the command.
+        for pid in (wrapper.pid, child):
+            until(lambda: sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"], "0 to 2")
         assert os.readlink(f"/proc/{child}/cwd") == str(tmp_path)
         wrapper.kill(signal.SIGTERM)
         assert wrapper.wait() == 143
+    # Even the command's first look finds sinit in /.
+    code, out, _ = run(["sh", "-c", "readlink /proc/$PPID/cwd"], pid1=pid1, cwd=tmp_path)
+    assert (code, out) == (0, "/\n")
     tool = script(tmp_path / "tool", b"#!/bin/sh\npwd\n")
     assert run(["./tool"], pid1=pid1, cwd=tmp_path) == (0, f"{tmp_path}\n", "")
     os.unlink(tool)
