@@ -130,7 +130,7 @@ static void check_alone(int number, uint64_t life)
 
 		if ((p->state != PROCESS_ALIVE && p->state != PROCESS_PENDING) ||
 		    p->service != number || p->life == life || p->abandoned ||
-		    p->role == ROLE_RELOAD)
+		    p->role == ROLE_RELOAD || p->exec_fails)
 			continue;
 		sim_fail("s%02d: a new life begins while pid %d (role %u) of an earlier one lives",
 		    number, (int)pid, p->role);
@@ -313,6 +313,23 @@ static void check_blocker(uint32_t slot)
 		    number_of((uint32_t)blocker), state_of((uint32_t)blocker));
 }
 
+/* Whom it requires is there, or has only just crashed. */
+static void check_required(uint32_t slot, int number)
+{
+	for (int other = 0; other < KERNEL_SERVICES; other++) {
+		bool needed = sim.plan.service[number].requires >> other & 1;
+		uint32_t required = needed ? slot_of(other) : SUPERVISOR_NONE;
+		const struct machine *m;
+
+		if (required == SUPERVISOR_NONE || sim.sv.unit[required].renew)
+			continue;
+		m = &record(required)->m;
+		if (m->want == WANT_DOWN || m->state == STATE_FAILED || m->state == STATE_FATAL)
+			sim_fail("s%02d is %s, but requires s%02d, which is %s", number,
+			    state_of(slot), other, state_of(required));
+	}
+}
+
 /* A stop is held only for those that are themselves on their way down. */
 static bool may_hold(int number)
 {
@@ -345,12 +362,14 @@ static void check_stuck(uint32_t slot)
 	}
 	if (s->m.state == STATE_STOPPING && s->m.holding && !may_hold(number))
 		sim_fail("s%02d is held for nothing", number);
+	if (s->m.state == STATE_STARTING || s->m.state == STATE_RUNNING)
+		check_required(slot, number);
 	if (s->m.state == STATE_WAITING && !may_wait(number))
 		sim_fail("s%02d waits for nothing", number);
 	if (s->m.state == STATE_FAILED && s->m.cause == CAUSE_DEPENDENCY && s->m.want == WANT_UP)
 		check_blocker(slot);
 	if (s->m.state == STATE_CLEANUP && !s->m.aux && !sim.sv.reap_again &&
-	    !kernel_living(number, 0))
+	    !kernel_is_living(number))
 		sim_fail("s%02d: in cleanup with nothing left", number);
 }
 

@@ -206,10 +206,18 @@ static void by_itself(pid_t pid)
 
 	if (p->state == PROCESS_PENDING) {
 		kernel.pendings--;
-		if (p->exec_fails)
-			kernel_end(pid, EXIT_EXITED, 127);
-		else
+		if (!p->exec_fails) {
 			kernel_execute(pid);
+			return;
+		}
+		/* The failure can be read now, and its end is not far. */
+		p->state = PROCESS_ALIVE;
+		kernel.at[pid] = kernel.now + kernel_pick(20);
+		if (kernel.at[pid] > kernel.now)
+			return;
+	}
+	if (p->exec_fails) {
+		kernel_end(pid, EXIT_EXITED, 127);
 		return;
 	}
 	if (p->told) {
@@ -245,7 +253,7 @@ void kernel_take_signal(pid_t pid, int sig)
 		p->told = true; /* it waits until the exec is done: see kernel_run() */
 		return;
 	}
-	if (p->deaf || p->told || sig == SIGHUP || sig == SIGUSR1)
+	if (p->deaf || p->told || p->exec_fails || sig == SIGHUP || sig == SIGUSR1)
 		return;
 	p->told = true;
 	kernel.at[pid] = kernel.now + p->stop_time;
@@ -279,15 +287,14 @@ void kernel_run(void)
 	}
 }
 
-uint32_t kernel_living(int service, uint64_t but)
+bool kernel_is_living(int service)
 {
-	uint32_t count = 0;
-
 	for (pid_t pid = 2; pid < KERNEL_PIDS; pid++) {
 		const struct process *p = &kernel.process[pid];
 
-		count += (p->state == PROCESS_ALIVE || p->state == PROCESS_PENDING) &&
-			 p->service == service && p->life != but && p->role != ROLE_RELOAD;
+		if ((p->state == PROCESS_ALIVE || p->state == PROCESS_PENDING) &&
+		    p->service == service && p->role != ROLE_RELOAD)
+			return true;
 	}
-	return count;
+	return false;
 }

@@ -90,9 +90,8 @@ int64_t kernel_next(void);
 uint32_t kernel_pick(uint32_t n); /* 0 .. n-1 */
 bool kernel_chance(uint32_t percent);
 
-/* Living processes (not zombies) of a service in lives other than `but`; helpers of
- * reloads do not count. */
-uint32_t kernel_living(int service, uint64_t but);
+/* Whether a service has living processes (not zombies); helpers of reloads do not count. */
+bool kernel_is_living(int service);
 
 /* Something is wrong: tells it with the seed, and ends the program. */
 void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -26,6 +26,7 @@ struct sim {
 	bool by_operator;            /* the signal is no part of a stop */
 	struct seen seen[SIM_SLOTS];
 	uint64_t exits[KERNEL_SERVICES]; /* by the board */
+	uint32_t reload_share;           /* percent of what operators do */
 	int64_t reloaded_at;
 	int64_t end_by; /* a shutdown must be through, 0: none has begun */
 	uint64_t turns;

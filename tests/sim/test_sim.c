@@ -82,6 +82,7 @@ static uint32_t find(int number)
 static void reload(void)
 {
 	static struct plan old;
+	bool asked[KERNEL_SERVICES];
 	struct reload_counts counts;
 	struct image *image;
 	int rc;
@@ -96,6 +97,7 @@ static void reload(void)
 		    find(n) == SUPERVISOR_NONE)
 			sim.hand[n] = kernel.marker[n];
 	/* Who is no longer enabled must be asked for anew. */
+	memcpy(asked, sim.asked, sizeof(asked));
 	for (int n = 0; n < KERNEL_SERVICES; n++)
 		if (!sim.plan.service[n].present ||
 		    (old.service[n].enabled && !sim.plan.service[n].enabled))
@@ -108,6 +110,7 @@ static void reload(void)
 	if (rc != -EBUSY && rc != -ENOSPC)
 		sim_fail("reload: %s", strerror(-rc));
 	sim.plan = old;
+	memcpy(sim.asked, asked, sizeof(asked));
 	config_free(image);
 }
 
@@ -144,7 +147,7 @@ static void operate(void)
 		weather();
 		return;
 	}
-	if (what >= 90) {
+	if (kernel_pick(100) < sim.reload_share) {
 		reload();
 		return;
 	}
@@ -296,6 +299,7 @@ static void day(uint64_t seed, bool trace)
 	sim.trace = trace;
 	kernel_reset(seed, start);
 	checks_begin();
+	sim.reload_share = kernel_chance(20) ? 50 : 5;
 	plan_make(&sim.plan);
 	input.image = load(&sim.plan);
 	input.image_size = input.image->size;
