@@ -34,15 +34,15 @@ def until(condition, what):
 class Demo:
     """.ci/run-demo in a session of its own; what it prints is collected in `text`."""
 
-    def __init__(self, run, terminal, top=TOP, user=None):
+    def __init__(self, run, terminal, top=TOP, user=None, command=None):
         self.run, self.text = run, ""
         if terminal:
             self.out, other = pty.openpty()
         else:
             self.out, other = os.pipe()
         self.child = subprocess.Popen(
-            [top / ".ci/run-demo", SINIT.parent if top == TOP else top / "build"],
-            stdin=other if terminal else subprocess.DEVNULL, stdout=other, stderr=other,
+            command or [top / ".ci/run-demo", SINIT.parent if top == TOP else top / "build"],
+            cwd=top, stdin=other if terminal else subprocess.DEVNULL, stdout=other, stderr=other,
             env={**os.environ, "SINIT_DEMO": str(run), "TERM": "xterm"},
             start_new_session=True, user=user, group=user,
             extra_groups=None if user is None else [],
@@ -150,6 +150,15 @@ def test_terminal(demo):
     check_end(one)
 
 
+def test_make_run(demo):
+    """The command of the README itself: make is not interrupted, and tells how it ended."""
+    build = os.environ.get("B") or "build"
+    one = demo(terminal=True, command=["make", "-s", f"B={build}", "run"])
+    one.ready()
+    os.write(one.out, b"\x03")
+    check_end(one)
+
+
 def test_pipe(demo):
     one = demo(terminal=False)
     one.ready()
@@ -235,6 +244,56 @@ def test_drop_ins(tmp_path):
         lines = path.read_text().splitlines()
         comments = [line for line in lines if line.startswith(";")]
         assert lines[0].startswith(";") and len(comments) >= 4, path
+
+
+def test_readme_drop_in(tmp_path):
+    """The drop-in that the README explains is a good one, and it explains every line."""
+    text = (TOP / "README.md").read_text()
+    block = re.search(r"((?:^    .*\n)+)", text[text.index("[service worker]") - 4:], re.M)[1]
+    shutil.copytree(TOP / "conf.d", tmp_path / "conf.d")
+    (tmp_path / "conf.d/worker.ini").write_text(re.sub(r"^    ", "", block, flags=re.M))
+    checked = subprocess.run([SINIT, "--check", "-c", tmp_path], capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    for key in re.findall(r"^    ([a-z_]+) =", block, re.M):
+        assert f"| `{key}` |" in text, key
+
+
+def test_readme_numbers():
+    """The table of limits is that of the code."""
+    text = (TOP / "README.md").read_text()
+
+    def number(path, name):
+        found = re.search(rf"\b{name}\b\s*=?\s*(\d+)", (TOP / path).read_text())
+        return int(found[1])
+
+    for words, path, name in (
+            ("| services | {};", "init/image.h", "IMAGE_MAX_SERVICES"),
+            ("| a service's name | {} bytes |", "init/image.h", "IMAGE_MAX_NAME"),
+            ("| a line of the configuration | {} bytes;", "init/ini.h", "INI_LINE_MAX"),
+            ("| errors told at once | {} |", "init/config.h", "CONFIG_MAX_MESSAGES"),
+            ("| `max_restarts` | 0 to {},", "init/machine.h", "MACHINE_RESTARTS_MAX"),
+            ("| events kept | {} |", "init/board.h", "BOARD_EVENTS"),
+            ("| a request of sinitctl | {} bytes,", "ctl/request.h", "REQUEST_LINE"),
+            ("bytes, {} arguments (", "ctl/request.h", "REQUEST_ARGS"),
+            ("deaths and requests | {} |", "init/supervisor.h", "SUPERVISOR_STARTS")):
+        assert words.format(number(path, name)) in text, name
+    assert number("init/log.h", "LOG_BUFFER") == 8 << 10
+    assert number("ctl/ctl.h", "CTL_ANSWER_MS") == 5000
+    assert number("ctl/ctl.h", "CTL_WAIT_MS") == 90000
+    assert number("init/reload.c", "PATIENCE") == 30000
+
+
+def test_links():
+    """What the documents point to is there."""
+    for page in ("README.md", "docs/ARCHITECTURE.md"):
+        text = (TOP / page).read_text()
+        named = re.findall(r"\]\(([^):]+)\)", text)
+        named += re.findall(r"`((?:init|reaper|ctl|tests|docs|conf\.d)/[\w./]+\w)`", text)
+        assert named
+        for name in named:
+            assert (TOP / name).exists(), f"{page}: {name}"
+    for path in re.findall(r"`(?:make) ([a-z]+)`", (TOP / "README.md").read_text()):
+        assert path in make_targets(), path
 
 
 def instructions():
