@@ -192,7 +192,8 @@ def test_P129_undeclared_daemon(sinit, restart):
     lives = 3 if restart == "always" else 1
     sinit.until_state("bg", state="fatal" if restart == "always" else "stopped")
     # Each life: the parent's end, and TERM for the one that stayed, whose lock is free again.
-    assert [e.what for e in sinit.lines("bg") if e.what != "start"] == ["end", "TERM", "end"] * lives
+    steps = [e.what for e in sinit.lines("bg") if e.what != "start"]
+    assert steps == ["end", "TERM", "end"] * lives
     assert not sinit.lines("bg", "overlap")
     assert len(sinit.events("bg", "start")) == lives
     assert children(sinit.pid) == []

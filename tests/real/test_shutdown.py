@@ -98,7 +98,6 @@ def test_P31_deaf_child_is_killed_with_the_rest_of_the_grace(sinit):
     assert children(sinit.pid) == []
     assert whats(sinit.lines("web.child")) == ["start", "TERM"]
     assert whats(sinit.lines("web")) == ["start", "TERM", "end", "post"]
-    # The grace is that of the whole service: it does not begin anew with its left-overs.
     told = sinit.lines("web.child", "TERM")[0].time - sinit.lines("web", "TERM")[0].time
     assert told >= 700
 
