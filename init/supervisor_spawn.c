@@ -222,35 +222,40 @@ static bool is_shortage(int error)
 	       error == -ENFILE;
 }
 
-/* No process came of it. */
-static void not_spawned(struct supervisor *sv, uint32_t slot, enum pid_role role, int error)
+/* Nothing is running. `shortage`: the system's fault, not the service's, so it is tried
+ * again and does not count. */
+static void nothing_runs(struct supervisor *sv, uint32_t slot, enum pid_role role,
+    const char *command, const struct spawn_result *result, bool shortage)
 {
-	struct spawn_result result = {.step = STEP_FORK, .error = -error};
 	bool before_life = role == PID_MAIN || sv->service[slot].m.aux == AUX_PRE_START;
 
-	sv_report_spawn_error(sv, slot, role, NULL, &result);
+	sv_report_spawn_error(sv, slot, role, command, result);
 	if (role == PID_RELOAD)
 		return;
-	if (before_life && is_shortage(error))
+	if (before_life && shortage)
 		sv_deliver_kind(sv, slot, EVENT_SPAWN_LATER, CAUSE_RESOURCES);
 	else
 		sv_deliver(sv, slot,
 		    &(struct machine_event){
 			.kind = role == PID_MAIN ? EVENT_SPAWN_FAILED : EVENT_AUX_EXITED,
 			.exit_kind = LAST_SPAWN_ERROR,
-			.exit_code = -error});
+			.exit_code = result->error});
 }
 
+static void not_spawned(struct supervisor *sv, uint32_t slot, enum pid_role role, int error)
+{
+	struct spawn_result result = {.step = STEP_FORK, .error = -error};
+
+	nothing_runs(sv, slot, role, NULL, &result, is_shortage(error));
+}
+
+/* The child could not make itself what it was to be. No free descriptor is sinit's own
+ * limit, or the system's: that of the service is set when all its files are open. */
 static void spawn_failed(struct supervisor *sv, uint32_t slot, enum pid_role role,
     const char *command, const struct spawn_result *result)
 {
-	sv_report_spawn_error(sv, slot, role, command, result);
-	if (role != PID_RELOAD)
-		sv_deliver(sv, slot,
-		    &(struct machine_event){
-			.kind = role == PID_MAIN ? EVENT_SPAWN_FAILED : EVENT_AUX_EXITED,
-			.exit_kind = LAST_SPAWN_ERROR,
-			.exit_code = result->error});
+	nothing_runs(sv, slot, role, command, result,
+	    result->error == EMFILE || result->error == ENFILE);
 }
 
 /* A stop_command comes when pre_start may have left something behind, post_stop when
