@@ -77,6 +77,9 @@ void rundir_control(struct sinit *sinit)
 	if (rc < 0 && sinit->rundir_fd >= 0)
 		log_warning(NULL, "%s/control: %s: running without sinitctl",
 		    sinit->options.run_dir, strerror(-rc));
+	else if (rc == 0 && !sv->board.file)
+		log_warning(NULL, "%s/board cannot be made (no room there?): sinitctl status and "
+		    "events will see nothing", sinit->options.run_dir);
 }
 
 static bool is_there(const struct sinit *sinit)
