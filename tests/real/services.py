@@ -8,11 +8,11 @@ limit, far above what a busy machine needs; nothing waits for a time and hopes.
 import ctypes
 import json
 import os
-import re
 import signal
 import subprocess
 import time
 from collections import namedtuple
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,7 +27,7 @@ UNSHARE = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user
 PR_SET_PDEATHSIG = 1
 
 Line = namedtuple("Line", "time name pid what")
-Ended = namedtuple("Ended", "code time")
+Ended = namedtuple("Ended", "code")
 
 
 @lru_cache
@@ -145,12 +145,12 @@ class Sinit:
         os.kill(self.pid, number)
 
     def wait(self, limit=LIMIT):
-        """Its exit code (as a shell has it) and when it was gone."""
+        """How it ended; its exit code as a shell has it."""
         try:
             code = self.process.wait(limit)
         except subprocess.TimeoutExpired:
             pytest.fail(f"sinit has not gone after {limit} s:\n{self.log()}")
-        return Ended(code if code >= 0 else 128 - code, now())
+        return Ended(code if code >= 0 else 128 - code)
 
     def stop(self, limit=LIMIT):
         self.signal()
@@ -247,10 +247,16 @@ def index(lines, name, what, nth=0):
     return found[nth]
 
 
-def event_time(event):
-    """ms of the wall clock; for differences."""
-    hours, minutes, seconds = re.search(r"T(\d+):(\d+):([\d.]+)Z", event["time"]).groups()
-    return round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1000)
+def moment():
+    """The wall clock in ms, to be taken before something is asked for."""
+    return time.time_ns() // 1_000_000
+
+
+def took(since, event):
+    """ms from a moment to an event, a little more rather than less: both clocks are cut to ms.
+    Not between two events: the first may have been written later than what it tells of."""
+    stamp = datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
+    return stamp.timestamp() * 1000 - since + 3
 
 
 @pytest.fixture
