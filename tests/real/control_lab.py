@@ -81,6 +81,11 @@ class Process:
         return {int(fd): os.readlink(self.path / "fd" / fd)
                 for fd in os.listdir(self.path / "fd")}
 
+    def settled_fds(self):
+        """The same, once a program's loader has closed what it reads."""
+        return until(lambda: not any(".so" in path for path in self.fds().values())
+                     and self.fds(), f"the loader of {self.pid} is done")
+
     def limit(self, name):
         """(soft, hard) as written in /proc/PID/limits."""
         for line in (self.path / "limits").read_text().splitlines():
@@ -266,6 +271,11 @@ class Lab:
             except (OSError, KeyError):
                 pass
         raise AssertionError(f"no process {inner} in the namespace")
+
+    def sinit_fds(self):
+        """sinit's descriptors while it waits: none of an answer that it is just giving."""
+        until(lambda: self.sinit.stat()[0] in "ST", "sinit sleeps")
+        return self.sinit.fds()
 
     def messages(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""

@@ -155,17 +155,18 @@ def test_P97_again_and_again(lab):
     """What is made again leaves no descriptor of the old one, and is found at once."""
     lab.service("x")
     lab.start()
-    fds = len(lab.sinit.fds())
+    lab.ok("wait", "x")
+    fds = len(lab.sinit_fds())
     for i in range(10):
         (lab.run / "control").unlink()
         until(lambda: (lab.run / "control").exists() and lab.ctl("ping").code == 0)
-    assert len(lab.sinit.fds()) == fds, lab.sinit.fds()
+    assert len(lab.sinit_fds()) == fds, lab.sinit_fds()
     for i in range(3):
         lab.run.rename(lab.base / f"old{i}")
         lab.sinit.kill(signal.SIGHUP)
         until(lambda: (lab.run / "control").exists() and lab.ctl("ping").code == 0)
         assert lab.status("x")["state"] == "running"
-    assert len(lab.sinit.fds()) == fds, lab.sinit.fds()
+    assert len(lab.sinit_fds()) == fds, lab.sinit_fds()
 
 
 # --- many at once
@@ -177,7 +178,7 @@ def test_P99_many_clients(lab):
     lab.start()
     lab.ok("wait", "*")
     before = {s["name"]: s["life"] for s in lab.status()["services"]}
-    fds = len(lab.sinit.fds())
+    fds = len(lab.sinit_fds())
     asked = []
     for i, name in enumerate(names):
         asked += [(name, ["--json", "restart", name]), (name, ["--json", "show", name, "command"])]
@@ -207,7 +208,7 @@ def test_P99_many_clients(lab):
         extra = s["life"] - before[s["name"]]
         assert extra == 1 or (s["name"] == "s00" and extra in (2, 3)), s
     assert not lab.events(kind="backoff")
-    until(lambda: len(lab.sinit.fds()) == fds, lab.sinit.fds())
+    assert len(lab.sinit_fds()) == fds, lab.sinit_fds()
 
 
 def test_P99_long_requests(lab):
@@ -228,7 +229,8 @@ def test_P99_killed_clients_leave_nothing(lab):
     (lab.run / "reply").mkdir(parents=True)
     os.mkfifo(lab.run / "reply" / "1234.left-by-an-earlier-life")
     lab.start()
-    fds = len(lab.sinit.fds())
+    lab.ok("wait", "x")
+    fds = len(lab.sinit_fds())
     lab.sinit.kill(signal.SIGSTOP)
     clients = [subprocess.Popen([SINITCTL, "-r", lab.run, "restart", "x"],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -249,7 +251,7 @@ def test_P99_killed_clients_leave_nothing(lab):
     lab.sinit.kill(signal.SIGCONT)
     until(lambda: not list((lab.run / "reply").iterdir()))
     lab.ok("ping")
-    assert len(lab.sinit.fds()) == fds
+    assert len(lab.sinit_fds()) == fds
 
 
 # --- JSON

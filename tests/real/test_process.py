@@ -166,8 +166,8 @@ def test_stdin(lab):
 def test_log_null(lab):
     lab.service("quiet", "sh -c 'echo hidden; echo hidden >&2; exec sleep 100000'", "log = null")
     lab.service("loud", "sh -c 'echo seen; exec sleep 100000'", "log = inherit")
-    assert up(lab, "quiet").fds() == {0: NULL, 1: NULL, 2: NULL}
-    assert up(lab, "loud").fds() == {0: NULL, 1: str(lab.out), 2: str(lab.log)}
+    assert up(lab, "quiet").settled_fds() == {0: NULL, 1: NULL, 2: NULL}
+    assert up(lab, "loud").settled_fds() == {0: NULL, 1: str(lab.out), 2: str(lab.log)}
     until(lambda: lab.output() == b"seen\n")
     assert "hidden" not in lab.messages()
 
@@ -180,7 +180,7 @@ def test_tty(lab):
         lab.service("x", "sh -c 'read x; echo got $x; exec sleep 100000'", f"tty = {path}",
                     "restart = never")
         x = up(lab)
-        assert x.fds() == {0: path, 1: path, 2: path}
+        assert x.settled_fds() == {0: path, 1: path, 2: path}
         state, _, pgrp, session, tty, tpgid = x.stat()[:6]
         assert pgrp == session == tpgid != "0"
         device = os.stat(path).st_rdev
@@ -231,11 +231,11 @@ def test_P106_closed_descriptors(lab, closed):
     given = {0: NULL, 1: str(lab.out), 2: str(lab.log)}
     wanted = {fd: NULL if fd in shut else given[fd] for fd in range(3)}
     for name in ("x", "reader"):
-        assert up(lab, name).fds() == wanted
+        assert up(lab, name).settled_fds() == wanted
     fds = lab.sinit.fds()
     assert {fd: fds[fd] for fd in range(3)} == wanted
     lab.ok("restart", "x")
-    assert up(lab).fds() == wanted
+    assert up(lab).settled_fds() == wanted
     assert lab.shutdown() == 0
     assert ("stopped, exit code 0" in lab.messages()) == (2 not in shut)
 
@@ -268,7 +268,7 @@ def test_P118_high_descriptor_limit(lab):
     processes = [lab.process(f"x{i}") for i in range(20)]
     for process in processes:
         assert process.limit("Max open files") == (str(most), str(most))
-        assert set(process.fds()) == {0, 1, 2}
+        assert set(process.settled_fds()) == {0, 1, 2}
     # Where the limit is a million, a loop over it takes each of them about 0.1 s.
     assert sum(process.cpu() for process in processes) + lab.sinit.cpu() < 1.0
 

@@ -209,7 +209,7 @@ def test_reply_fifo_refused(lab, kind):
     lab.service("x")
     lab.start()
     lab.ok("wait", "x")
-    life, fds, began = lab.status("x")["life"], len(lab.sinit.fds()), time.monotonic()
+    life, fds, began = lab.status("x")["life"], len(lab.sinit_fds()), time.monotonic()
     path, outside = lab.run / "reply" / "it", lab.base / "outside"
     reader = None
     if kind == "link":
@@ -234,7 +234,7 @@ def test_reply_fifo_refused(lab, kind):
     assert refused(lab) == 10
     assert lab.status("x")["life"] == life  # what cannot be answered is not done
     assert "reply FIFO" in refusals_told(lab, began)[0]
-    assert len(lab.sinit.fds()) == fds
+    assert len(lab.sinit_fds()) == fds
     if kind == "file":
         assert path.read_text() == "content"
     if reader is not None:
@@ -248,7 +248,7 @@ def test_reply_never_read(lab):
     lab.write("all", "".join(f"[service {n}]\ncommand = {SLEEP}\n" for n in names))
     lab.start()
     lab.ok("wait", "*")
-    fds, readers = len(lab.sinit.fds()), []
+    fds, readers = len(lab.sinit_fds()), []
     for i, verb in enumerate(["restart", "stop"]):
         path = lab.run / "reply" / f"silent{i}"
         os.mkfifo(path)
@@ -257,7 +257,7 @@ def test_reply_never_read(lab):
         lab.send(f"sinit1 silent{i} {verb} *\n".encode())
     lab.ok("ping")
     lab.ok("wait", "*", "--stopped", "--timeout", "30s")  # it was done all the same
-    assert len(lab.sinit.fds()) == fds
+    assert len(lab.sinit_fds()) == fds
     assert not list((lab.run / "reply").iterdir())
     for reader in readers:
         assert 0 < len(os.read(reader, 65536)) <= 4096
