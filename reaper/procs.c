@@ -95,8 +95,8 @@ void procs_close(struct procs *procs)
 
 bool procs_stat(pid_t pid, char *ret_state, pid_t *ret_parent)
 {
-	char path[32], text[256];
-	int parent;
+	char path[32], text[256], *end;
+	long parent;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -107,11 +107,16 @@ bool procs_stat(pid_t pid, char *ret_state, pid_t *ret_parent)
 	if (count <= 0)
 		return false;
 	text[count] = '\0';
-	/* The name in brackets may hold anything, brackets as well. */
+	/* "12 (name) S 1 ...": the name may hold anything, brackets as well. By hand, since
+	 * sscanf(3) alone is 7 KiB of the binary. */
 	const char *rest = strrchr(text, ')');
-	if (!rest || sscanf(rest, ") %c %d", ret_state, &parent) != 2)
+	if (!rest || rest[1] != ' ' || rest[2] == '\0' || rest[3] != ' ')
 		return false;
-	*ret_parent = parent;
+	parent = strtol(rest + 4, &end, 10);
+	if (end == rest + 4)
+		return false;
+	*ret_state = rest[2];
+	*ret_parent = (pid_t)parent;
 	return true;
 }
 
