@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from services import SINIT, index, moment, sinit, took
+from services import SINIT, index, moment, sinit, took, until
 
 __all__ = ["sinit"]
 
@@ -46,7 +46,7 @@ def test_P52_dependent_waits_for_a_dependency_that_recovers(sinit):
                   f"touch {sinit.directory}/1; exit 1'", type="oneshot", restart_delay="300ms")
     sinit.service("app", requires="db")
     sinit.start()
-    assert "db" in sinit.until_state("app", state="waiting")["reason"]
+    until(lambda: "db" in (sinit.status("app").get("reason") or ""), "app waits for db")
     sinit.until_state("app", state="running")
     assert sinit.sequence("start", "done", "failed", "fatal") == [
         ("db", "start")] * 3 + [("db", "done"), ("app", "start")]
