@@ -82,9 +82,10 @@ class Process:
                 for fd in os.listdir(self.path / "fd")}
 
     def settled_fds(self):
-        """The same, once a program's loader has closed what it reads."""
-        return until(lambda: not any(".so" in path for path in self.fds().values())
-                     and self.fds(), f"the loader of {self.pid} is done")
+        """The same, once the program has read what it is made of, and sleeps."""
+        until(lambda: self.stat()[0] == "S" and not any(
+            ".so" in path for path in self.fds().values()), f"{self.pid} sleeps")
+        return self.fds()
 
     def limit(self, name):
         """(soft, hard) as written in /proc/PID/limits."""

@@ -57,7 +57,8 @@ def test_cannot_be_started(lab, what, step, errno, root):
     lab.service("bad", command, *lines, "max_restarts = 1", "restart_delay = 1s")
     lab.service("needs", SLEEP, "requires = bad")
     lab.service("good")
-    lab.start()
+    # Not the caller's PATH: a directory in it that may not be searched is another error.
+    lab.start(env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     lab.ok("wait", "good")
     s = lab.await_state("bad", "backoff", "fatal")
     assert s["error"]["step"] == step and s["error"]["errno"] == errno, s
@@ -181,7 +182,9 @@ def test_no_free_descriptors(lab):
     assert lab.shutdown() == 0
 
 
-@pytest.mark.parametrize("number", range(3, 14))
+# The loader of a program that is not static needs one more.
+@pytest.mark.parametrize("number", [pytest.param(3, marks=pytest.mark.release_only),
+                                    *range(4, 14)])
 def test_few_descriptors_from_the_start(lab, number):
     """It runs with what it gets, or says why it cannot and ends with 70; no crash, no hang."""
     lab.service("x", f"touch {lab.base}/ran", "type = oneshot", "limit_nofile = 64")
