@@ -73,7 +73,7 @@ static struct image *load(const struct plan *plan)
 
 static uint32_t find(int number)
 {
-	char name[8];
+	char name[16];
 
 	snprintf(name, sizeof(name), "s%02d", number);
 	return supervisor_find(&sim.sv, name);
