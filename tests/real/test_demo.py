@@ -91,10 +91,18 @@ class Demo:
         return status
 
     def kill(self):
-        for pid in Path("/proc").glob("[0-9]*"):
+        """Ends the script and all below it; unshare is in a session of its own, and takes
+        sinit along."""
+        below = [self.child.pid]
+        for pid in below:
             try:
-                if os.getsid(int(pid.name)) == self.child.pid:
-                    os.kill(int(pid.name), signal.SIGKILL)
+                words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            except OSError:
+                continue
+            below += [int(word) for word in words]
+        for pid in below:
+            try:
+                os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
 
@@ -110,7 +118,7 @@ def demo(tmp_path):
     yield make
     for one in made:
         if one.child.poll() is None:
-            one.kill()  # unshare --kill-child takes sinit along
+            one.kill()
             one.child.wait()
 
 
