@@ -448,7 +448,7 @@ void checks_end(void)
 		const struct process *p = &kernel.process[pid];
 
 		if ((p->state == PROCESS_ALIVE || p->state == PROCESS_PENDING) && !p->abandoned &&
-		    p->role != ROLE_RELOAD)
+		    p->role != ROLE_RELOAD && !p->exec_fails)
 			sim_fail("pid %d of s%02d (role %u) outlives the shutdown", (int)pid,
 			    p->service, p->role);
 	}
