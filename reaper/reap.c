@@ -56,21 +56,26 @@ static void rest(struct reaper *reaper, int64_t now)
 	reaper->waste_ns = 0;
 }
 
-/* One step of a scan. Returns what reap_wait() does. */
+/* One step of a scan, which begins at `start`. Returns what reap_wait() does. */
 static int walk(struct reaper *reaper, int64_t start, struct death *ret_death)
 {
+	bool doubted = reaper->costly;
+	int64_t cpu = doubted ? reap_cpu_clock() : 0;
 	int result = reap_wait(0, ret_death);
+	int64_t took = doubted ? reap_cpu_clock() - cpu : 0;
 	int64_t now = reap_clock();
 
-	reaper->costly = now - start > REAP_FAIR_NS;
+	if (!doubted)
+		took = now - start < REAP_DOUBT_NS ? now - start : REAP_DOUBT_NS;
+	reaper->costly = took > REAP_FAIR_NS;
 	if (result != 1) {
 		reaper->scan_due = false;
-		reaper->waste_ns += now - start;
+		reaper->waste_ns += took;
 		rest(reaper, now);
 		return result;
 	}
 	if (reaper->costly)
-		reaper->waste_ns += now - start - REAP_FAIR_NS;
+		reaper->waste_ns += took - REAP_FAIR_NS;
 	/* Zombies behind many living children: the scan goes on after a rest. */
 	if (reaper->waste_ns >= REAP_REST_MAX_NS / REST_FACTOR)
 		rest(reaper, now);

@@ -25,8 +25,8 @@
  * No death is lost: a scan stays due until one that began after the last notice has said
  * "none", and the kernel makes a process a zombie before it sends the SIGCHLD.
  *
- * Owns nothing but the struct. Calls reap_wait() and reap_clock() only, which are in a
- * file of their own so that tests put a simulated kernel in their place.
+ * Owns nothing but the struct. Calls only the functions at its end, which are in a file
+ * of their own so that tests put a simulated kernel in their place.
  */
 #ifndef SINIT_REAP_H
 #define SINIT_REAP_H
@@ -42,6 +42,11 @@
 /* What a walk may take for one death without counting as waste: releasing a zombie takes
  * 2.2 µs where this was measured, some hundred living children before it double that. */
 #define REAP_FAIR_NS 10000
+
+/* A single long walk proves nothing: another process may have had the CPU. The first one
+ * counts as no more than this; from then on, until one is cheap, walks are measured in CPU
+ * time, which costs a system call. */
+#define REAP_DOUBT_NS 50000
 
 struct death {
 	pid_t pid;
@@ -82,7 +87,8 @@ int reap_wait(pid_t pid, struct death *ret_death);
  * (WNOWAIT), so its process group can still be signalled without meeting a stranger. */
 int reap_look(pid_t pid, struct death *ret_death);
 
-/* CLOCK_MONOTONIC in ns. */
+/* CLOCK_MONOTONIC and CLOCK_THREAD_CPUTIME_ID in ns. */
 int64_t reap_clock(void);
+int64_t reap_cpu_clock(void);
 
 #endif

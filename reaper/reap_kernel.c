@@ -34,10 +34,20 @@ int reap_look(pid_t pid, struct death *ret_death)
 	return wait_for(pid, WNOWAIT, ret_death);
 }
 
-int64_t reap_clock(void)
+static int64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+int64_t reap_clock(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t reap_cpu_clock(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }

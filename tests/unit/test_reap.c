@@ -30,6 +30,7 @@ static struct {
 	pid_t signal;        /* pending SIGCHLD: the pid it names; 0: none */
 	int64_t now, walked; /* ns */
 	int64_t walks, lookups;
+	int64_t stolen; /* ns of it that other processes had */
 	void (*during_walk)(void);
 } kernel;
 
@@ -98,6 +99,11 @@ int reap_look(pid_t pid, struct death *ret_death)
 int64_t reap_clock(void)
 {
 	return kernel.now;
+}
+
+int64_t reap_cpu_clock(void)
+{
+	return kernel.now - kernel.stolen;
 }
 
 static int reset(void **state)
@@ -271,6 +277,37 @@ static void test_named_death_among_thousands(void **state)
 	}
 }
 
+static void lose_cpu(void)
+{
+	kernel.during_walk = NULL;
+	kernel.now += 20000000;
+	kernel.stolen += 20000000;
+}
+
+/* Another process had the CPU in the middle of a walk: it was not costly, and the deaths
+ * that nobody names need not wait a hundred milliseconds for it. */
+static void test_interrupted_walk(void **state)
+{
+	struct reaper reaper;
+	int result;
+
+	(void)state;
+	born(1);
+	reaper_init(&reaper);
+	kernel.during_walk = lose_cpu;
+	assert_int_equal(turn(&reaper, &result), 0);
+	for (int round = 0; round < 3; round++) {
+		int64_t start = kernel.now;
+		for (pid_t pid = 100; pid < 200; pid += 20) {
+			born(pid);
+			dies(pid);
+		}
+		settle(&reaper);
+		assert_int_equal(kernel.zombies, 0);
+		assert_true(kernel.now - start < (round == 0 ? 3000000 : 100000));
+	}
+}
+
 /* The storm behind 20,000 that live: 5,000 die in batches of 100, one signal each. A loop of
  * waitid(P_ALL) would walk 5,000 x 1 ms. */
 static void test_storm_behind_the_living(void **state)
@@ -369,6 +406,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_merged_and_false_signals, reset),
 	    cmocka_unit_test_setup(test_death_behind_the_walk, reset),
 	    cmocka_unit_test_setup(test_named_death_among_thousands, reset),
+	    cmocka_unit_test_setup(test_interrupted_walk, reset),
 	    cmocka_unit_test_setup(test_storm_behind_the_living, reset),
 	    cmocka_unit_test_setup(test_storm_in_any_order, reset),
 	    cmocka_unit_test_setup(test_random_walks, reset),
