@@ -25,8 +25,8 @@ Q = $(if $(V),,@)
 
 WARN = -Wall -Wextra $(WERROR) -Wconversion -Wswitch-enum -Wshadow \
        -Wstrict-prototypes -Wmissing-prototypes
-# Other compilers may know other warnings.
-WERROR = $(if $(filter bundled,$(DEPS)),-Werror)
+# Other compilers may know other warnings, and with sanitizers gcc has false ones.
+WERROR = $(if $(filter bundled-release bundled-unit,$(DEPS)-$(VARIANT)),-Werror)
 
 # inih as the configuration reader wants it. The reader hands over one line at
 # a time and counts lines and sections itself, so that a distribution's inih
