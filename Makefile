@@ -193,7 +193,7 @@ fuzz: ## fuzz for long: FUZZ_SECONDS (600) each
 
 bench: all ## measure sinit and its peers side by side (ARGS= words for bench/bench.py)
 	@.ci/setup bench
-	CC=$(CURDIR)/$(COMPILE) BENCH_PEER_PATH=$(CURDIR)/$(B) /usr/bin/python3 bench/bench.py $(ARGS)
+	CC=$(CURDIR)/$(COMPILE) BENCH_PEER_PATH=$(CURDIR)/$(B) /usr/bin/python3 bench/bench.py --results bench/RESULTS.json $(ARGS)
 
 run: all ## see it work: sinit as PID 1 over the services of conf.d
 	@.ci/run-demo $(OUT)

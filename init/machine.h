@@ -142,7 +142,7 @@ struct machine_settings {
 	uint8_t restart;           /* enum restart of schema.h */
 	uint8_t kill_mode;         /* enum kill_mode of schema.h */
 	uint8_t stop_signal;       /* not the machine's business: kept here for the supervisor */
-	uint32_t start_timeout, stop_timeout;   /* 0: none */
+	uint32_t start_timeout, stop_timeout;   /* UINT32_MAX: 49 days, as good as none */
 	uint32_t restart_delay, max_backoff, min_uptime, restart_window;
 	uint32_t backoff_multiplier;  /* thousandths */
 	uint32_t backoff_jitter;      /* percent */
