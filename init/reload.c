@@ -182,7 +182,7 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 
 static void log_messages(int fd)
 {
-	char line[MESSAGE + 64];
+	char line[MESSAGE + 64], *text, *end;
 	ssize_t count = pread(fd, line, sizeof(line) - 1, 0);
 
 	/* The first one; whoever asked gets them all. */
@@ -190,7 +190,13 @@ static void log_messages(int fd)
 		return;
 	line[count] = '\0';
 	line[strcspn(line, "\n")] = '\0';
-	log_error(NULL, "reload: %s", line);
+	/* {"error":"..."} is for programs; here it is read by people. */
+	text = strstr(line, "\":\"");
+	text = text ? text + 3 : line;
+	end = strrchr(text, '"');
+	if (end)
+		*end = '\0';
+	log_error(NULL, "reload: %s", text);
 }
 
 void reload_finish(struct sinit *sinit)

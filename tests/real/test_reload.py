@@ -85,6 +85,7 @@ def test_P75_added_removed_stopped(lab, how):
     lab.sinit.kill(signal.SIGHUP)
     until(lambda: lab.status()["sinit"]["reload_errors"] == 2)
     until(lambda: "w.ini:3: " in lab.messages())
+    assert '{"' not in lab.messages()
     assert lives(lab) == after
     # And with the fault mended it all goes on.
     lab.service("w", "sleep 100003")
