@@ -80,7 +80,8 @@ class Demo:
         def up():
             assert self.child.poll() is None, self.text
             return {self.state(name) for name in ("redis", "nginx", "worker")} == {"running"}
-        until(up, lambda: f"redis, nginx and worker running\n{self.text[-4000:]}\n{self.log()}")
+        until(up, lambda: f"redis, nginx and worker running\n{self.text[-4000:]}\n{self.log()}\n"
+              f"load {os.getloadavg()}\n{self.processes()}")
         until(lambda: "worker: page read, number 2" in self.log(), self.log)
 
     def end(self):
@@ -90,9 +91,8 @@ class Demo:
         os.close(self.out)
         return status
 
-    def kill(self):
-        """Ends the script and all below it; unshare is in a session of its own, and takes
-        sinit along."""
+    def below(self):
+        """The script and all below it: unshare is in a session of its own."""
         below = [self.child.pid]
         for pid in below:
             try:
@@ -100,7 +100,15 @@ class Demo:
             except OSError:
                 continue
             below += [int(word) for word in words]
-        for pid in below:
+        return below
+
+    def processes(self):
+        return subprocess.run(["ps", "-o", "pid,ppid,stat,etime,time,wchan:20,args", "-p",
+                               ",".join(map(str, self.below()))], capture_output=True,
+                              text=True).stdout
+
+    def kill(self):
+        for pid in self.below():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
