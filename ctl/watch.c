@@ -16,7 +16,7 @@ int64_t watch_limit(const struct ctl *ctl)
 
 void watch_sleep(int64_t ms)
 {
-	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000 * 1000000)};
 
 	nanosleep(&time, NULL);
 }
