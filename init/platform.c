@@ -103,11 +103,6 @@ int platform_kill_session(pid_t sid, int sig)
 	return leftovers_signal(sid, sig);
 }
 
-int platform_sessions_left(const pid_t *sid, bool *left, size_t n, size_t known)
-{
-	return leftovers_find(sid, left, n, known);
-}
-
 bool platform_is_pid1(void)
 {
 	return getpid() == 1;

@@ -38,11 +38,6 @@ int platform_kill(pid_t pid, int sig);
  * Returns 1 if there were any, 0 if none, -errno. */
 int platform_kill_session(pid_t sid, int sig);
 
-/* Of the sessions sid[0..n-1], whose process groups are empty, tells in left[i] whether
- * an orphan (a child of ours that we did not start) still belongs to it.
- * `known` is the number of our own live children. See reaper/leftovers.h. */
-int platform_sessions_left(const pid_t *sid, bool *left, size_t n, size_t known);
-
 /* Remembers in STATE_DIR/stopped/NAME that a service was stopped by hand (or forgets
  * it). The directory is made when first needed. 0 or -errno. */
 int platform_marker_set(const char *state_dir, const char *name, bool stopped);

@@ -106,7 +106,6 @@ int reload_start(struct sinit *sinit)
 		return pid;
 	}
 	pidmap_put(&sv->pids, pid, 0, PID_LOADER);
-	sv->live++;
 	sv->loader = pid;
 	sv->loader_done = false;
 	reload->deadline = sv->now + PATIENCE;

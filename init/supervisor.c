@@ -98,7 +98,6 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	struct before before = {.state = s->m.state,
 	    .want = s->m.want,
 	    .ready = s->m.ready,
-	    .aux = s->m.aux,
 	    .active = machine_active(&s->m),
 	    .life = s->m.life,
 	    .restarts = s->m.restarts};
@@ -188,7 +187,6 @@ static void one_death(struct supervisor *sv, pid_t pid, const struct exit_status
 	}
 	entry = *found;
 	pidmap_remove(&sv->pids, pid);
-	sv->live--;
 	switch ((enum pid_role)entry.role) {
 	case PID_MAIN:
 	case PID_AUX:

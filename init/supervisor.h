@@ -99,7 +99,6 @@ struct supervisor {
 	const char *state_dir;
 	int64_t now;                   /* CLOCK_MONOTONIC ms of this turn */
 	uint32_t active;               /* services of which a process may exist */
-	uint32_t live;                 /* children that we started and have not reaped */
 	uint32_t starts;               /* launches still allowed in this turn */
 	uint32_t generation;           /* of slots */
 	int64_t reap_again;            /* when to ask for deaths without a signal, 0: no */
@@ -114,7 +113,6 @@ struct supervisor {
 	pid_t loader;                  /* child that reads the configuration, 0: none */
 	bool loader_done;              /* it has ended; see loader_status */
 	struct exit_status loader_status;
-	bool boot;                     /* boot mode */
 };
 
 /* What supervisor_new() needs. The image is taken over (munmap when it is replaced). */
@@ -125,7 +123,6 @@ struct supervisor_input {
 	const char *state_dir;  /* NULL: stops by hand are not remembered */
 	const char *main_directory; /* directory that sinit was started in; NULL: unknown */
 	int rundir;             /* descriptor, or -1 */
-	bool boot;
 };
 
 /* 0 or -errno. */

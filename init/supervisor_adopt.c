@@ -202,7 +202,7 @@ static void meet(struct supervisor *sv, uint32_t slot, struct place next,
 	bool was_enabled = place_settings(sv, before)->enabled;
 	bool enabled = place_settings(sv, next)->enabled;
 	bool toggled = enabled != was_enabled;
-	bool is_pending = u->pending[0] || u->pending[1];
+	bool is_pending = u->pending[0] || u->pending[1], same_process;
 
 	use(sv, &u->graph, next);
 	u->was_enabled = was_enabled;
@@ -221,14 +221,14 @@ static void meet(struct supervisor *sv, uint32_t slot, struct place next,
 		return;
 	}
 	u->lagging = false;
-	if (machine_active(&sv->service[slot].m) &&
-	    (is_pending || !image_service_same_process(old, before.index, new, next.index))) {
+	same_process = image_service_same_process(old, before.index, new, next.index);
+	if (machine_active(&sv->service[slot].m) && (is_pending || !same_process)) {
 		counts->restarted++;
 		u->renew = true;
 		u->again = toggled ? enabled : sv->service[slot].m.want == WANT_UP;
 		return;
 	}
-	if (image_service_same_process(old, before.index, new, next.index))
+	if (same_process)
 		counts->changed++;
 	else
 		counts->restarted++;
@@ -399,7 +399,6 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 	memset(sv, 0, sizeof(*sv));
 	sv->environ = input->environ;
 	sv->state_dir = input->state_dir;
-	sv->boot = input->boot;
 	sv->uid = getuid();
 	sv->gid = getgid();
 	sv->main_directory = input->main_directory;

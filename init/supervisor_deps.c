@@ -202,6 +202,18 @@ static void settle_dependencies(struct supervisor *sv)
 	}
 }
 
+/* The exec that tied it to the old image is over: it moves to the new one, which says the
+ * same. True while it is not. */
+static bool still_lags(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+
+	u->lagging = u->pending[0] || u->pending[1];
+	if (!u->lagging)
+		sv_take_settings(sv, slot, u->graph);
+	return u->lagging;
+}
+
 /* Those that were removed or changed by a reload and are down now. */
 static void finish_reload(struct supervisor *sv)
 {
@@ -210,13 +222,11 @@ static void finish_reload(struct supervisor *sv)
 		struct unit *u = &sv->unit[slot];
 		struct board_service *s = &sv->service[slot];
 
-		if (!s->used || (!u->removed && !u->renew && !u->lagging))
+		if (!s->used)
 			continue;
-		if (u->lagging && !u->removed && !u->renew) {
-			u->lagging = u->pending[0] || u->pending[1];
-			sv->reloading |= u->lagging;
-			if (!u->lagging)
-				sv_take_settings(sv, slot, u->graph);
+		if (!u->removed && !u->renew) {
+			if (u->lagging && still_lags(sv, slot))
+				sv->reloading = true;
 			continue;
 		}
 		if (machine_active(&s->m)) {

@@ -54,7 +54,7 @@ void sv_touch(struct supervisor *sv, uint32_t slot, bool became_ready);
 /* --- supervisor_report.c --- */
 
 struct before {
-	uint8_t state, want, ready, aux;
+	uint8_t state, want, ready;
 	bool active;
 	uint32_t life, restarts;
 };

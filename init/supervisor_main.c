@@ -156,8 +156,7 @@ static int set_up(struct sinit *sinit, struct image *image)
 	    .image_size = image->size,
 	    .environ = environ,
 	    .state_dir = copy_state_dir(image),
-	    .main_directory = sinit->directory[0] ? sinit->directory : NULL,
-	    .boot = sinit->mode == MODE_BOOT};
+	    .main_directory = sinit->directory[0] ? sinit->directory : NULL};
 	int rc;
 
 	if (sinit->mode == MODE_FOREGROUND && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)

@@ -4,6 +4,7 @@
 #include "init/explain.h"
 #include "init/log.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -65,6 +66,14 @@ static void event_of(struct supervisor *sv, uint32_t slot, enum event_kind kind,
 	sv_event(sv, &event);
 }
 
+/* The exit code that passes on how the main process ended: 0 if it did not, or could not. */
+static int code_of(const struct machine *m)
+{
+	if (m->exit_kind == LAST_KILLED)
+		return EXIT_CODE_SIGNAL + m->exit_code;
+	return m->exit_kind == LAST_EXITED ? m->exit_code : 0;
+}
+
 /* The end of the main process, whose pid the record no longer has. */
 static void report_exit(struct supervisor *sv, uint32_t slot, const struct before *before)
 {
@@ -75,8 +84,7 @@ static void report_exit(struct supervisor *sv, uint32_t slot, const struct befor
 
 	event_of(sv, slot, EV_EXIT, s->m.exit_core);
 	if (slot == sv->main_slot)
-		sv->exit_code = s->m.exit_kind == LAST_KILLED ? 128 + s->m.exit_code
-							     : s->m.exit_code;
+		sv->exit_code = code_of(&s->m);
 	text_init(&text, buffer, sizeof(buffer));
 	explain_exit(&text, (enum last_kind)s->m.exit_kind, s->m.exit_code, s->m.exit_core);
 	if (told || (s->m.exit_kind == LAST_EXITED && !s->m.exit_code)) {
@@ -121,15 +129,12 @@ static void say_reason(struct supervisor *sv, uint32_t slot)
 /* A critical service is beyond help: everything goes down, with its code. */
 static void report_critical(struct supervisor *sv, uint32_t slot)
 {
-	const struct machine *m = &sv->service[slot].m;
-	int code = 1;
+	int code = code_of(&sv->service[slot].m);
 
 	if (sv->stopping)
 		return;
-	if (m->exit_kind == LAST_KILLED)
-		code = 128 + m->exit_code;
-	else if (m->exit_kind == LAST_EXITED && m->exit_code)
-		code = m->exit_code;
+	if (!code)
+		code = 1;
 	log_error(sv->service[slot].name, "is critical: stopping everything, exit code %d", code);
 	sv->exit_code = code;
 	supervisor_shutdown(sv);
@@ -237,7 +242,7 @@ static const char *role_name(const struct supervisor *sv, uint32_t slot, enum pi
 /* What a shell would say of a command that cannot be run: 127 not found, 126 the rest. */
 static int spawn_error_code(const struct spawn_result *result)
 {
-	if (result->step == STEP_INTERPRETER || (result->step == STEP_EXEC && result->error == 2))
+	if (result->step == STEP_INTERPRETER || (result->step == STEP_EXEC && result->error == ENOENT))
 		return EXIT_CODE_NOT_FOUND;
 	return result->step == STEP_EXEC ? EXIT_CODE_NOT_EXECUTABLE : 1;
 }

@@ -14,11 +14,24 @@ uint32_t supervisor_find(const struct supervisor *sv, const char *name)
 	return SUPERVISOR_NONE;
 }
 
-static void set_by_hand(struct supervisor *sv, uint32_t slot, bool by_hand)
+/* On the board, and in the state directory for the next sinit. -errno: not there. */
+static int set_by_hand(struct supervisor *sv, uint32_t slot, bool by_hand)
 {
 	board_begin(&sv->service[slot]);
 	sv->service[slot].by_hand = by_hand;
 	board_end(&sv->service[slot]);
+	return sv->state_dir
+		   ? platform_marker_set(sv->state_dir, sv->service[slot].name, by_hand)
+		   : 0;
+}
+
+static void forget_stop(struct supervisor *sv, uint32_t slot)
+{
+	if (set_by_hand(sv, slot, false) < 0)
+		log_warning(sv->service[slot].name,
+		    "the note that it was stopped by hand cannot be removed from %s/stopped; "
+		    "it will be down again after the next start of sinit",
+		    sv->state_dir);
 }
 
 /* Adds what a service needs and what is not on the list yet; a stop by hand holds. */
@@ -76,22 +89,14 @@ void sv_want_up(struct supervisor *sv, uint32_t slot, enum cause cause)
 
 void supervisor_up(struct supervisor *sv, uint32_t slot)
 {
-	set_by_hand(sv, slot, false);
-	if (sv->state_dir && platform_marker_set(sv->state_dir, sv->service[slot].name, false) < 0)
-		log_warning(sv->service[slot].name,
-		    "the note that it was stopped by hand cannot be removed from %s/stopped; "
-		    "it will be down again after the next start of sinit",
-		    sv->state_dir);
+	forget_stop(sv, slot);
 	sv_want_up(sv, slot, CAUSE_OPERATOR);
 }
 
 int supervisor_down(struct supervisor *sv, uint32_t slot)
 {
-	int rc = 0;
+	int rc = set_by_hand(sv, slot, true);
 
-	set_by_hand(sv, slot, true);
-	if (sv->state_dir)
-		rc = platform_marker_set(sv->state_dir, sv->service[slot].name, true);
 	sv_deliver_kind(sv, slot, EVENT_WANT_DOWN, CAUSE_OPERATOR);
 	return rc;
 }
@@ -112,9 +117,7 @@ void supervisor_restart(struct supervisor *sv, uint32_t slot)
 			sv_deliver_kind(sv, slot, EVENT_RESTART, CAUSE_RESTART);
 		return;
 	}
-	set_by_hand(sv, slot, false);
-	if (sv->state_dir)
-		platform_marker_set(sv->state_dir, sv->service[slot].name, false);
+	forget_stop(sv, slot);
 	sv_deliver_kind(sv, slot, EVENT_RESTART, CAUSE_RESTART);
 }
 

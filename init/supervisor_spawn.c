@@ -303,10 +303,8 @@ void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref comm
 		not_spawned(sv, slot, role, rc);
 		return;
 	}
-	if (result.pid > 0) {
+	if (result.pid > 0)
 		pidmap_put(&sv->pids, result.pid, slot, result.step ? PID_FAILED : role);
-		sv->live++;
-	}
 	if (result.step) {
 		spawn_failed(sv, slot, role, spawn.argv[0], &result);
 		return;
@@ -339,7 +337,6 @@ bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid
 	forget_pending(sv, slot, which, pid);
 	return ret->step != STEP_NONE;
 }
-
 
 static void poll_one(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid)
 {

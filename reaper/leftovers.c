@@ -224,64 +224,6 @@ int leftovers_signal(pid_t sid, int sig)
 	return signal_outside(sid, sig, group) || group;
 }
 
-/* --- Many sessions at once --------------------------------------------------------- */
-
-/* How many of the sessions may have anybody left. */
-static size_t count_possible(const pid_t *sid, size_t n)
-{
-	size_t maybe = 0;
-	int fd = asking_open();
-
-	for (size_t i = 0; i < n; i++)
-		maybe += fd < 0 || may_exist(fd, sid[i]);
-	if (fd >= 0)
-		close(fd);
-	return maybe;
-}
-
-/* Whether there are more children than `known`; true if that cannot be told. */
-static bool has_unknown(size_t known)
-{
-	struct procs procs;
-	size_t count = 0;
-
-	if (children_open(&procs) < 0)
-		return false;
-	if (procs.directory)
-		count = known + 1;
-	while (count <= known && procs_next(&procs) > 0)
-		count++;
-	procs_close(&procs);
-	return count > known;
-}
-
-int leftovers_find(const pid_t *sid, bool *left, size_t n, size_t known)
-{
-	struct procs procs;
-	if (n == 0)
-		return 0;
-	size_t maybe = count_possible(sid, n);
-	size_t found = 0;
-	bool ours = maybe > 0 && procs_ours() && has_unknown(known);
-	int error = ours ? children_open(&procs) : 0;
-	memset(left, 0, n * sizeof(*left));
-	if (!ours || error)
-		return error;
-	for (pid_t pid; found < maybe && (pid = procs_next(&procs)) > 0;) {
-		pid_t session = getsid(pid);
-		if (session <= 0 || session == pid)
-			continue; /* started by us, or out of reach */
-		for (size_t i = 0; i < n; i++) {
-			if (sid[i] != session || left[i] || !procs_alive(pid))
-				continue;
-			left[i] = true;
-			found++;
-		}
-	}
-	procs_close(&procs);
-	return 0;
-}
-
 /* --- Everybody --------------------------------------------------------------------- */
 
 static bool is_descendant(pid_t pid)

@@ -24,13 +24,8 @@
  * that are in it, with everything of the session below them. Sig 0 asks only. 1 if there
  * were any (zombies apart; a group's count as long as they are unreaped), 0 if none, -errno.
  * What became our child only after it was looked for (its parent died of this very signal)
- * is missed: while leftovers_find() still finds something, KILL must be sent again. */
+ * is missed: while asking (sig 0) still finds something, KILL must be sent again. */
 int leftovers_signal(pid_t sid, int sig);
-
-/* Tells in left[i] whether a live child of ours is in session sid[i] beside its leader.
- * `known`: live children that are no orphans, i.e. that we started; if there are no others,
- * nothing more is looked at. One pass over the children, however many sessions. 0, -errno. */
-int leftovers_find(const pid_t *sid, bool *left, size_t n, size_t known);
 
 /* Signals every descendant of this process, found by the parents in /proc.
  * -ENOENT: there is no /proc to find them in. */

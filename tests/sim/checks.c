@@ -383,8 +383,8 @@ static void count_processes(void)
 		live += kernel.process[pid].state != PROCESS_FREE && kernel.process[pid].ours;
 	if (active != sim.sv.active)
 		sim_fail("%u services are active, counted %u", active, sim.sv.active);
-	if (live != sim.sv.live)
-		sim_fail("%u children are there, counted %u", live, sim.sv.live);
+	if (live != sim.sv.pids.count)
+		sim_fail("%u children are there, known %u", live, sim.sv.pids.count);
 }
 
 static void look(uint32_t slot)

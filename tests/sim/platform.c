@@ -209,14 +209,6 @@ int platform_kill_session(pid_t sid, int sig)
 	return any;
 }
 
-int platform_sessions_left(const pid_t *sid, bool *left, size_t n, size_t known)
-{
-	(void)known;
-	for (size_t i = 0; i < n; i++)
-		left[i] = platform_kill_session(sid[i], 0) > 0;
-	return 0;
-}
-
 int platform_marker_set(const char *state_dir, const char *name, bool stopped)
 {
 	(void)state_dir;

@@ -91,10 +91,10 @@ static pid_t service(enum place place, pid_t left[2], pid_t *ret_main)
 
 static bool find(pid_t sid)
 {
-	bool left;
+	int any = leftovers_signal(sid, 0);
 
-	assert_int_equal(leftovers_find(&sid, &left, 1, 0), 0);
-	return left;
+	assert_in_range(any, 0, 1);
+	return any == 1;
 }
 
 /* Waits for a death by KILL. */
@@ -182,42 +182,21 @@ static void test_main_process_alive(void **state)
 	assert_false(find(sid));
 }
 
-static void test_known_children_are_not_looked_at(void **state)
-{
-	(void)state;
-	pid_t left[2], other[2], sid = service(OTHER_GROUP, left, NULL);
-	pid_t second = service(OTHER_GROUP, other, NULL);
-	bool found;
-
-	assert_int_equal(leftovers_find(&sid, &found, 1, 1), 0);
-	assert_true(found);
-	assert_int_equal(leftovers_find(&sid, &found, 1, 2), 0);
-	assert_false(found);
-	kill(left[0], SIGKILL);
-	kill(other[0], SIGKILL);
-	killed(left[0]);
-	killed(other[0]);
-	assert_int_equal(leftovers_signal(second, 0), 0);
-}
-
 static void test_many_at_once(void **state)
 {
 	(void)state;
 	static pid_t sid[MANY], left[MANY][2];
-	static bool found[MANY];
 
 	for (int i = 0; i < MANY; i++)
 		sid[i] = service(i % 3 == 0 ? OTHER_GROUP : NOTHING, left[i], NULL);
-	assert_int_equal(leftovers_find(sid, found, MANY, 0), 0);
 	for (int i = 0; i < MANY; i++)
-		assert_int_equal(found[i], i % 3 == 0);
+		assert_int_equal(find(sid[i]), i % 3 == 0);
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(leftovers_signal(sid[i], SIGKILL), i % 3 == 0);
 	for (int i = 0; i < MANY; i += 3)
 		killed(left[i][0]);
-	assert_int_equal(leftovers_find(sid, found, MANY, 0), 0);
 	for (int i = 0; i < MANY; i++)
-		assert_false(found[i]);
+		assert_false(find(sid[i]));
 }
 
 /* The last look at the children saw this leader alive: it says nothing of what came after. */
@@ -269,7 +248,6 @@ static void test_never_everybody(void **state)
 	assert_int_equal(leftovers_signal(0, SIGKILL), -EINVAL);
 	assert_int_equal(leftovers_signal(1, SIGKILL), -EINVAL);
 	assert_int_equal(leftovers_signal(-1, SIGKILL), -EINVAL);
-	assert_int_equal(leftovers_find(NULL, NULL, 0, 0), 0);
 }
 
 /* --- Descendants ----------------------------------------------------------------------- */
@@ -400,7 +378,6 @@ int main(void)
 	    cmocka_unit_test(test_below_an_orphan),
 	    cmocka_unit_test(test_own_session_is_out_of_reach),
 	    cmocka_unit_test(test_main_process_alive),
-	    cmocka_unit_test(test_known_children_are_not_looked_at),
 	    cmocka_unit_test(test_many_at_once),
 	    cmocka_unit_test(test_died_after_others_were_looked_at),
 	    cmocka_unit_test(test_deaths_and_questions_in_turn),
