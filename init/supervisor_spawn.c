@@ -183,6 +183,15 @@ static void plain_stdio(struct spawn *spawn)
 	spawn->foreground = false;
 }
 
+/* COMMAND has none unless it is set, and runs where sinit was started. */
+static const char *find_directory(const struct supervisor *sv, const struct image *image,
+    const struct service_settings *s)
+{
+	if (s->flags & SERVICE_MAIN && !s->working_directory)
+		return sv->main_directory;
+	return image_string(image, s->working_directory);
+}
+
 static void fill(const struct supervisor *sv, struct place place, ref command,
     struct spawn_room *room, struct spawn *spawn)
 {
@@ -194,9 +203,7 @@ static void fill(const struct supervisor *sv, struct place place, ref command,
 		room->words[i] = (char *)(uintptr_t)image_string(image, argv->item[i]);
 	room->words[argv->count] = NULL;
 	*spawn = (struct spawn){.argv = room->words,
-	    .directory = s->flags & SERVICE_MAIN && sv->main_directory
-			     ? sv->main_directory
-			     : image_string(image, s->working_directory),
+	    .directory = find_directory(sv, image, s),
 	    .umask = s->umask == SETTING_UNSET ? -1 : (int)s->umask,
 	    .nice = s->nice == SETTING_UNSET_INT ? INT_MIN : s->nice,
 	    .oom_score_adj = s->oom_score_adj == SETTING_UNSET_INT ? INT_MIN : s->oom_score_adj,

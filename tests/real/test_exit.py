@@ -1,6 +1,7 @@
 """How sinit ends, and what it does with the processes of its namespace."""
 
 import re
+import os
 import signal
 from pathlib import Path
 
@@ -104,6 +105,15 @@ def test_main_command_ends_everything_with_its_code(sinit):
     assert index(lines, "main", "start") < index(lines, "main", "end") < index(lines, "a", "TERM")
     assert sinit.sequence("ready").index(("a", "ready")) < \
         sinit.sequence("ready").index(("main", "ready"))
+
+
+def test_main_command_runs_where_it_is_told_else_where_sinit_was_started(sinit):
+    pwd = ("sh", "-c", f"pwd >>{sinit.directory}/pwd")
+    sinit.service("a")
+    assert sinit.start(*pwd).wait().code == 0
+    (sinit.config / "conf.d/main.ini").write_text("[service main]\nworking_directory = /usr\n")
+    assert sinit.start(*pwd).wait().code == 0
+    assert (sinit.directory / "pwd").read_text().splitlines() == [os.getcwd(), "/usr"]
 
 
 def test_main_command_killed(sinit):
