@@ -46,8 +46,8 @@ bool outcome_died(const struct outcome *outcome, const struct board_service *s)
 /* Ready, and not only because nobody has looked yet. */
 static bool settled_ready(const struct board_service *s, int64_t now)
 {
-	bool tells =
-	    s->type != TYPE_SIMPLE || s->startup != HEALTH_NONE || s->readiness != HEALTH_NONE;
+	bool tells = s->type != TYPE_SIMPLE || s->probe[PROBE_STARTUP].health != HEALTH_NONE ||
+		     s->probe[PROBE_READINESS].health != HEALTH_NONE;
 
 	return s->m.ready && (tells || now - s->m.started >= OUTCOME_SETTLE);
 }

@@ -203,9 +203,9 @@ void render_service(struct text *text, const struct board_service *s, enum board
 	seconds(text, "uptime_seconds", now - m->started, runs);
 	number(text, "restarts", m->restarts);
 	last_exit(text, s);
-	word(text, "startup", health(s->startup));
-	word(text, "liveness", health(s->liveness));
-	word(text, "readiness", health(s->readiness));
+	word(text, "startup", health(s->probe[PROBE_STARTUP].health));
+	word(text, "liveness", health(s->probe[PROBE_LIVENESS].health));
+	word(text, "readiness", health(s->probe[PROBE_READINESS].health));
 	boolean(text, "ready", m->ready);
 	number(text, "life", m->life);
 	seconds(text, "since_seconds", now - m->since, life == BOARD_LIVE);

@@ -14,6 +14,7 @@
 #define SINIT_INIT_BOARD_H
 
 #include "init/machine.h"
+#include "probes/helper.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -21,7 +22,7 @@
 
 enum {
 	BOARD_MAGIC = 0x53694264, /* "SiBd" */
-	BOARD_VERSION = 1,
+	BOARD_VERSION = 2,
 	BOARD_NAME = 72,    /* bytes of a name: 63, "@" and an instance, NUL */
 	BOARD_EVENTS = 1024, /* ring */
 	BOARD_ERRORS = 160, /* bytes of the last reload's first error */
@@ -42,6 +43,34 @@ enum { STEP_COUNT = STEP_INTERPRETER + 1 };
 
 enum health { HEALTH_NONE, HEALTH_UNKNOWN, HEALTH_PASSING, HEALTH_FAILING };
 
+struct board_probe {
+	uint8_t health;  /* enum health; NONE: no such probe is configured */
+	uint8_t fault;   /* enum probe_fault of the last verdict */
+	uint8_t spare[2];
+	int32_t detail;
+};
+
+enum restart_reason {
+	RESTARTED_EXIT,     /* it ended by itself */
+	RESTARTED_SPAWN,    /* its command could not be run, or pre_start failed */
+	RESTARTED_STARTUP,  /* start_timeout, startup probe */
+	RESTARTED_LIVENESS,
+	RESTARTED_OOM,
+	RESTARTED_ASKED,    /* by an operator, a reload, restart_with, a dependency */
+};
+enum { RESTART_REASONS = RESTARTED_ASKED + 1 };
+
+/* What has come about since sinit's start: never falls, not over a reset or a reload
+ * either. */
+struct board_totals {
+	uint32_t restarts[RESTART_REASONS]; /* by enum restart_reason */
+	uint32_t failures;    /* ends that were failures: exits, spawn errors, probes */
+	uint32_t recoveries;  /* ready again after a failure */
+	uint64_t ready_ms;    /* time in which it was ready, without the present one */
+	uint64_t repair_ms;   /* time from a failure until it was ready again, summed up */
+	int64_t failed_at;    /* CLOCK_MONOTONIC ms of the failure not yet recovered, 0: none */
+};
+
 struct board_service {
 	_Atomic uint32_t seq;
 	uint32_t used;       /* 0: a free slot; else the generation of the slot */
@@ -53,15 +82,17 @@ struct board_service {
 	uint8_t enabled;
 	uint8_t critical;
 	uint8_t by_hand;     /* stopped by hand: stays down until sinitctl start */
-	uint8_t startup, liveness, readiness; /* enum health */
 	uint8_t error_step;  /* enum spawn_step of the last spawn error, 0: none */
+	uint8_t spare[3];
 	int32_t error;       /* its errno */
+	struct board_probe probe[PROBE_ROLES]; /* by enum probe_role */
 	int32_t priority;
 	int32_t blocker;     /* slot of the dependency it waits for or failed with, -1: none */
 	uint32_t starts;     /* lives so far */
 	uint32_t exits;      /* deaths of the main process recorded */
 	int64_t ready_at;    /* CLOCK_MONOTONIC ms, 0: not ready */
 	int64_t exit_time;   /* CLOCK_REALTIME ns of the last exit, 0: none */
+	struct board_totals total;
 };
 
 struct board_event {

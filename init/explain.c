@@ -169,7 +169,8 @@ static void add_starting(struct text *text, const struct board_service *s)
 {
 	if (s->m.aux == AUX_PRE_START)
 		text_add(text, "pre_start is running");
-	else if (s->startup == HEALTH_UNKNOWN || s->startup == HEALTH_FAILING)
+	else if (s->probe[PROBE_STARTUP].health == HEALTH_UNKNOWN ||
+		 s->probe[PROBE_STARTUP].health == HEALTH_FAILING)
 		text_add(text, "its startup probe has not passed yet");
 	else if (s->m.started == 0)
 		text_add(text, "its command is being executed");
@@ -179,9 +180,9 @@ static void add_starting(struct text *text, const struct board_service *s)
 
 static void add_running(struct text *text, const struct board_service *s, const struct why *why)
 {
-	if (s->liveness == HEALTH_FAILING) {
+	if (s->probe[PROBE_LIVENESS].health == HEALTH_FAILING) {
 		text_add(text, "its liveness probe fails");
-	} else if (s->readiness == HEALTH_FAILING) {
+	} else if (s->probe[PROBE_READINESS].health == HEALTH_FAILING) {
 		text_add(text, "its readiness probe fails");
 	} else if (s->m.restarts > 0 && why->cause != CAUSE_NONE) {
 		text_addf(text, "restarted %u time%s, last: ", s->m.restarts,

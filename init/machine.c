@@ -8,40 +8,49 @@ enum {
 	KILL_AGAIN = 250,        /* ms between KILLs while something is left */
 };
 
-static unsigned begin(const struct machine_settings *s, struct machine *m, int64_t now);
+/* What one step is about. */
+struct step {
+	const struct machine_settings *set;
+	struct machine *m;
+	struct machine_history *past;
+	int64_t now;
+};
 
-static void enter(struct machine *m, enum state state, int64_t now)
+static unsigned begin(struct step *t);
+
+static void enter(struct step *t, enum state state)
 {
-	m->state = (uint8_t)state;
-	m->since = now;
-	m->deadline = 0;
-	m->ready = state == STATE_RUNNING || state == STATE_DONE;
+	t->m->state = (uint8_t)state;
+	t->m->since = t->now;
+	t->m->deadline = 0;
+	t->m->ready = state == STATE_RUNNING || state == STATE_DONE;
 }
 
-static void forget_failures(struct machine *m)
+static void forget_failures(struct step *t)
 {
-	m->failures = 0;
-	m->restart_count = 0;
+	t->m->failures = 0;
+	if (t->past->count) /* its memory is not touched for nothing */
+		t->past->count = 0;
 }
 
 /* To be told when it leaves its state: to have been ready for longer than min_uptime makes
  * up for the failures before. One that never became ready has not been up, however long
  * it took to find out, nor does the time count that it takes to stop. */
-static void note_uptime(const struct machine_settings *s, struct machine *m, int64_t now)
+static void note_uptime(struct step *t)
 {
-	if (m->state == STATE_RUNNING && now - m->since > s->min_uptime)
-		forget_failures(m);
+	if (t->m->state == STATE_RUNNING && t->now - t->m->since > t->set->min_uptime)
+		forget_failures(t);
 }
 
 /* xorshift32: the jitter needs to be spread, not secret. */
-static uint32_t next_random(struct machine *m)
+static uint32_t next_random(struct step *t)
 {
-	uint32_t x = m->seed ? m->seed : 0x9e3779b9;
+	uint32_t x = t->m->seed ? t->m->seed : 0x9e3779b9;
 
 	x ^= x << 13;
 	x ^= x >> 17;
 	x ^= x << 5;
-	m->seed = x;
+	t->m->seed = x;
 	return x;
 }
 
@@ -59,132 +68,133 @@ uint32_t machine_delay(const struct machine_settings *s, uint32_t n)
 	return (uint32_t)(delay < s->max_backoff ? delay : s->max_backoff);
 }
 
-static uint32_t jittered(const struct machine_settings *s, struct machine *m, uint32_t delay)
+static uint32_t jittered(struct step *t, uint32_t delay)
 {
-	uint64_t spread = (uint64_t)delay * s->backoff_jitter / 100, result;
+	uint64_t spread = (uint64_t)delay * t->set->backoff_jitter / 100, result;
 
 	if (!spread)
 		return delay;
-	result = delay - spread + next_random(m) % (2 * spread + 1);
+	result = delay - spread + next_random(t) % (2 * spread + 1);
 	return (uint32_t)(result < UINT32_MAX ? result : UINT32_MAX);
 }
 
 /* How many restarts lie inside the window that ends now. */
-static uint32_t recent_restarts(const struct machine_settings *s, struct machine *m, int64_t now)
+static uint32_t recent_restarts(struct step *t)
 {
-	uint32_t tenths = (uint32_t)(now / 100), window = s->restart_window / 100;
+	uint32_t tenths = (uint32_t)(t->now / 100), window = t->set->restart_window / 100;
 
-	while (m->restart_count) {
-		uint32_t oldest = (m->restart_head - m->restart_count) % MACHINE_RESTARTS_MAX;
+	while (t->past->count) {
+		uint32_t oldest = (t->past->head - t->past->count) % MACHINE_RESTARTS_MAX;
 
-		if (tenths - m->restart_log[oldest] <= window)
+		if (tenths - t->past->time[oldest] <= window)
 			break;
-		m->restart_count--;
+		t->past->count--;
 	}
-	return m->restart_count;
+	return t->past->count;
 }
 
-static void log_restart(struct machine *m, int64_t now)
+static void log_restart(struct step *t)
 {
-	m->restart_log[m->restart_head % MACHINE_RESTARTS_MAX] = (uint32_t)(now / 100);
-	m->restart_head = (m->restart_head + 1) % MACHINE_RESTARTS_MAX;
-	if (m->restart_count < MACHINE_RESTARTS_MAX)
-		m->restart_count++;
+	t->past->time[t->past->head % MACHINE_RESTARTS_MAX] = (uint32_t)(t->now / 100);
+	t->past->head = (t->past->head + 1) % MACHINE_RESTARTS_MAX;
+	if (t->past->count < MACHINE_RESTARTS_MAX)
+		t->past->count++;
 }
 
-static unsigned restart_now(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned restart_now(struct step *t)
 {
-	m->restarts++;
-	return begin(s, m, now);
+	t->m->restarts++;
+	return begin(t);
 }
 
 /* It has failed: back-off and another life, or the limit. */
-static unsigned retry(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned retry(struct step *t)
 {
-	if (s->max_restarts != UINT32_MAX && recent_restarts(s, m, now) >= s->max_restarts) {
-		enter(m, STATE_FATAL, now);
+	if (t->set->max_restarts != UINT32_MAX && recent_restarts(t) >= t->set->max_restarts) {
+		enter(t, STATE_FATAL);
 		return 0;
 	}
-	log_restart(m, now);
-	if (m->failures < UINT32_MAX)
-		m->failures++;
-	m->delay = jittered(s, m, machine_delay(s, m->failures));
-	if (m->cause == CAUSE_SPAWN && m->delay < SPAWN_ERROR_DELAY)
-		m->delay = SPAWN_ERROR_DELAY;
-	if (!m->delay)
-		return restart_now(s, m, now);
-	enter(m, STATE_BACKOFF, now);
-	m->deadline = now + m->delay;
+	log_restart(t);
+	if (t->m->failures < UINT32_MAX)
+		t->m->failures++;
+	t->m->delay = jittered(t, machine_delay(t->set, t->m->failures));
+	if (t->m->cause == CAUSE_SPAWN && t->m->delay < SPAWN_ERROR_DELAY)
+		t->m->delay = SPAWN_ERROR_DELAY;
+	if (!t->m->delay)
+		return restart_now(t);
+	enter(t, STATE_BACKOFF);
+	t->m->deadline = t->now + t->m->delay;
 	return 0;
 }
 
-static bool ended_well(const struct machine_settings *s, const struct machine *m)
+static bool ended_well(const struct step *t)
 {
-	return m->cause == CAUSE_EXIT && m->exit_kind == LAST_EXITED && m->exit_code >= 0 &&
-	       m->exit_code < 256 && (s->success[m->exit_code / 8] >> (m->exit_code % 8) & 1);
+	return t->m->cause == CAUSE_EXIT && t->m->exit_kind == LAST_EXITED &&
+	       t->m->exit_code >= 0 && t->m->exit_code < 256 &&
+	       (t->set->success[t->m->exit_code / 8] >> (t->m->exit_code % 8) & 1);
 }
 
-static unsigned launch(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned launch(struct step *t)
 {
-	enter(m, STATE_STARTING, now);
-	m->life++;
-	m->killed = 0;
-	m->post_done = 0;
-	m->holding = 0;
-	m->started = 0;
-	if (s->start_timeout)
-		m->deadline = now + s->start_timeout;
-	if (s->has_pre_start) {
-		m->aux = AUX_PRE_START;
+	enter(t, STATE_STARTING);
+	t->m->life++;
+	t->m->killed = 0;
+	t->m->post_done = 0;
+	t->m->holding = 0;
+	t->m->started = 0;
+	if (t->set->start_timeout)
+		t->m->deadline = t->now + t->set->start_timeout;
+	if (t->set->has_pre_start) {
+		t->m->aux = AUX_PRE_START;
 		return ACT_RUN_PRE;
 	}
-	m->main_alive = 1;
+	t->m->main_alive = 1;
 	return ACT_SPAWN;
 }
 
-static unsigned begin(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned begin(struct step *t)
 {
-	switch ((enum deps)m->deps) {
+	switch ((enum deps)t->m->deps) {
 	case DEPS_READY:
-		return launch(s, m, now);
+		return launch(t);
 	case DEPS_WAIT:
 	case DEPS_DOWN:
-		enter(m, STATE_WAITING, now);
+		enter(t, STATE_WAITING);
 		return 0;
 	case DEPS_FAILED:
-		m->cause = CAUSE_DEPENDENCY;
-		enter(m, STATE_FAILED, now);
+		t->m->cause = CAUSE_DEPENDENCY;
+		enter(t, STATE_FAILED);
 		return 0;
 	}
 	return 0;
 }
 
-static unsigned wait_resources(struct machine *m, int64_t now)
+static unsigned wait_resources(struct step *t)
 {
-	enter(m, STATE_BACKOFF, now);
-	m->deadline = now + m->delay;
+	enter(t, STATE_BACKOFF);
+	t->m->deadline = t->now + t->m->delay;
 	return 0;
 }
 
 /* Nothing of the service is left: where does it go from here? */
-static unsigned settle(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned settle(struct step *t)
 {
-	bool well = ended_well(s, m);
+	bool well = ended_well(t);
 
-	if (m->want == WANT_DOWN) {
-		enter(m, STATE_STOPPED, now);
+	if (t->m->want == WANT_DOWN) {
+		enter(t, STATE_STOPPED);
 		return 0;
 	}
-	switch ((enum cause)m->cause) {
+	switch ((enum cause)t->m->cause) {
 	case CAUSE_OPERATOR:
 	case CAUSE_SHUTDOWN:
 	case CAUSE_RESTART:
 	case CAUSE_RELOAD:
 	case CAUSE_RESTART_WITH:
 	case CAUSE_DEPENDENCY:
-		return begin(s, m, now);
+		return begin(t);
 	case CAUSE_RESOURCES:
-		return wait_resources(m, now);
+		return wait_resources(t);
 	case CAUSE_NONE:
 	case CAUSE_EXIT:
 	case CAUSE_START_TIMEOUT:
@@ -196,57 +206,58 @@ static unsigned settle(const struct machine_settings *s, struct machine *m, int6
 	case CAUSE_CONFIG:
 		break;
 	}
-	if (s->oneshot && well)
-		enter(m, STATE_DONE, now);
-	else if (s->restart == RESTART_ALWAYS || (s->restart == RESTART_ON_FAILURE && !well))
-		return retry(s, m, now);
+	if (t->set->oneshot && well)
+		enter(t, STATE_DONE);
+	else if (t->set->restart == RESTART_ALWAYS ||
+		 (t->set->restart == RESTART_ON_FAILURE && !well))
+		return retry(t);
 	else
-		enter(m, well ? STATE_STOPPED : STATE_FAILED, now);
+		enter(t, well ? STATE_STOPPED : STATE_FAILED);
 	return 0;
 }
 
-static unsigned finish(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned finish(struct step *t)
 {
-	if (!s->has_post_stop || m->post_done)
-		return settle(s, m, now);
-	m->post_done = 1;
-	m->aux = AUX_POST_STOP;
-	m->killed = 0;
-	m->deadline = now + s->stop_timeout;
+	if (!t->set->has_post_stop || t->m->post_done)
+		return settle(t);
+	t->m->post_done = 1;
+	t->m->aux = AUX_POST_STOP;
+	t->m->killed = 0;
+	t->m->deadline = t->now + t->set->stop_timeout;
 	return ACT_RUN_POST;
 }
 
 /* The main process is gone (or never was): end what it left behind. */
-static unsigned gone(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned gone(struct step *t)
 {
-	bool stopping = m->state == STATE_STOPPING && !m->holding;
-	int64_t deadline = stopping ? m->deadline : now + s->stop_timeout;
-	bool told = stopping && s->kill_mode == KILL_GROUP && !s->has_stop_command;
+	bool stopping = t->m->state == STATE_STOPPING && !t->m->holding;
+	int64_t deadline = stopping ? t->m->deadline : t->now + t->set->stop_timeout;
+	bool told = stopping && t->set->kill_mode == KILL_GROUP && !t->set->has_stop_command;
 
-	enter(m, STATE_CLEANUP, now);
-	m->holding = 0;
-	if (s->kill_mode == KILL_PROCESS)
-		return finish(s, m, now);
-	m->deadline = deadline;
-	if (m->killed)
+	enter(t, STATE_CLEANUP);
+	t->m->holding = 0;
+	if (t->set->kill_mode == KILL_PROCESS)
+		return finish(t);
+	t->m->deadline = deadline;
+	if (t->m->killed)
 		return ACT_KILL_ALL | ACT_CHECK_EMPTY;
 	return (told ? 0 : ACT_STOP_ALL) | ACT_CHECK_EMPTY;
 }
 
 /* Sends the stop on its way. */
-static unsigned signal_stop(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned signal_stop(struct step *t)
 {
-	m->holding = 0;
-	m->deadline = now + s->stop_timeout;
-	if (m->aux == AUX_PRE_START)
+	t->m->holding = 0;
+	t->m->deadline = t->now + t->set->stop_timeout;
+	if (t->m->aux == AUX_PRE_START)
 		return ACT_STOP_ALL;
-	if (!m->main_alive)
-		return gone(s, m, now);
-	if (s->has_stop_command) {
-		m->aux = AUX_STOP_COMMAND;
+	if (!t->m->main_alive)
+		return gone(t);
+	if (t->set->has_stop_command) {
+		t->m->aux = AUX_STOP_COMMAND;
 		return ACT_RUN_STOP;
 	}
-	return s->kill_mode == KILL_GROUP ? ACT_STOP_ALL : ACT_STOP_MAIN;
+	return t->set->kill_mode == KILL_GROUP ? ACT_STOP_ALL : ACT_STOP_MAIN;
 }
 
 /* Dependents go first when the stop means that the service stays away. */
@@ -256,29 +267,28 @@ static bool must_hold(enum cause cause)
 	       cause == CAUSE_RELOAD;
 }
 
-static unsigned stop(
-    const struct machine_settings *s, struct machine *m, enum cause cause, int64_t now)
+static unsigned stop(struct step *t, enum cause cause)
 {
-	note_uptime(s, m, now);
-	enter(m, STATE_STOPPING, now);
-	m->cause = (uint8_t)cause;
+	note_uptime(t);
+	enter(t, STATE_STOPPING);
+	t->m->cause = (uint8_t)cause;
 	if (!must_hold(cause))
-		return signal_stop(s, m, now);
-	m->holding = 1;
+		return signal_stop(t);
+	t->m->holding = 1;
 	return ACT_HOLD;
 }
 
-static unsigned on_want_up(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned on_want_up(struct step *t)
 {
-	m->want = WANT_UP;
-	switch ((enum state)m->state) {
+	t->m->want = WANT_UP;
+	switch ((enum state)t->m->state) {
 	case STATE_FAILED:
 	case STATE_FATAL:
-		forget_failures(m);
-		return begin(s, m, now);
+		forget_failures(t);
+		return begin(t);
 	case STATE_STOPPED:
 	case STATE_BACKOFF:
-		return begin(s, m, now);
+		return begin(t);
 	case STATE_WAITING:
 	case STATE_STARTING:
 	case STATE_RUNNING:
@@ -290,23 +300,22 @@ static unsigned on_want_up(const struct machine_settings *s, struct machine *m, 
 	return 0;
 }
 
-static unsigned on_want_down(
-    const struct machine_settings *s, struct machine *m, enum cause cause, int64_t now)
+static unsigned on_want_down(struct step *t, enum cause cause)
 {
-	m->want = WANT_DOWN;
-	switch ((enum state)m->state) {
+	t->m->want = WANT_DOWN;
+	switch ((enum state)t->m->state) {
 	case STATE_WAITING:
 	case STATE_BACKOFF:
 	case STATE_DONE:
-		m->cause = (uint8_t)cause;
-		enter(m, STATE_STOPPED, now);
+		t->m->cause = (uint8_t)cause;
+		enter(t, STATE_STOPPED);
 		break;
 	case STATE_STARTING:
 	case STATE_RUNNING:
-		return stop(s, m, cause, now);
+		return stop(t, cause);
 	case STATE_STOPPING:
 	case STATE_CLEANUP:
-		m->cause = (uint8_t)cause;
+		t->m->cause = (uint8_t)cause;
 		break;
 	case STATE_STOPPED:
 	case STATE_FAILED:
@@ -316,19 +325,18 @@ static unsigned on_want_down(
 	return 0;
 }
 
-static unsigned on_restart(
-    const struct machine_settings *s, struct machine *m, enum cause cause, int64_t now)
+static unsigned on_restart(struct step *t, enum cause cause)
 {
-	m->want = WANT_UP;
-	switch ((enum state)m->state) {
+	t->m->want = WANT_UP;
+	switch ((enum state)t->m->state) {
 	case STATE_STARTING:
 	case STATE_RUNNING:
-		return stop(s, m, cause, now);
+		return stop(t, cause);
 	case STATE_STOPPING:
-		m->cause = (uint8_t)cause;
-		return m->holding ? signal_stop(s, m, now) : 0;
+		t->m->cause = (uint8_t)cause;
+		return t->m->holding ? signal_stop(t) : 0;
 	case STATE_CLEANUP:
-		m->cause = (uint8_t)cause;
+		t->m->cause = (uint8_t)cause;
 		return 0;
 	case STATE_STOPPED:
 	case STATE_WAITING:
@@ -338,28 +346,27 @@ static unsigned on_restart(
 	case STATE_FATAL:
 		break;
 	}
-	m->cause = (uint8_t)cause;
-	forget_failures(m);
-	return begin(s, m, now);
+	t->m->cause = (uint8_t)cause;
+	forget_failures(t);
+	return begin(t);
 }
 
-static unsigned on_deps(
-    const struct machine_settings *s, struct machine *m, enum deps deps, int64_t now)
+static unsigned on_deps(struct step *t, enum deps deps)
 {
-	m->deps = (uint8_t)deps;
-	switch ((enum state)m->state) {
+	t->m->deps = (uint8_t)deps;
+	switch ((enum state)t->m->state) {
 	case STATE_WAITING:
 		if (deps == DEPS_READY || deps == DEPS_FAILED)
-			return begin(s, m, now);
+			return begin(t);
 		break;
 	case STATE_STARTING:
 	case STATE_RUNNING:
 		if (deps == DEPS_DOWN || deps == DEPS_FAILED)
-			return stop(s, m, CAUSE_DEPENDENCY, now);
+			return stop(t, CAUSE_DEPENDENCY);
 		break;
 	case STATE_FAILED: /* a failure of the dependency is undone when that comes back */
-		if (m->cause == CAUSE_DEPENDENCY && m->want == WANT_UP && deps != DEPS_FAILED)
-			return begin(s, m, now);
+		if (t->m->cause == CAUSE_DEPENDENCY && t->m->want == WANT_UP && deps != DEPS_FAILED)
+			return begin(t);
 		break;
 	case STATE_STOPPED:
 	case STATE_STOPPING:
@@ -372,66 +379,65 @@ static unsigned on_deps(
 	return 0;
 }
 
-static unsigned on_spawned(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned on_spawned(struct step *t)
 {
-	m->started = now;
-	if (m->state == STATE_STARTING && !s->oneshot && !s->waits_ready)
-		enter(m, STATE_RUNNING, now);
+	t->m->started = t->now;
+	if (t->m->state == STATE_STARTING && !t->set->oneshot && !t->set->waits_ready)
+		enter(t, STATE_RUNNING);
 	return 0;
 }
 
-static void note_exit(struct machine *m, const struct machine_event *e)
+static void note_exit(struct step *t, const struct machine_event *e)
 {
-	m->exit_kind = e->exit_kind;
-	m->exit_code = e->exit_code;
-	m->exit_core = e->exit_core;
+	t->m->exit_kind = e->exit_kind;
+	t->m->exit_code = e->exit_code;
+	t->m->exit_core = e->exit_core;
 }
 
-static unsigned on_spawn_failed(
-    const struct machine_settings *s, struct machine *m, const struct machine_event *e, int64_t now)
+static unsigned on_spawn_failed(struct step *t, const struct machine_event *e)
 {
-	note_exit(m, e);
-	m->exit_kind = LAST_SPAWN_ERROR;
-	m->main_alive = 0;
+	note_exit(t, e);
+	t->m->exit_kind = LAST_SPAWN_ERROR;
+	t->m->main_alive = 0;
 	/* Running: a probe may pass before a slow exec has come to its bad end. */
-	if (m->state == STATE_STARTING || m->state == STATE_RUNNING)
-		m->cause = CAUSE_SPAWN;
-	else if (m->state != STATE_STOPPING)
+	if (t->m->state == STATE_STARTING || t->m->state == STATE_RUNNING)
+		t->m->cause = CAUSE_SPAWN;
+	else if (t->m->state != STATE_STOPPING)
 		return 0;
-	return m->aux == AUX_NONE ? gone(s, m, now) : 0;
+	return t->m->aux == AUX_NONE ? gone(t) : 0;
 }
 
 /* Neither a life nor a failure: the system had nothing to make a process of. */
-static unsigned on_spawn_later(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned on_spawn_later(struct step *t)
 {
-	bool again = m->cause == CAUSE_RESOURCES && m->delay;
-	uint32_t longest = s->max_backoff < RESOURCE_DELAY ? RESOURCE_DELAY : s->max_backoff;
-	bool prepared = s->has_pre_start && m->aux == AUX_NONE;
+	bool again = t->m->cause == CAUSE_RESOURCES && t->m->delay;
+	uint32_t longest =
+	    t->set->max_backoff < RESOURCE_DELAY ? RESOURCE_DELAY : t->set->max_backoff;
+	bool prepared = t->set->has_pre_start && t->m->aux == AUX_NONE;
 
-	m->main_alive = 0;
-	m->aux = AUX_NONE;
-	if (m->state != STATE_STARTING)
-		return m->state == STATE_STOPPING ? gone(s, m, now) : 0;
+	t->m->main_alive = 0;
+	t->m->aux = AUX_NONE;
+	if (t->m->state != STATE_STARTING)
+		return t->m->state == STATE_STOPPING ? gone(t) : 0;
 	if (!again)
-		m->delay = RESOURCE_DELAY;
+		t->m->delay = RESOURCE_DELAY;
 	else
-		m->delay = m->delay < longest / 2 ? m->delay * 2 : longest;
-	m->cause = CAUSE_RESOURCES;
+		t->m->delay = t->m->delay < longest / 2 ? t->m->delay * 2 : longest;
+	t->m->cause = CAUSE_RESOURCES;
 	/* What pre_start left behind must not meet the next attempt. */
-	return prepared ? gone(s, m, now) : wait_resources(m, now);
+	return prepared ? gone(t) : wait_resources(t);
 }
 
-static unsigned on_exited(
-    const struct machine_settings *s, struct machine *m, const struct machine_event *e, int64_t now)
+static unsigned on_exited(struct step *t, const struct machine_event *e)
 {
-	note_exit(m, e);
-	m->main_alive = 0;
-	note_uptime(s, m, now);
-	if (m->state == STATE_STARTING || m->state == STATE_RUNNING)
-		m->cause = CAUSE_EXIT;
-	else if (m->state != STATE_STOPPING)
+	note_exit(t, e);
+	t->m->main_alive = 0;
+	note_uptime(t);
+	if (t->m->state == STATE_STARTING || t->m->state == STATE_RUNNING)
+		t->m->cause = CAUSE_EXIT;
+	else if (t->m->state != STATE_STOPPING)
 		return 0;
-	return m->aux == AUX_NONE ? gone(s, m, now) : 0;
+	return t->m->aux == AUX_NONE ? gone(t) : 0;
 }
 
 static bool aux_failed(const struct machine_event *e)
@@ -439,63 +445,62 @@ static bool aux_failed(const struct machine_event *e)
 	return e->exit_kind != LAST_EXITED || e->exit_code != 0;
 }
 
-static unsigned on_aux_exited(
-    const struct machine_settings *s, struct machine *m, const struct machine_event *e, int64_t now)
+static unsigned on_aux_exited(struct step *t, const struct machine_event *e)
 {
-	enum aux aux = (enum aux)m->aux;
+	enum aux aux = (enum aux)t->m->aux;
 
-	m->aux = AUX_NONE;
+	t->m->aux = AUX_NONE;
 	switch (aux) {
 	case AUX_NONE:
 		break;
 	case AUX_PRE_START:
-		if (m->state != STATE_STARTING)
-			return gone(s, m, now);
+		if (t->m->state != STATE_STARTING)
+			return gone(t);
 		if (!aux_failed(e)) {
-			m->main_alive = 1;
+			t->m->main_alive = 1;
 			return ACT_SPAWN;
 		}
-		note_exit(m, e);
-		m->cause = CAUSE_PRE_START;
-		return gone(s, m, now);
+		note_exit(t, e);
+		t->m->cause = CAUSE_PRE_START;
+		return gone(t);
 	case AUX_STOP_COMMAND:
-		if (!m->main_alive)
-			return gone(s, m, now);
+		if (!t->m->main_alive)
+			return gone(t);
 		/* After one that succeeded the service is on its way out by itself. */
-		if (!aux_failed(e) || m->killed)
+		if (!aux_failed(e) || t->m->killed)
 			return 0;
-		return s->kill_mode == KILL_GROUP ? ACT_STOP_ALL : ACT_STOP_MAIN;
+		return t->set->kill_mode == KILL_GROUP ? ACT_STOP_ALL : ACT_STOP_MAIN;
 	case AUX_POST_STOP:
-		if (s->kill_mode == KILL_PROCESS)
-			return settle(s, m, now);
-		m->deadline = now + KILL_AGAIN;
+		if (t->set->kill_mode == KILL_PROCESS)
+			return settle(t);
+		t->m->deadline = t->now + KILL_AGAIN;
 		return ACT_KILL_ALL | ACT_CHECK_EMPTY;
 	}
 	return 0;
 }
 
-static unsigned kill_now(struct machine *m, int64_t now)
+static unsigned kill_now(struct step *t)
 {
-	m->killed = 1;
-	m->holding = 0;
-	m->deadline = now + KILL_AGAIN;
-	return ACT_KILL_ALL | (m->state == STATE_CLEANUP && !m->aux ? ACT_CHECK_EMPTY : 0);
+	t->m->killed = 1;
+	t->m->holding = 0;
+	t->m->deadline = t->now + KILL_AGAIN;
+	return ACT_KILL_ALL | (t->m->state == STATE_CLEANUP && !t->m->aux ? ACT_CHECK_EMPTY : 0);
 }
 
-static unsigned on_kill(struct machine *m, int64_t now)
+static unsigned on_kill(struct step *t)
 {
-	switch ((enum state)m->state) {
+	switch ((enum state)t->m->state) {
 	case STATE_STARTING:
 	case STATE_RUNNING:
-		enter(m, STATE_STOPPING, now);
-		m->want = WANT_DOWN;
-		m->cause = CAUSE_SHUTDOWN;
-		m->post_done = 1; /* nothing new is begun now */
-		return kill_now(m, now);
+		enter(t, STATE_STOPPING);
+		t->m->want = WANT_DOWN;
+		t->m->cause = CAUSE_SHUTDOWN;
+		t->m->post_done = 1; /* nothing new is begun t->now */
+		return kill_now(t);
 	case STATE_STOPPING:
 	case STATE_CLEANUP:
-		m->post_done = 1; /* nothing new is begun now */
-		return kill_now(m, now);
+		t->m->post_done = 1; /* nothing new is begun t->now */
+		return kill_now(t);
 	case STATE_STOPPED:
 	case STATE_WAITING:
 	case STATE_BACKOFF:
@@ -507,19 +512,19 @@ static unsigned on_kill(struct machine *m, int64_t now)
 	return 0;
 }
 
-static unsigned on_timer(const struct machine_settings *s, struct machine *m, int64_t now)
+static unsigned on_timer(struct step *t)
 {
-	if (!m->deadline || now < m->deadline)
+	if (!t->m->deadline || t->now < t->m->deadline)
 		return 0;
-	m->deadline = 0;
-	switch ((enum state)m->state) {
+	t->m->deadline = 0;
+	switch ((enum state)t->m->state) {
 	case STATE_BACKOFF:
-		return m->cause == CAUSE_RESOURCES ? begin(s, m, now) : restart_now(s, m, now);
+		return t->m->cause == CAUSE_RESOURCES ? begin(t) : restart_now(t);
 	case STATE_STARTING:
-		return stop(s, m, CAUSE_START_TIMEOUT, now);
+		return stop(t, CAUSE_START_TIMEOUT);
 	case STATE_STOPPING:
 	case STATE_CLEANUP:
-		return kill_now(m, now);
+		return kill_now(t);
 	case STATE_STOPPED:
 	case STATE_WAITING:
 	case STATE_RUNNING:
@@ -531,57 +536,59 @@ static unsigned on_timer(const struct machine_settings *s, struct machine *m, in
 	return 0;
 }
 
-static unsigned on_reset(struct machine *m, int64_t now)
+static unsigned on_reset(struct step *t)
 {
-	forget_failures(m);
-	m->restarts = 0;
-	if (m->state == STATE_FATAL || m->state == STATE_FAILED) {
-		m->want = WANT_DOWN;
-		enter(m, STATE_STOPPED, now);
+	forget_failures(t);
+	t->m->restarts = 0;
+	if (t->m->state == STATE_FATAL || t->m->state == STATE_FAILED) {
+		t->m->want = WANT_DOWN;
+		enter(t, STATE_STOPPED);
 	}
 	return 0;
 }
 
-unsigned machine_step(
-    const struct machine_settings *s, struct machine *m, const struct machine_event *e, int64_t now)
+unsigned machine_step(const struct machine_settings *settings, struct machine *m,
+    struct machine_history *history, const struct machine_event *e, int64_t now)
 {
+	struct step *t = &(struct step){settings, m, history, now};
+
 	switch (e->kind) {
 	case EVENT_WANT_UP:
-		return on_want_up(s, m, now);
+		return on_want_up(t);
 	case EVENT_WANT_DOWN:
-		return on_want_down(s, m, e->cause, now);
+		return on_want_down(t, e->cause);
 	case EVENT_RESTART:
-		return on_restart(s, m, e->cause, now);
+		return on_restart(t, e->cause);
 	case EVENT_DEPS:
-		return on_deps(s, m, e->deps, now);
+		return on_deps(t, e->deps);
 	case EVENT_RELEASED:
-		return m->state == STATE_STOPPING && m->holding ? signal_stop(s, m, now) : 0;
+		return m->state == STATE_STOPPING && m->holding ? signal_stop(t) : 0;
 	case EVENT_SPAWNED:
-		return on_spawned(s, m, now);
+		return on_spawned(t);
 	case EVENT_SPAWN_FAILED:
-		return on_spawn_failed(s, m, e, now);
+		return on_spawn_failed(t, e);
 	case EVENT_SPAWN_LATER:
-		return on_spawn_later(s, m, now);
+		return on_spawn_later(t);
 	case EVENT_READY:
-		if (m->state == STATE_STARTING && m->main_alive && !s->oneshot)
-			enter(m, STATE_RUNNING, now);
+		if (m->state == STATE_STARTING && m->main_alive && !settings->oneshot)
+			enter(t, STATE_RUNNING);
 		return 0;
 	case EVENT_EXITED:
-		return on_exited(s, m, e, now);
+		return on_exited(t, e);
 	case EVENT_AUX_EXITED:
-		return on_aux_exited(s, m, e, now);
+		return on_aux_exited(t, e);
 	case EVENT_EMPTY:
-		return m->state == STATE_CLEANUP && !m->aux ? finish(s, m, now) : 0;
+		return m->state == STATE_CLEANUP && !m->aux ? finish(t) : 0;
 	case EVENT_UNHEALTHY:
 		return m->main_alive && (m->state == STATE_RUNNING || m->state == STATE_STARTING)
-			   ? stop(s, m, e->cause, now)
+			   ? stop(t, e->cause)
 			   : 0;
 	case EVENT_KILL:
-		return on_kill(m, now);
+		return on_kill(t);
 	case EVENT_RESET:
-		return on_reset(m, now);
+		return on_reset(t);
 	case EVENT_TIMER:
-		return on_timer(s, m, now);
+		return on_timer(t);
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* The life of one service as a pure function.
  *
- *     machine_step(settings, record, event, now) -> record changed, actions
+ *     machine_step(settings, record, history, event, now) -> record changed, actions
  *
  * It owns nothing, makes no system call and knows no clock: time is an argument
  * and every deadline is data in the record. It is the only place in the program
@@ -77,11 +77,16 @@ struct machine {
 	uint32_t failures;  /* in a row: the exponent of the back-off */
 	uint32_t delay;     /* ms: the back-off now being waited, or the last one */
 	uint32_t seed;      /* of the jitter; different for each service */
-	uint32_t restart_head, restart_count;          /* ring of restart times */
-	uint32_t restart_log[MACHINE_RESTARTS_MAX];    /* in tenths of a second */
 	int64_t deadline;   /* the next EVENT_TIMER is due then */
 	int64_t since;      /* when the state was entered */
 	int64_t started;    /* when the main process of this life was spawned */
+};
+
+/* The times of a service's last restarts, for max_restarts. Apart from the record, since
+ * it is empty (and its memory untouched) as long as all is well. */
+struct machine_history {
+	uint32_t head, count;                 /* of the ring */
+	uint32_t time[MACHINE_RESTARTS_MAX];  /* in tenths of a second */
 };
 
 /* What the supervisor has found about a service's dependencies. */
@@ -152,7 +157,7 @@ struct machine_settings {
 
 /* Steps the machine and returns the actions. `now` never goes back. */
 unsigned machine_step(const struct machine_settings *settings, struct machine *m,
-    const struct machine_event *event, int64_t now);
+    struct machine_history *history, const struct machine_event *event, int64_t now);
 
 /* The delay before restart number `n` (1 is the first), without jitter; ms. */
 uint32_t machine_delay(const struct machine_settings *settings, uint32_t n);

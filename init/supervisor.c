@@ -106,7 +106,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	board_begin(s);
 	if (s->m.deps != DEPS_WAIT && may_launch(event->kind) && ranks_has(&sv->dirty, u->rank))
 		s->m.deps = DEPS_WAIT;
-	actions = machine_step(&u->settings, &s->m, event, sv->now);
+	actions = machine_step(&u->settings, &s->m, &sv->history[slot], event, sv->now);
 	if (s->m.ready != before.ready)
 		s->ready_at = s->m.ready ? sv->now : 0;
 	if (s->m.life != before.life) {

@@ -74,6 +74,7 @@ struct supervisor {
 	struct board board;
 	struct board_service *service; /* board.services */
 	struct unit *unit;             /* by slot */
+	struct machine_history *history; /* by slot; untouched as long as all is well */
 	int64_t *deadline;             /* by slot: the machine's. Apart, since the loop looks
 	                                  at all of them in each turn */
 	uint32_t *order;               /* slots in the order of starting; `count` of them */

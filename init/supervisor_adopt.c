@@ -73,6 +73,8 @@ static void make_unit(struct supervisor *sv, uint32_t slot, struct place place)
 	const char *name = image_name(place_image(sv, place), place.index);
 
 	memset(&sv->unit[slot], 0, sizeof(sv->unit[slot]));
+	if (sv->history[slot].count)
+		memset(&sv->history[slot], 0, sizeof(sv->history[slot]));
 	sv->unit[slot].life = sv->unit[slot].graph = place;
 	sv->set[place.set].users += 2;
 	board_begin(s);
@@ -374,6 +376,7 @@ static int allocate(struct supervisor *sv, uint32_t services)
 		capacity = IMAGE_MAX_SERVICES;
 	sv->capacity = capacity;
 	sv->unit = zeroed(capacity, sizeof(*sv->unit), &failed);
+	sv->history = zeroed(capacity, sizeof(*sv->history), &failed);
 	sv->deadline = zeroed(capacity, sizeof(*sv->deadline), &failed);
 	sv->order = zeroed(capacity, sizeof(*sv->order), &failed);
 	sv->work = zeroed(capacity, sizeof(*sv->work), &failed);

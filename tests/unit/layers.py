@@ -24,7 +24,7 @@ LAYERS = [
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
              "init/ranks.[ch] reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] "
              "init/option_table.[ch] init/option_text.c init/options.[ch]"),
-    ("record", "init/board.h"),
+    ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),

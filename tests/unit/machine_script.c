@@ -13,6 +13,7 @@
 
 struct machine_settings set;
 struct machine m;
+struct machine_history past;
 int64_t now;
 
 void fresh(void)
@@ -31,6 +32,7 @@ void fresh(void)
 	    .success = {1},
 	};
 	m = (struct machine){.deps = DEPS_READY};
+	past = (struct machine_history){0};
 	now = 1000000;
 }
 
@@ -84,7 +86,7 @@ static void expect(const char *file, int line, enum state state, unsigned did, u
 void is_at(
     const char *file, int line, struct machine_event event, enum state state, unsigned actions)
 {
-	unsigned did = machine_step(&set, &m, &event, now);
+	unsigned did = machine_step(&set, &m, &past, &event, now);
 
 	expect(file, line, state, did, actions);
 }

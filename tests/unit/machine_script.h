@@ -9,6 +9,7 @@
 
 extern struct machine_settings set;
 extern struct machine m;
+extern struct machine_history past;
 extern int64_t now; /* ms */
 
 /* A new service with settings like the configuration's defaults: stopped, its

@@ -46,7 +46,7 @@ static void three_services(void)
 	s->m.exit_kind = LAST_KILLED;
 	s->m.exit_code = 9;
 	s->exit_time = INT64_C(1714564800123000000);
-	s->liveness = HEALTH_PASSING;
+	s->probe[PROBE_LIVENESS].health = HEALTH_PASSING;
 	s = fixture_add(f, "a-job", STATE_DONE);
 	s->type = TYPE_ONESHOT;
 	s->m.exit_kind = LAST_EXITED;

@@ -108,9 +108,9 @@ static void test_settling(void **state)
 
 	s.m.started = NOW - OUTCOME_SETTLE + 1;
 	assert_int_equal(outcome_judge(&outcome, &s, NOW), OUTCOME_PENDING);
-	s.readiness = HEALTH_PASSING;
+	s.probe[PROBE_READINESS].health = HEALTH_PASSING;
 	assert_int_equal(outcome_judge(&outcome, &s, NOW), OUTCOME_REACHED);
-	s.readiness = HEALTH_NONE;
+	s.probe[PROBE_READINESS].health = HEALTH_NONE;
 	s.type = TYPE_NOTIFY;
 	assert_int_equal(outcome_judge(&outcome, &s, NOW), OUTCOME_REACHED);
 }

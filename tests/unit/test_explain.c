@@ -147,7 +147,7 @@ static void test_on_the_way_up(void **state)
 	assert_string_equal(reason(&s, NULL), "its command is being executed");
 	s.m.started = 5;
 	assert_string_equal(reason(&s, NULL), "not ready yet");
-	s.startup = HEALTH_UNKNOWN;
+	s.probe[PROBE_STARTUP].health = HEALTH_UNKNOWN;
 	assert_string_equal(reason(&s, NULL), "its startup probe has not passed yet");
 	s.m.aux = AUX_PRE_START;
 	assert_string_equal(reason(&s, NULL), "pre_start is running");
@@ -166,7 +166,7 @@ static void test_running(void **state)
 	s.m.exit_kind = LAST_KILLED;
 	s.m.exit_code = SIGKILL;
 	assert_string_equal(reason(&s, NULL), "restarted 3 times, last: killed by KILL");
-	s.readiness = HEALTH_FAILING;
+	s.probe[PROBE_READINESS].health = HEALTH_FAILING;
 	assert_string_equal(reason(&s, NULL), "its readiness probe fails");
 }
 

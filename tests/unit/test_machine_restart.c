@@ -249,7 +249,7 @@ static uint32_t crashes_until_fatal(int64_t gap, uint32_t most)
 	run();
 	for (uint32_t n = 1; n <= most; n++) {
 		IS(ev_exit(1), STATE_CLEANUP, LEFTOVERS);
-		machine_step(&set, &m, &(struct machine_event){.kind = EVENT_EMPTY}, now);
+		machine_step(&set, &m, &past, &(struct machine_event){.kind = EVENT_EMPTY}, now);
 		if (m.state == STATE_FATAL)
 			return n;
 		assert_int_equal(m.state, STATE_BACKOFF);
@@ -293,7 +293,7 @@ static void test_limit_shrinks(void **state)
 	set.max_restarts = 32;
 	set.restart_window = 5000;
 	CRASH(1, STATE_BACKOFF, 0);
-	assert_int_equal(m.restart_count, 6);
+	assert_int_equal(past.count, 6);
 	DUE(1000, STATE_STARTING, ACT_SPAWN);
 	set.max_restarts = 5; /* just as many as lie inside */
 	CRASH(1, STATE_FATAL, 0);
@@ -315,7 +315,7 @@ static void test_bursts(void **state)
 		now += 59900; /* exactly the window after the last: three are outside */
 		IS(ev_exit(1), STATE_CLEANUP, LEFTOVERS);
 		IS(ev(EVENT_EMPTY), STATE_BACKOFF, 0);
-		assert_int_equal(m.restart_count, 2);
+		assert_int_equal(past.count, 2);
 		DUE(100, STATE_STARTING, ACT_SPAWN);
 		now += 60200;
 	}
@@ -342,7 +342,7 @@ static void test_min_uptime(void **state)
 	now = then + 10001;
 	CRASH(1, STATE_BACKOFF, 0);
 	assert_int_equal(m.failures, 1);
-	assert_int_equal(m.restart_count, 1);
+	assert_int_equal(past.count, 1);
 	for (int i = 0; i < 4; i++) {
 		DUE(1000 << i, STATE_STARTING, ACT_SPAWN);
 		IS(ev(EVENT_SPAWNED), STATE_RUNNING, 0);
@@ -364,7 +364,7 @@ static void test_min_uptime_and_stops(void **state)
 	IS(ev_exit(0), STATE_CLEANUP, LEFTOVERS);
 	EMPTY(STATE_BACKOFF, 0);
 	assert_int_equal(m.failures, 1);
-	assert_int_equal(m.restart_count, 1);
+	assert_int_equal(past.count, 1);
 	DUE(1000, STATE_STARTING, ACT_SPAWN);
 	IS(ev(EVENT_SPAWNED), STATE_RUNNING, 0);
 	now += 2001;
@@ -471,7 +471,7 @@ static void test_out_of_resources(void **state)
 	}
 	assert_int_equal(m.failures, 0);
 	assert_int_equal(m.restarts, 0);
-	assert_int_equal(m.restart_count, 0);
+	assert_int_equal(past.count, 0);
 	IS(ev(EVENT_SPAWNED), STATE_RUNNING, 0);
 }
 
@@ -530,7 +530,7 @@ static void test_operator_in_backoff(void **state)
 	assert_int_equal(m.failures, 2);
 	IS(ev_cause(EVENT_RESTART, CAUSE_RESTART), STATE_STARTING, ACT_SPAWN);
 	assert_int_equal(m.failures, 0);
-	assert_int_equal(m.restart_count, 0);
+	assert_int_equal(past.count, 0);
 	assert_int_equal(m.cause, CAUSE_RESTART);
 }
 
@@ -564,7 +564,7 @@ static void test_reset(void **state)
 	IS(ev(EVENT_RESET), STATE_RUNNING, 0);
 	assert_int_equal(m.restarts, 0);
 	assert_int_equal(m.failures, 0);
-	assert_int_equal(m.restart_count, 0);
+	assert_int_equal(past.count, 0);
 	assert_int_equal(m.want, WANT_UP);
 	CRASH(1, STATE_BACKOFF, 0);
 	DUE(1000, STATE_STARTING, ACT_SPAWN);

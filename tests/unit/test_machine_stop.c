@@ -315,7 +315,7 @@ static void test_asked_for_is_no_failure(void **state)
 			IS(ev_exit(code), STATE_CLEANUP, LEFTOVERS);
 			EMPTY(STATE_STARTING, ACT_SPAWN);
 			IS(ev(EVENT_SPAWNED), STATE_RUNNING, 0);
-			machine_step(&set, &m,
+			machine_step(&set, &m, &past,
 			    &(struct machine_event){.kind = EVENT_RESTART, .cause = again[i]}, now);
 			IS(ev(EVENT_RELEASED), STATE_STOPPING, m.holding ? ACT_STOP_MAIN : 0);
 			IS(ev_exit(code), STATE_CLEANUP, LEFTOVERS);

@@ -267,7 +267,7 @@ static bool possible(enum situation from, enum happening event)
 
 static void to_state(struct machine_event event)
 {
-	machine_step(&set, &m, &event, now);
+	machine_step(&set, &m, &past, &event, now);
 }
 
 /* Brings a new service into the situation by events alone. */
@@ -367,7 +367,7 @@ static void test_table(void **state)
 			if (event == H_TIMER && m.deadline)
 				now = m.deadline;
 			before = m;
-			unsigned actions = machine_step(&set, &m, &event_of[event], now);
+			unsigned actions = machine_step(&set, &m, &past, &event_of[event], now);
 
 			if (agrees(&before, cell, actions) && m.want == want_after(&before, event))
 				continue;
@@ -391,7 +391,7 @@ static void test_early_timer(void **state)
 			now = m.deadline - 1;
 		struct machine before = m;
 
-		assert_int_equal(machine_step(&set, &m, &event_of[H_TIMER], now), 0);
+		assert_int_equal(machine_step(&set, &m, &past, &event_of[H_TIMER], now), 0);
 		assert_memory_equal(&before, &m, sizeof(m));
 	}
 }

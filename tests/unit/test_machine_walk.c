@@ -117,7 +117,7 @@ static void check_state(void)
 	hold(m.state != STATE_STARTING || (m.deadline != 0) == (set.start_timeout != 0),
 	    "a start is bounded as set");
 	hold(m.want == (w.wanted ? WANT_UP : WANT_DOWN), "wants what was asked");
-	hold(m.restart_count <= MACHINE_RESTARTS_MAX && m.restart_head <= MACHINE_RESTARTS_MAX,
+	hold(past.count <= MACHINE_RESTARTS_MAX && past.head <= MACHINE_RESTARTS_MAX,
 	    "the ring");
 }
 
@@ -205,7 +205,7 @@ static void tell(struct machine_event e)
 
 	last = e;
 	foresee(&e);
-	did = machine_step(&set, &m, &e, now);
+	did = machine_step(&set, &m, &past, &e, now);
 	if (trace)
 		printf("%ld @%lld %s -> %s (%s) %#x deadline %lld\n", step_no, (long long)now,
 		    event_name[e.kind], state_name((enum state)m.state),

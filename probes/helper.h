@@ -1,0 +1,205 @@
+/* What PID 1 and its helpers agree on: descriptors, names, and the messages of the two
+ * channels. A helper is sinit's own program, re-executed under another argv[0]; it is an
+ * ordinary supervised child, and PID 1 outlives whatever it does.
+ *
+ * Every message is one datagram of a SOCK_SEQPACKET pair (unix(7)) and begins with its
+ * kind. Both sides check the size of what they receive, and pass over what they do not
+ * understand. PID 1 never waits for a helper: a channel that is full is tried again when
+ * it can be written.
+ * Owns: nothing. May call: nothing. */
+#ifndef SINIT_PROBES_HELPER_H
+#define SINIT_PROBES_HELPER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Open in a helper; everything else is closed. */
+enum helper_fd {
+	HELPER_CHANNEL = 3, /* to PID 1 */
+	HELPER_BOARD = 4,   /* read only; not in the prober */
+	HELPER_STATS = 5,   /* struct probe_stats[]; writable in the prober, read only elsewhere */
+	HELPER_SOCKETS = 6, /* responder: listening sockets, one after the other */
+};
+
+/* argv[0] of the helpers, and what runs them. Each returns the exit code. When the channel
+ * is closed by PID 1 a helper ends by itself with 0.
+ *   sinit: prober
+ *   sinit: responder SOCKETS dashboard|no-dashboard control|no-control
+ *   sinit: alerter */
+#define HELPER_NAME_PROBER "sinit: prober"
+#define HELPER_NAME_RESPONDER "sinit: responder"
+#define HELPER_NAME_ALERTER "sinit: alerter"
+int prober_main(void);
+int responder_main(char **argv);
+int alerter_main(void);
+
+enum { HELPER_MESSAGE = 16384 }; /* the longest message, bytes */
+
+/* --- checks -------------------------------------------------------------------- */
+
+/* Which of a service's probes: also its place in the service's record. */
+enum probe_role { PROBE_STARTUP, PROBE_LIVENESS, PROBE_READINESS };
+enum { PROBE_ROLES = PROBE_READINESS + 1 };
+
+enum check_kind {
+	CHECK_NONE,      /* no fallback */
+	CHECK_HTTP,      /* http://HOST[:PORT]/PATH */
+	CHECK_TCP,       /* tcp://HOST:PORT */
+	CHECK_UNIX,      /* unix:PATH: a stream socket accepts a connection */
+	CHECK_GRPC,      /* grpc://HOST:PORT[/SERVICE] */
+	CHECK_FILE,      /* file:PATH, not older than max_age */
+	CHECK_EXEC,      /* exec:COMMAND   by PID 1, not by the prober, as are those below */
+	CHECK_LISTEN,    /* listen:[tcp:|udp:]PORT */
+	CHECK_PROCESS,   /* process: the main process is alive */
+	CHECK_HEARTBEAT, /* heartbeat: WATCHDOG=1 not longer ago than max_age */
+};
+enum { CHECK_KINDS = CHECK_HEARTBEAT + 1 };
+
+/* Why a check did not pass; `detail` as said. A sentence for each is in probes/fault.h. */
+enum probe_fault {
+	FAULT_NONE,
+	FAULT_TIMEOUT,       /* `timeout` has passed; detail: ms */
+	FAULT_CONNECT,       /* connect(2) failed; errno */
+	FAULT_RESOLVE,       /* the host's name has no address; EAI_ number of getaddrinfo(3) */
+	FAULT_CLOSED,        /* the connection ended before the answer was whole; errno or 0 */
+	FAULT_PROTOCOL,      /* not an answer of this protocol */
+	FAULT_TOO_LONG,      /* the answer's head is longer than the prober reads; bytes */
+	FAULT_STATUS,        /* http: a status outside of expect_status; the status */
+	FAULT_BODY,          /* http: expect_body is not in the (first 64 KiB of the) body */
+	FAULT_GRPC_STATUS,   /* grpc: the call failed; grpc-status number */
+	FAULT_GRPC_SERVING,  /* grpc: not SERVING; the number of the ServingStatus */
+	FAULT_ABSENT,        /* file: cannot be looked at; errno */
+	FAULT_OLD,           /* file, heartbeat: older than max_age; its age in s */
+	FAULT_EXIT,          /* exec: exit code */
+	FAULT_KILLED,        /* exec: signal */
+	FAULT_SPAWN,         /* exec: could not be run; errno */
+	FAULT_NOT_LISTENING, /* listen: nothing listens there */
+	FAULT_STOLEN,        /* listen: another program does; its pid, 0: cannot be told */
+	FAULT_NO_PROCESS,    /* process */
+	FAULT_INTERNAL,      /* the check could not be made (descriptors, memory); errno */
+};
+enum { FAULT_COUNT = FAULT_INTERNAL + 1 };
+
+/* --- prober ---------------------------------------------------------------------- */
+
+enum prober_kind {
+	PROBER_BEGIN = 1, /* PID 1 -> prober: make this check from now on */
+	PROBER_END,       /* PID 1 -> prober: no more */
+	PROBER_VERDICT,   /* prober -> PID 1: it has passed or failed often enough */
+};
+
+/* A target's texts are offsets into prober_begin.text, 0: none; text[0] is always NUL. */
+struct probe_target {
+	uint16_t kind;    /* enum check_kind, CHECK_HTTP to CHECK_FILE or CHECK_NONE */
+	uint16_t port;
+	uint16_t host;    /* http, tcp, grpc: name or numeric address, without [] */
+	uint16_t path;    /* http: what is asked for; unix, file: absolute path */
+	uint16_t service; /* grpc: name of the service asked for */
+	uint16_t spare;
+};
+
+enum { PROBE_RANGES = 8 };
+
+struct prober_begin {
+	uint32_t kind;        /* PROBER_BEGIN */
+	uint32_t check;       /* slot * PROBE_ROLES + role: its number in all messages */
+	uint32_t life;        /* of the service; comes back in the verdicts */
+	uint32_t generation;  /* of the slot: another one means another service, stats anew */
+	uint32_t seed;        /* of its phase: the first probe comes after initial_delay plus
+	                         seed % interval, at most 1 s of it in a startup probe */
+	uint32_t interval, timeout, initial_delay; /* ms; timeout is the whole check's */
+	uint32_t max_age;     /* ms; 0: any age */
+	uint32_t failures, successes;
+	uint8_t role;         /* enum probe_role */
+	uint8_t health;       /* enum health (init/board.h): what is known already */
+	uint8_t ranges;       /* of expect_status in use */
+	uint8_t spare;
+	struct { uint16_t least, most; } status[PROBE_RANGES];
+	struct probe_target target, fallback;
+	uint16_t method;      /* http */
+	uint16_t headers;     /* http: "Name: value\r\n"... */
+	uint16_t body;        /* http: text that the body must have */
+	uint16_t size;        /* bytes of text[], the last one is NUL */
+	char text[];
+};
+
+struct prober_end {
+	uint32_t kind;  /* PROBER_END */
+	uint32_t check;
+};
+
+/* Sent when the first verdict of a life is found, and whenever it changes. */
+struct prober_verdict {
+	uint32_t kind;  /* PROBER_VERDICT */
+	uint32_t check;
+	uint32_t life;
+	uint8_t passing;
+	uint8_t fault;  /* enum probe_fault of the last check */
+	uint8_t spare[2];
+	int32_t detail;
+};
+
+/* What a check has been like, for metrics: at index `check` of a mapping of its own. The
+ * prober writes those of its kinds, PID 1 the others. Readers only add them up: a number
+ * may be of the check before or after. */
+enum { PROBE_BUCKETS = 10 };
+
+/* Upper edges of the latency buckets in microseconds; a further one is without end. */
+#define PROBE_BUCKET_EDGES 500, 1000, 2500, 5000, 10000, 25000, 100000, 500000, 1000000, 5000000
+
+struct probe_stats {
+	_Atomic uint32_t generation; /* of the slot; 0: none yet */
+	uint8_t fault;               /* of the last check */
+	uint8_t kind;                /* enum check_kind of the last check */
+	uint8_t spare[2];
+	int32_t detail;
+	uint32_t last_latency;       /* us */
+	_Atomic uint64_t passed, failed, timeouts;
+	_Atomic uint64_t latency_sum;/* us, of all checks */
+	_Atomic uint64_t bucket[PROBE_BUCKETS + 1]; /* checks by latency, not cumulative */
+	int64_t last_time;           /* CLOCK_MONOTONIC ms */
+};
+
+/* --- responder --------------------------------------------------------------------- */
+
+enum responder_kind {
+	RESPONDER_PING = 1, /* responder -> PID 1: are you alive? At most once a second */
+	RESPONDER_PONG,     /* PID 1 -> responder */
+	RESPONDER_ORDER,    /* responder -> PID 1: a POST */
+	RESPONDER_ANSWER,   /* PID 1 -> responder */
+};
+
+struct responder_ping {
+	uint32_t kind;
+	uint32_t number;
+};
+
+struct responder_pong {
+	uint32_t kind;
+	uint32_t number;       /* of the ping */
+	uint32_t open_files;   /* descriptors of PID 1 */
+	uint32_t resident_kib; /* memory of PID 1 */
+	uint64_t loop_lag_us;  /* the longest that a turn of the loop came late or took, since
+	                          the last pong */
+	uint64_t turns;        /* of the loop so far */
+};
+
+enum { RESPONDER_TOKEN = 256, RESPONDER_NAME = 72, RESPONDER_TEXT = 1024 };
+
+struct responder_order {
+	uint32_t kind;
+	uint32_t number;             /* comes back in the answer */
+	char verb[16];               /* start, stop, restart, reload */
+	char name[RESPONDER_NAME];   /* of the service; "" for reload */
+	char token[RESPONDER_TOKEN]; /* as given by the client, "" without */
+};
+
+struct responder_answer {
+	uint32_t kind;
+	uint32_t number;
+	uint32_t status;             /* of HTTP: 200, 401, 404, 409, 503 */
+	char message[RESPONDER_TEXT];/* for people */
+};
+
+#endif
