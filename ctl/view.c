@@ -77,8 +77,7 @@ int view_open(struct view *view, const struct ctl *ctl)
 
 int view_close(struct view *view, int code)
 {
-	free(view->rows);
-	free(view->memory);
+	arena_free(&view->arena);
 	board_close(&view->board);
 	return code;
 }
@@ -121,52 +120,59 @@ static void say_unknown(const struct view *view, const char *name)
  * A name that changes meanwhile is seen by the proper reading that follows. */
 static bool peek(const struct view *view, uint32_t slot, const char *const *names, size_t count)
 {
-	char name[BOARD_NAME];
+	const char *name = view->board.services[slot].name;
 
-	memcpy(name, view->board.services[slot].name, sizeof(name));
-	name[BOARD_NAME - 1] = '\0';
+	if (count == 0)
+		return true;
+	if (name[BOARD_NAME - 1])
+		return false;
 	for (size_t n = 0; n < count; n++)
 		if (match_service(names[n], name))
 			return true;
 	return false;
 }
 
+/* Copies a slot's record if it is meant, and marks the names that mean it. */
+static bool take(const struct view *view, uint32_t slot, const char *const *names, size_t count,
+    bool *meant, struct view_row *row)
+{
+	bool wanted = count == 0;
+
+	if (!board_read(&view->board, slot, &row->s))
+		return false;
+	for (size_t n = 0; n < count; n++)
+		if (match_service(names[n], row->s.name))
+			wanted = meant[n] = true;
+	row->slot = slot;
+	return wanted;
+}
+
 int view_load(struct view *view, const char *const *names, size_t count)
 {
 	const struct board_header *head = view->board.head;
-	uint32_t slots = head->count < head->capacity ? head->count : head->capacity;
+	uint32_t slots = head->count < head->capacity ? head->count : head->capacity, hits = 0;
+	uint32_t *hit = arena_get(&view->arena, slots * sizeof(*hit));
 	int code = CTL_OK;
 
-	view->memory = calloc(slots + 1, sizeof(*view->memory));
-	view->rows = calloc(slots + 1, sizeof(*view->rows));
-	bool *meant = calloc(count + 1, sizeof(*meant));
-	if (!view->memory || !view->rows || !meant) {
-		free(meant);
+	for (uint32_t i = 0; hit && i < slots; i++)
+		if (peek(view, i, names, count))
+			hit[hits++] = i;
+	struct view_row *row = arena_get(&view->arena, hits * sizeof(*row));
+	bool *meant = arena_get(&view->arena, count);
+	view->rows = arena_get(&view->arena, hits * sizeof(struct view_row *));
+	if (!hit || !row || !meant || !view->rows) {
 		ctl_error("out of memory");
 		return CTL_FAILED;
 	}
-	for (uint32_t i = 0; i < slots; i++) {
-		struct view_row *row = &view->memory[view->count];
-		if (count > 0 && !peek(view, i, names, count))
-			continue;
-		bool wanted = count == 0;
-		if (!board_read(&view->board, i, &row->s))
-			continue;
-		for (size_t n = 0; n < count; n++)
-			if (match_service(names[n], row->s.name))
-				wanted = meant[n] = true;
-		if (!wanted)
-			continue;
-		row->slot = i;
-		view->rows[view->count++] = row;
-	}
+	for (uint32_t i = 0; i < hits; i++)
+		if (take(view, hit[i], names, count, meant, row))
+			view->rows[view->count++] = row++;
 	for (size_t n = 0; n < count; n++)
 		if (!meant[n]) {
 			say_unknown(view, names[n]);
 			code = CTL_UNKNOWN;
 		}
-	free(meant);
-	qsort(view->rows, view->count, sizeof(*view->rows), by_name);
+	qsort(view->rows, view->count, sizeof(struct view_row *), by_name);
 	return code;
 }
 

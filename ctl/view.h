@@ -6,6 +6,7 @@
 #define SINIT_CTL_VIEW_H
 
 #include "ctl/ctl.h"
+#include "init/arena.h"
 #include "init/board.h"
 
 struct view_row {
@@ -19,7 +20,7 @@ struct view {
 	int64_t now; /* CLOCK_MONOTONIC ms, of the copies; for a dead sinit: of its last words */
 	struct view_row **rows; /* by name */
 	size_t count;
-	struct view_row *memory;
+	struct arena arena;     /* of the rows */
 };
 
 /* Opens the board of ctl->rundir. CTL_OK, or an exit code after saying why. */

@@ -28,9 +28,10 @@ static void enter(struct step *t, enum state state)
 
 static void forget_failures(struct step *t)
 {
+	if (!t->m->failures)
+		return; /* nor is there a past: its memory stays untouched */
 	t->m->failures = 0;
-	if (t->past->count) /* its memory is not touched for nothing */
-		t->past->count = 0;
+	t->past->count = 0;
 }
 
 /* To be told when it leaves its state: to have been ready for longer than min_uptime makes

@@ -83,7 +83,7 @@ struct machine {
 };
 
 /* The times of a service's last restarts, for max_restarts. Apart from the record, since
- * it is empty (and its memory untouched) as long as all is well. */
+ * as long as `failures` is 0 it is empty, and its memory need not be there. */
 struct machine_history {
 	uint32_t head, count;                 /* of the ring */
 	uint32_t time[MACHINE_RESTARTS_MAX];  /* in tenths of a second */

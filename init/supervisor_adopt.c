@@ -73,10 +73,10 @@ static void make_unit(struct supervisor *sv, uint32_t slot, struct place place)
 	const char *name = image_name(place_image(sv, place), place.index);
 
 	memset(&sv->unit[slot], 0, sizeof(sv->unit[slot]));
-	if (sv->history[slot].count)
-		memset(&sv->history[slot], 0, sizeof(sv->history[slot]));
 	sv->unit[slot].life = sv->unit[slot].graph = place;
 	sv->set[place.set].users += 2;
+	if (s->m.failures) /* of the slot's last owner */
+		memset(&sv->history[slot], 0, sizeof(sv->history[slot]));
 	board_begin(s);
 	memset((char *)s + sizeof(s->seq), 0, sizeof(*s) - sizeof(s->seq));
 	s->used = ++sv->generation;
