@@ -1,5 +1,5 @@
 #include "ctl/ctl.h"
-#include "ctl/format.h"
+#include "init/format.h"
 #include "init/value.h"
 
 #include <errno.h>

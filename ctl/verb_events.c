@@ -1,8 +1,8 @@
 /* events: the board's ring, and with -f what is added to it. */
 #include "ctl/ctl.h"
-#include "ctl/format.h"
+#include "init/format.h"
 #include "ctl/match.h"
-#include "ctl/render.h"
+#include "init/render.h"
 #include "ctl/view.h"
 #include "ctl/watch.h"
 #include "init/explain.h"
@@ -24,7 +24,7 @@ static void put_event(struct ctl *ctl, const struct view *view, const struct boa
 {
 	struct text *text = out_text(ctl->out);
 	char buffer[BOARD_NAME];
-	const char *blocker = view_slot_name(view, event->blocker, buffer);
+	const char *blocker = board_slot_name(&view->board, event->blocker, buffer);
 	char sentence[512];
 	struct text message;
 

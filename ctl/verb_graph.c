@@ -1,7 +1,7 @@
 /* graph: what needs what, of a running sinit or of a configuration directory. */
 #include "ctl/client.h"
 #include "ctl/ctl.h"
-#include "ctl/format.h"
+#include "init/format.h"
 #include "ctl/match.h"
 #include "init/config.h"
 

@@ -1,8 +1,8 @@
 /* status: a table for people, or one JSON object. From the board alone, so it works
  * while PID 1 is stopped in a debugger, and tells what a dead one has left. */
 #include "ctl/ctl.h"
-#include "ctl/format.h"
-#include "ctl/render.h"
+#include "init/format.h"
+#include "init/render.h"
 #include "ctl/view.h"
 #include "init/explain.h"
 
@@ -268,8 +268,6 @@ static void put_table(struct ctl *ctl, const struct view *view)
 static void put_json(struct ctl *ctl, const struct view *view)
 {
 	char blocker[BOARD_NAME];
-	char sentence[512];
-	struct text reason;
 	struct text *text = out_text(ctl->out);
 
 	text_add(text, "{\"sinit\":");
@@ -277,12 +275,10 @@ static void put_json(struct ctl *ctl, const struct view *view)
 	text_add(text, ",\"services\":[");
 	for (size_t i = 0; i < view->count; i++) {
 		const struct board_service *s = &view->rows[i]->s;
-		const char *name = view_slot_name(view, s->blocker, blocker);
+		const char *name = board_slot_name(&view->board, s->blocker, blocker);
 		text = out_text(ctl->out);
-		text_init(&reason, sentence, sizeof(sentence));
-		explain_reason(&reason, s, name, view->now);
 		text_add(text, i ? "," : "");
-		render_service(text, s, view->life, name, *sentence ? sentence : NULL, view->now);
+		render_service(text, s, view->life, name, view->now);
 	}
 	text_add(out_text(ctl->out), "]}\n");
 }

@@ -1,29 +1,13 @@
 /* summary: counts by state. health: is everything ready that should be? */
 #include "ctl/ctl.h"
-#include "ctl/format.h"
-#include "ctl/render.h"
+#include "init/format.h"
+#include "init/render.h"
 #include "ctl/view.h"
 #include "init/explain.h"
 
 #include <string.h>
 
-struct counts {
-	unsigned state[STATE_COUNT];
-	unsigned ready, all;
-};
-
-static void summary_json(struct text *text, const struct view *view, const struct counts *counts)
-{
-	text_add(text, "{\"sinit\":");
-	render_sinit(text, view->board.head, view->life, view->now);
-	text_addf(text, ",\"services\":%u,\"ready\":%u,\"states\":{", counts->all, counts->ready);
-	for (unsigned i = 0; i < STATE_COUNT; i++)
-		text_addf(
-		    text, "%s\"%s\":%u", i ? "," : "", state_name((enum state)i), counts->state[i]);
-	text_add(text, "}}\n");
-}
-
-static void summary_text(struct text *text, const struct view *view, const struct counts *counts)
+static void summary_text(struct text *text, const struct view *view, const struct render_counts *counts)
 {
 	const struct board_header *head = view->board.head;
 
@@ -44,24 +28,22 @@ static void summary_text(struct text *text, const struct view *view, const struc
 
 int ctl_summary(struct ctl *ctl)
 {
-	struct counts counts = {0};
+	struct render_counts counts = {0};
 	struct view view;
 	int code = view_open(&view, ctl);
 
 	if (code != CTL_OK)
 		return code;
 	code = view_load(&view, NULL, 0);
-	for (size_t i = 0; i < view.count; i++) {
-		const struct machine *m = &view.rows[i]->s.m;
-		counts.all++;
-		counts.ready += m->ready != 0;
-		if (m->state < STATE_COUNT)
-			counts.state[m->state]++;
+	for (size_t i = 0; i < view.count; i++)
+		render_count(&counts, &view.rows[i]->s);
+	struct text *text = out_text(ctl->out);
+	if (ctl_has(ctl, OPT_JSON)) {
+		render_summary(text, view.board.head, view.life, &counts, view.now);
+		text_add(text, "\n");
+	} else {
+		summary_text(text, &view, &counts);
 	}
-	if (ctl_has(ctl, OPT_JSON))
-		summary_json(out_text(ctl->out), &view, &counts);
-	else
-		summary_text(out_text(ctl->out), &view, &counts);
 	if (code == CTL_OK && view.life != BOARD_LIVE)
 		code = CTL_NOT_RUNNING;
 	return view_close(&view, code);

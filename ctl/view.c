@@ -1,6 +1,6 @@
 #include "ctl/view.h"
 
-#include "ctl/format.h"
+#include "init/format.h"
 #include "ctl/match.h"
 #include "init/explain.h"
 #include "init/value.h"
@@ -176,17 +176,6 @@ int view_load(struct view *view, const char *const *names, size_t count)
 	return code;
 }
 
-const char *view_slot_name(const struct view *view, int32_t slot, char buffer[static BOARD_NAME])
-{
-	struct board_service s;
-
-	if (slot < 0 || (uint32_t)slot >= view->board.head->count ||
-	    !board_read(&view->board, (uint32_t)slot, &s))
-		return NULL;
-	memcpy(buffer, s.name, BOARD_NAME);
-	return buffer;
-}
-
 void view_reason(const struct view *view, const struct board_service *s, struct text *text)
 {
 	char name[BOARD_NAME];
@@ -194,6 +183,6 @@ void view_reason(const struct view *view, const struct board_service *s, struct 
 	struct text reason;
 
 	text_init(&reason, raw, sizeof(raw));
-	explain_reason(&reason, s, view_slot_name(view, s->blocker, name), view->now);
+	explain_reason(&reason, s, board_slot_name(&view->board, s->blocker, name), view->now);
 	format_clean(text, raw);
 }

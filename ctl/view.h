@@ -34,9 +34,6 @@ int view_load(struct view *view, const char *const *names, size_t count);
 /* Gives everything back, and returns `code`. */
 int view_close(struct view *view, int code);
 
-/* Name of the service in a slot, NULL for -1 or a free one. Filled into `buffer`. */
-const char *view_slot_name(const struct view *view, int32_t slot, char buffer[static BOARD_NAME]);
-
 /* Adds why a service is as it is (explain_reason), in clean text. */
 void view_reason(const struct view *view, const struct board_service *s, struct text *text);
 

@@ -1,6 +1,6 @@
 #include "ctl/watch.h"
 
-#include "ctl/format.h"
+#include "init/format.h"
 #include "init/explain.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The board: one shared-memory record of everything about every service.
  *
- * PID 1 is its only writer; sinitctl (and later the responder and a new image of
+ * PID 1 is its only writer; sinitctl the responder (and later a new image of
  * PID 1) read it without asking. It lives in RUNDIR/board, whose space is allocated
  * before it is mapped, so that a full tmpfs cannot kill PID 1, or in a memfd where
  * RUNDIR cannot be written. It holds no environment and no command lines.
@@ -22,7 +22,7 @@
 
 enum {
 	BOARD_MAGIC = 0x53694264, /* "SiBd" */
-	BOARD_VERSION = 2,
+	BOARD_VERSION = 3,
 	BOARD_NAME = 72,    /* bytes of a name: 63, "@" and an instance, NUL */
 	BOARD_EVENTS = 1024, /* ring */
 	BOARD_ERRORS = 160, /* bytes of the last reload's first error */
@@ -128,6 +128,7 @@ struct board_header {
 	_Atomic uint64_t orphans;    /* processes reaped that were no service's */
 	_Atomic uint64_t reloads, reload_errors;
 	_Atomic uint64_t refused;    /* control lines refused */
+	_Atomic uint64_t kind_count[EV_KIND_COUNT]; /* events so far, by enum event_kind */
 };
 
 struct board {
@@ -177,12 +178,36 @@ enum board_life { BOARD_ABSENT, BOARD_DEAD, BOARD_LIVE };
  * itself (see board_lock). */
 int board_open(struct board *ret, const char *rundir, enum board_life *ret_life);
 
+/* Maps the board behind `fd`, which stays the caller's: for a helper, which has been given
+ * it. 0, -EPROTO (no board of this layout), -errno. */
+int board_map(struct board *ret, int fd);
+
 /* Copies slot `i` consistently. False if it is free. The numbers in it are another
  * process's: not to be used as an index unchecked. */
 bool board_read(const struct board *board, uint32_t i, struct board_service *ret);
 
 /* Copies event number `seq`. False if it is gone (overwritten) or not yet there. */
 bool board_read_event(const struct board *board, uint64_t seq, struct board_event *ret);
+
+/* Name of the service in a slot, written to `buffer`; NULL for -1 or a free one. */
+const char *board_slot_name(
+    const struct board *board, int32_t slot, char buffer[static BOARD_NAME]);
+
+/* Is it as it should be? It has become ready, and its readiness probe does not fail. */
+static inline bool board_service_ready(const struct board_service *s)
+{
+	return s->m.ready && s->probe[PROBE_READINESS].health != HEALTH_FAILING;
+}
+
+/* Need nobody worry about it? It runs or starts with no probe of its life failing, or it
+ * is a oneshot that is done. */
+static inline bool board_service_healthy(const struct board_service *s)
+{
+	return s->m.state == STATE_DONE ||
+	       ((s->m.state == STATE_RUNNING || s->m.state == STATE_STARTING) &&
+		   s->probe[PROBE_STARTUP].health != HEALTH_FAILING &&
+		   s->probe[PROBE_LIVENESS].health != HEALTH_FAILING);
+}
 
 const char *event_kind_name(enum event_kind kind);
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "ctl/format.h"
+#include "init/format.h"
 #include "ctl/match.h"
 #include "ctl/reply.h"
 

@@ -1,4 +1,4 @@
-#include "ctl/format.h"
+#include "init/format.h"
 
 #include <string.h>
 #include <time.h>

@@ -1,8 +1,9 @@
-#include "ctl/render.h"
+#include "init/render.h"
 
-#include "ctl/format.h"
+#include "init/format.h"
 #include "init/explain.h"
 #include "init/schema.h"
+#include "probes/fault.h"
 #include "reaper/signals.h"
 
 #include <string.h>
@@ -99,7 +100,7 @@ void render_sinit(
 	text_add(text, "}");
 }
 
-static const char *health(uint8_t value)
+const char *render_health_name(uint8_t value)
 {
 	switch ((enum health)value) {
 	case HEALTH_NONE:
@@ -112,6 +113,26 @@ static const char *health(uint8_t value)
 		return "failing";
 	}
 	return NULL;
+}
+
+const char *render_role(enum probe_role role)
+{
+	switch (role) {
+	case PROBE_STARTUP:
+		return "startup";
+	case PROBE_LIVENESS:
+		return "liveness";
+	case PROBE_READINESS:
+		return "readiness";
+	}
+	return "probe";
+}
+
+static void probes(struct text *text, const struct board_service *s)
+{
+	for (unsigned role = 0; role < PROBE_ROLES; role++)
+		word(text, render_role((enum probe_role)role),
+		    render_health_name(s->probe[role].health));
 }
 
 static const char *type_name(uint8_t type)
@@ -187,26 +208,28 @@ static void spawn_error(struct text *text, const struct board_service *s)
 }
 
 void render_service(struct text *text, const struct board_service *s, enum board_life life,
-    const char *blocker, const char *reason, int64_t now)
+    const char *blocker, int64_t now)
 {
 	const struct machine *m = &s->m;
 	bool runs = life == BOARD_LIVE && m->main_alive && m->started;
 	enum cause cause = (enum cause)m->cause;
+	char sentence[512];
+	struct text reason;
 
+	text_init(&reason, sentence, sizeof(sentence));
+	explain_reason(&reason, s, blocker, now);
 	text_add(text, "{\"name\":");
 	text_json(text, s->name);
 	word(text, "state", state_name((enum state)m->state));
 	word(text, "want", m->want == WANT_UP ? "up" : "down");
 	word(text, "cause", cause == CAUSE_NONE ? NULL : cause_name(cause));
-	string(text, "reason", reason);
+	string(text, "reason", *sentence ? sentence : NULL);
 	number_or_null(text, "pid", s->pid, s->pid > 0);
 	seconds(text, "uptime_seconds", now - m->started, runs);
 	number(text, "restarts", m->restarts);
 	last_exit(text, s);
-	word(text, "startup", health(s->probe[PROBE_STARTUP].health));
-	word(text, "liveness", health(s->probe[PROBE_LIVENESS].health));
-	word(text, "readiness", health(s->probe[PROBE_READINESS].health));
-	boolean(text, "ready", m->ready);
+	probes(text, s);
+	boolean(text, "ready", board_service_ready(s));
 	number(text, "life", m->life);
 	seconds(text, "since_seconds", now - m->since, life == BOARD_LIVE);
 	word(text, "type", type_name(s->type));
@@ -219,6 +242,70 @@ void render_service(struct text *text, const struct board_service *s, enum board
 	spawn_error(text, s);
 	text_add(text, "}");
 }
+
+/* --- Health ------------------------------------------------------------------------ */
+
+void render_why(
+    struct text *text, const struct board_service *s, const char *blocker, int64_t now)
+{
+	size_t before = text->used;
+
+	for (unsigned role = 0; role < PROBE_ROLES; role++) {
+		const struct board_probe *probe = &s->probe[role];
+		if (probe->health != HEALTH_FAILING)
+			continue;
+		text_add(text, text->used > before ? "; " : "");
+		text_add(text, render_role((enum probe_role)role));
+		text_add(text, ": ");
+		fault_explain(text, (enum probe_fault)probe->fault, probe->detail);
+	}
+	if (text->used == before && !board_service_ready(s))
+		explain_reason(text, s, blocker, now);
+}
+
+void render_health(
+    struct text *text, const struct board_service *s, const char *blocker, int64_t now)
+{
+	char sentence[512];
+	struct text why;
+
+	text_init(&why, sentence, sizeof(sentence));
+	render_why(&why, s, blocker, now);
+	text_add(text, "{\"name\":");
+	text_json(text, s->name);
+	word(text, "state", state_name((enum state)s->m.state));
+	boolean(text, "healthy", board_service_healthy(s));
+	boolean(text, "ready", board_service_ready(s));
+	probes(text, s);
+	string(text, "why", *sentence ? sentence : NULL);
+	text_add(text, "}");
+}
+
+/* --- Summary ----------------------------------------------------------------------- */
+
+void render_count(struct render_counts *counts, const struct board_service *s)
+{
+	counts->all++;
+	counts->ready += board_service_ready(s);
+	if (s->m.state < STATE_COUNT)
+		counts->state[s->m.state]++;
+}
+
+void render_summary(struct text *text, const struct board_header *head, enum board_life life,
+    const struct render_counts *counts, int64_t now)
+{
+	text_add(text, "{\"sinit\":");
+	render_sinit(text, head, life, now);
+	number(text, "services", counts->all);
+	number(text, "ready", counts->ready);
+	text_add(text, ",\"states\":{");
+	for (unsigned i = 0; i < STATE_COUNT; i++)
+		text_addf(
+		    text, "%s\"%s\":%u", i ? "," : "", state_name((enum state)i), counts->state[i]);
+	text_add(text, "}}");
+}
+
+/* --- Events ------------------------------------------------------------------------ */
 
 void render_event(struct text *text, const struct board_event *event, const char *blocker)
 {

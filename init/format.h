@@ -1,8 +1,8 @@
 /* Pieces of output: numbers, times, columns, and text that a terminal can be shown.
  *
  * Owns nothing; adds to a caller's text. Pure. May call: base, libc's string functions. */
-#ifndef SINIT_CTL_FORMAT_H
-#define SINIT_CTL_FORMAT_H
+#ifndef SINIT_INIT_FORMAT_H
+#define SINIT_INIT_FORMAT_H
 
 #include "init/base.h"
 
