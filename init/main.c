@@ -6,6 +6,7 @@
 #include "init/options.h"
 #include "init/raw_syscall.h"
 #include "init/supervisor_main.h"
+#include "probes/helpers.h"
 #include "reaper/wrapper.h"
 
 #include <fcntl.h>
@@ -153,6 +154,9 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	fds_fill_standard();
+	helper_function *helper = helper_find(argv[0]);
+	if (helper)
+		return helper(argv);
 	int code = parse(argv, &options);
 	return code != 0 ? code : run(&options);
 }

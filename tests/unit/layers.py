@@ -22,11 +22,15 @@ LAYERS = [
     ("base", "init/base.[ch] init/raw_syscall.h"),
     ("pure", "init/machine.[ch] init/graph.[ch] init/words.[ch] init/value.[ch] init/schema*.[ch] "
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
-             "init/ranks.[ch] reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] "
+             "init/ranks.[ch] init/format.[ch] init/render.[ch] init/board_names.c "
+             "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] probes/fault.[ch] probes/http_*.[ch] probes/metrics.[ch] "
              "init/option_table.[ch] init/option_text.c init/options.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
+    ("responder", "probes/responder.c probes/server*.[ch] probes/site.[ch] probes/dashboard.c "
+                  "probes/confine.[ch]"),
+    ("helpers", "probes/helpers.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),
     ("world", "init/board*.c init/log.[ch] init/fds.[ch] reaper/*.[ch]"),
     ("platform", "init/platform.[ch]"),
@@ -42,11 +46,13 @@ USES = {
     "pure": "base record",  # of the record only its types: explain's sentences
     "record": "pure",
     "config": "base pure",
+    "responder": "base pure record",
+    "helpers": "base record",
     "world": "base pure record",
     "platform": "base world pure",
     "wrapper": "base pure world platform",
     "supervisor": "base pure record world platform",
-    "main": "base pure record config world platform wrapper supervisor",
+    "main": "base pure record config world platform wrapper supervisor helpers",
     "sinitctl": "base pure record config",
 }
 
@@ -63,7 +69,7 @@ ONLY = [
 
 # Memory and text: no system call, no allocation, no clock, no state.
 PURE_CALLS = ("mem* str* snprintf vsnprintf bsearch qsort __stack_chk_fail _GLOBAL_OFFSET_TABLE_ "
-              "__*_chk __errno_location isalnum isdigit isalpha isspace tolower toupper ato* strto*")
+              "__*_chk __errno_location gmtime_r isalnum isdigit isalpha isspace tolower toupper ato* strto*")
 
 # What an object may leave undefined besides what objects of the layers in the second
 # column define. The supervisor's own system calls all go through platform.h; its images and
@@ -95,7 +101,7 @@ def layer(path):
 
 
 def sources():
-    return sorted(str(path.relative_to(TOP)) for directory in ("init", "reaper", "ctl")
+    return sorted(str(path.relative_to(TOP)) for directory in ("init", "reaper", "ctl", "probes")
                   for path in (TOP / directory).iterdir() if path.suffix in (".c", ".h", ".def"))
 
 

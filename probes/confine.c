@@ -1,0 +1,159 @@
+#include "probes/confine.h"
+
+#include "init/base.h"
+#include "init/raw_syscall.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* --- Privileges ---------------------------------------------------------------------- */
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	return (int)raw_syscall3(SYS_capset, (long)&header, (long)none, 0);
+}
+
+/* 32-bit ARM has older calls of these names, for 16 bits. */
+#ifdef SYS_setresuid32
+enum { SETGROUPS = SYS_setgroups32, SETRESGID = SYS_setresgid32, SETRESUID = SYS_setresuid32 };
+#else
+enum { SETGROUPS = SYS_setgroups, SETRESGID = SYS_setresgid, SETRESUID = SYS_setresuid };
+#endif
+
+/* Not by the C library, which would bring along the means to tell other threads of it. */
+static void become_nobody(void)
+{
+	if (raw_syscall3(SETGROUPS, 0, 0, 0) == 0 &&
+	    raw_syscall3(SETRESGID, CONFINE_USER, CONFINE_USER, CONFINE_USER) == 0)
+		raw_syscall3(SETRESUID, CONFINE_USER, CONFINE_USER, CONFINE_USER);
+}
+
+int confine_privileges(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+		;
+	if (geteuid() == 0)
+		become_nobody();
+	/* After the change of the user, which sets it anew. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return drop_capabilities();
+}
+
+/* --- System calls -------------------------------------------------------------------- */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__) && defined(__AARCH64EL__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#elif defined(__arm__) && defined(__ARM_EABI__)
+#define ARCHITECTURE AUDIT_ARCH_ARM
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ARCHITECTURE AUDIT_ARCH_RISCV64
+#endif
+
+#if defined(ARCHITECTURE) && !defined(SANITIZED)
+
+/* x32's numbers have this bit and are none of those below. 32-bit machines have further
+ * names for calls whose time is of 64 bits. */
+static const uint16_t allowed[] = {
+    SYS_read,
+    SYS_write,
+    SYS_close,
+    SYS_accept4,
+    SYS_epoll_pwait,
+#ifdef SYS_epoll_wait
+    SYS_epoll_wait,
+#endif
+    SYS_epoll_ctl,
+    SYS_shutdown,
+    SYS_munmap,
+    SYS_madvise,
+#ifdef SYS_clock_gettime
+    SYS_clock_gettime, /* where the vDSO has no clock */
+#endif
+#ifdef SYS_clock_gettime64
+    SYS_clock_gettime64,
+#endif
+#ifdef SYS_nanosleep
+    SYS_nanosleep, /* board_read(), when PID 1 is in the middle of a record */
+#endif
+#ifdef SYS_clock_nanosleep
+    SYS_clock_nanosleep,
+#endif
+#ifdef SYS_clock_nanosleep_time64
+    SYS_clock_nanosleep_time64,
+#endif
+    SYS_restart_syscall,
+    SYS_rt_sigreturn,
+    SYS_exit,
+    SYS_exit_group,
+};
+
+#ifdef SYS_mmap2
+#define CALL_MMAP SYS_mmap2
+#else
+#define CALL_MMAP SYS_mmap
+#endif
+
+enum { EDGE = 4, TAIL = 6, CALLS = ARRAY_LEN(allowed) };
+
+#define LOAD(field) \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field))
+#define EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
+#define ANSWER(what)          BPF_STMT(BPF_RET | BPF_K, what)
+
+int confine_calls(void)
+{
+	struct sock_filter code[EDGE + CALLS + TAIL] = {
+	    LOAD(arch),
+	    EQUAL(ARCHITECTURE, 1, 0),
+	    ANSWER(SECCOMP_RET_KILL_PROCESS),
+	    LOAD(nr),
+	};
+	const struct sock_filter tail[TAIL] = {
+	    EQUAL(CALL_MMAP, 0, 3),
+	    LOAD(args[2]), /* the low half: all of these machines are little-endian */
+	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0),
+	    ANSWER(SECCOMP_RET_ALLOW),
+	    ANSWER(SECCOMP_RET_ERRNO | EPERM),
+	    ANSWER(SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+
+	/* Each call jumps to the last row, the others fall through to mmap's. */
+	for (unsigned i = 0; i < CALLS; i++)
+		code[EDGE + i] = (struct sock_filter)EQUAL(
+		    allowed[i], (uint8_t)(CALLS - 1 - i + TAIL - 1), 0);
+	for (unsigned i = 0; i < TAIL; i++)
+		code[EDGE + CALLS + i] = tail[i];
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0 ? -errno : 0;
+}
+
+#else
+
+int confine_calls(void)
+{
+	return -ENOTSUP;
+}
+
+#endif
