@@ -117,7 +117,7 @@ struct style style_of(int fd);
 
 int ctl_status(struct ctl *ctl);   /* verb_status.c */
 int ctl_summary(struct ctl *ctl);  /* verb_summary.c */
-int ctl_health(struct ctl *ctl);   /* verb_summary.c */
+int ctl_health(struct ctl *ctl);   /* verb_health.c */
 int ctl_events(struct ctl *ctl);   /* verb_events.c */
 int ctl_operate(struct ctl *ctl);  /* verb_operate.c: start, stop, restart */
 int ctl_wait(struct ctl *ctl);     /* verb_operate.c */

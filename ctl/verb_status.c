@@ -155,41 +155,6 @@ static void measure(struct table *table)
 		fit(table);
 }
 
-struct look {
-	const char *colour; /* SGR parameters */
-	const char *mark;
-};
-
-static struct look look_of(enum state state)
-{
-	switch (state) {
-	case STATE_RUNNING:
-	case STATE_DONE:
-		return (struct look){"32", "✓"};
-	case STATE_WAITING:
-	case STATE_STARTING:
-	case STATE_STOPPING:
-	case STATE_CLEANUP:
-	case STATE_BACKOFF:
-		return (struct look){"33", "↻"};
-	case STATE_FAILED:
-	case STATE_FATAL:
-		return (struct look){"31", "✗"};
-	case STATE_STOPPED:
-		break;
-	}
-	return (struct look){"2", "○"};
-}
-
-static void paint(const struct table *table, struct text *text, const char *colour, bool on)
-{
-	if (!table->style->colour)
-		return;
-	text_add(text, "\033[");
-	text_add(text, on ? colour : "0");
-	text_add(text, "m");
-}
-
 /* One cell with its padding; the last column is followed by nothing. */
 static void put_cell(
     const struct table *table, struct text *text, int c, const char *content, const char *colour)
@@ -205,13 +170,13 @@ static void put_cell(
 	if (columns[c].right && have < width)
 		format_spaces(text, width - have);
 	if (colour)
-		paint(table, text, colour, true);
+		view_paint(table->style, text, colour, true);
 	if (cuts)
 		format_cut(text, content, width, table->style->utf8 ? "…" : "~");
 	else
 		text_add(text, content);
 	if (colour)
-		paint(table, text, colour, false);
+		view_paint(table->style, text, colour, false);
 	if (!last && !columns[c].right && have < width)
 		format_spaces(text, width - have);
 	if (!last)
@@ -228,14 +193,14 @@ static void trim(struct text *text)
 
 static void put_row(const struct table *table, struct text *text, const struct board_service *s)
 {
-	struct look look = look_of((enum state)s->m.state);
+	struct look look = view_look((enum state)s->m.state);
 	char buffer[1024];
 	struct text content;
 
 	if (table->style->utf8) {
-		paint(table, text, look.colour, true);
+		view_paint(table->style, text, look.colour, true);
 		text_add(text, look.mark);
-		paint(table, text, look.colour, false);
+		view_paint(table->style, text, look.colour, false);
 		text_add(text, " ");
 	}
 	for (int c = 0; c < COL_COUNT; c++) {

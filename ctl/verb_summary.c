@@ -1,4 +1,4 @@
-/* summary: counts by state. health: is everything ready that should be? */
+/* summary: counts by state. */
 #include "ctl/ctl.h"
 #include "init/format.h"
 #include "init/render.h"
@@ -46,58 +46,5 @@ int ctl_summary(struct ctl *ctl)
 	}
 	if (code == CTL_OK && view.life != BOARD_LIVE)
 		code = CTL_NOT_RUNNING;
-	return view_close(&view, code);
-}
-
-/* What is off, or was stopped by hand, is not expected to be ready. */
-static bool expected(const struct board_service *s)
-{
-	return s->m.want == WANT_UP || (s->enabled && !s->by_hand);
-}
-
-int ctl_health(struct ctl *ctl)
-{
-	bool json = ctl_has(ctl, OPT_JSON);
-	bool ready = true;
-	unsigned shown = 0;
-	struct view view;
-	int code = view_open(&view, ctl);
-
-	if (code != CTL_OK)
-		return code;
-	code = view_load(&view, ctl->argv, ctl->argc);
-	for (size_t i = 0; i < view.count; i++)
-		if (!view.rows[i]->s.m.ready && (ctl->argc || expected(&view.rows[i]->s)))
-			ready = false;
-	if (view.life != BOARD_LIVE || view.board.head->phase >= PHASE_STOPPING)
-		ready = false;
-	struct text *text = out_text(ctl->out);
-	text_add(text, json ? "{\"ready\":" : ready ? "ready" : "not ready");
-	if (json)
-		text_add(text, ready ? "true,\"checks\":{" : "false,\"checks\":{");
-	for (size_t i = 0; i < view.count; i++) {
-		const struct board_service *s = &view.rows[i]->s;
-		text = out_text(ctl->out);
-		if (!ctl->argc && !expected(s))
-			continue;
-		if (!json && s->m.ready)
-			continue;
-		text_add(text, shown++ ? "," : json ? "" : ":");
-		if (json) {
-			text_json(text, s->name);
-			text_add(text, s->m.ready ? ":true" : ":false");
-		} else {
-			text_add(text, " ");
-			format_clean(text, s->name);
-			text_addf(text, " (%s)", state_name((enum state)s->m.state));
-		}
-	}
-	text_add(out_text(ctl->out), json ? "}}\n" : "\n");
-	if (view.life != BOARD_LIVE) {
-		ctl_error("sinit is not running on %s any more", ctl->rundir);
-		return view_close(&view, CTL_NOT_RUNNING);
-	}
-	if (code == CTL_OK && !ready)
-		code = CTL_FAILED;
 	return view_close(&view, code);
 }

@@ -23,7 +23,7 @@ const struct ctl_verb ctl_verbs[] = {
     {"wait", "[--ready|--stopped] [--timeout T] NAME...",
 	"wait until services are ready (or stopped)",
 	OPT_JSON | OPT_TIMEOUT | OPT_READY | OPT_STOPPED, 1, MANY, ctl_wait},
-    {"health", "[NAME...]", "exit 0 if all that should be ready are", OPT_JSON, 0, MANY,
+    {"health", "[NAME...]", "what probes say; exit 0 if all that should be is ready and well", OPT_JSON, 0, MANY,
 	ctl_health},
     {"events", "[NAME...] [-f] [-n N]", "what has happened; -f goes on as it happens",
 	OPT_JSON | OPT_FOLLOW | OPT_LINES, 0, MANY, ctl_events},

@@ -186,3 +186,33 @@ void view_reason(const struct view *view, const struct board_service *s, struct 
 	explain_reason(&reason, s, board_slot_name(&view->board, s->blocker, name), view->now);
 	format_clean(text, raw);
 }
+
+struct look view_look(enum state state)
+{
+	switch (state) {
+	case STATE_RUNNING:
+	case STATE_DONE:
+		return (struct look){"32", "✓"};
+	case STATE_WAITING:
+	case STATE_STARTING:
+	case STATE_STOPPING:
+	case STATE_CLEANUP:
+	case STATE_BACKOFF:
+		return (struct look){"33", "↻"};
+	case STATE_FAILED:
+	case STATE_FATAL:
+		return (struct look){"31", "✗"};
+	case STATE_STOPPED:
+		break;
+	}
+	return (struct look){"2", "○"};
+}
+
+void view_paint(const struct style *style, struct text *text, const char *colour, bool on)
+{
+	if (!style->colour)
+		return;
+	text_add(text, "\033[");
+	text_add(text, on ? colour : "0");
+	text_add(text, "m");
+}

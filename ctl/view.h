@@ -37,6 +37,16 @@ int view_close(struct view *view, int code);
 /* Adds why a service is as it is (explain_reason), in clean text. */
 void view_reason(const struct view *view, const struct board_service *s, struct text *text);
 
+/* How a state looks on a terminal. */
+struct look {
+	const char *colour; /* SGR parameters */
+	const char *mark;   /* UTF-8: ✓ well, ↻ on its way, ✗ failed, ○ down */
+};
+struct look view_look(enum state state);
+
+/* Begins or ends a colour, where the terminal has any. */
+void view_paint(const struct style *style, struct text *text, const char *colour, bool on);
+
 /* CLOCK_MONOTONIC, ms. */
 int64_t view_clock(void);
 

@@ -219,7 +219,7 @@ static void test_control_characters(void **state)
 	assert_null(strchr(f->err, '\033'));
 }
 
-static void test_summary_and_health(void **state)
+static void test_summary(void **state)
 {
 	(void)state;
 	three_services();
@@ -230,17 +230,43 @@ static void test_summary_and_health(void **state)
 	    "up 1h\n");
 	assert_int_equal(fixture_run(f, "summary", "--json", NULL), 0);
 	has(f->out, "\"services\":3,\"ready\":2,\"states\":{\"stopped\":1,\"waiting\":0,");
+}
+
+static void test_health(void **state)
+{
+	(void)state;
+	three_services();
+	fixture_live(f, NULL);
 	assert_int_equal(fixture_run(f, "health", NULL), 0);
-	assert_string_equal(f->out, "ready\n");
+	assert_string_equal(f->out,
+	    "NAME   READY  STARTUP    LIVENESS   READINESS  WHY\n"
+	    "a-job  yes    -          -          -          -\n"
+	    "web    yes    -          passing    -          -\n");
+	assert_int_equal(fixture_run(f, "health", "nobody", NULL), 4);
+	assert_string_equal(f->out, "");
 	assert_int_equal(fixture_run(f, "health", "db", NULL), 1);
-	assert_string_equal(f->out, "not ready: db (stopped)\n");
-	fixture_add(f, "slow", STATE_STARTING);
-	fixture_add(f, "worse", STATE_FATAL);
+	has(f->out, "\ndb    no     -          -          -          not enabled: ");
+	fixture_add(f, "slow", STATE_STARTING)->probe[PROBE_STARTUP].health = HEALTH_UNKNOWN;
+	struct board_service *s = fixture_add(f, "worse", STATE_RUNNING);
+	s->probe[PROBE_LIVENESS] = (struct board_probe){HEALTH_FAILING, FAULT_TIMEOUT, {0}, 250};
+	s->probe[PROBE_READINESS] = (struct board_probe){HEALTH_FAILING, FAULT_STATUS, {0}, 503};
 	assert_int_equal(fixture_run(f, "health", NULL), 1);
-	assert_string_equal(f->out, "not ready: slow (starting), worse (fatal)\n");
+	has(f->out, "slow   no     unknown    -          -          its startup probe has not "
+		    "passed yet\n");
+	has(f->out, "worse  no     -          failing    failing    liveness: no answer within "
+		    "250 ms; readiness: HTTP status 503\n");
 	assert_int_equal(fixture_run(f, "health", "--json", NULL), 1);
-	assert_string_equal(f->out, "{\"ready\":false,\"checks\":{\"a-job\":true,\"slow\":false,"
-				    "\"web\":true,\"worse\":false}}\n");
+	has(f->out, "{\"ready\":false,\"checks\":{\"a-job\":true,\"slow\":false,"
+		    "\"web\":true,\"worse\":false},\"services\":[{\"name\":\"a-job\",");
+	has(f->out, "{\"name\":\"worse\",\"state\":\"running\",\"healthy\":false,"
+		    "\"ready\":false,\"startup\":null,\"liveness\":\"failing\","
+		    "\"readiness\":\"failing\",\"why\":\"liveness: no answer within 250 ms; "
+		    "readiness: HTTP status 503\"}]}\n");
+	f->style = (struct style){.utf8 = true, .width = 80};
+	assert_int_equal(fixture_run(f, "health", NULL), 1);
+	has(f->out, "✓ web    yes ");
+	has(f->out, "↻ slow   no ");
+	has(f->out, "✗ worse  no     -          failing    failing    liveness: no answer within 250…");
 }
 
 static void test_wait(void **state)
@@ -391,7 +417,8 @@ int main(void)
 	    TEST(test_width),
 	    TEST(test_colour),
 	    TEST(test_control_characters),
-	    TEST(test_summary_and_health),
+	    TEST(test_summary),
+	    TEST(test_health),
 	    TEST(test_wait),
 	    TEST(test_events),
 	    TEST(test_events_wrapped),
