@@ -14,13 +14,14 @@ static void add_label(struct text *text, const char *name, const char *value)
 {
 	text_add(text, name);
 	text_add(text, "=\"");
-	for (; *value; value++) {
-		if (*value == '\n')
-			text_add(text, "\\n");
-		else if (*value == '"' || *value == '\\')
-			text_add_bytes(text, (char[]){'\\', *value}, 2);
-		else
-			text_add_bytes(text, value, 1);
+	for (;;) {
+		size_t plain = strcspn(value, "\\\"\n");
+		text_add_bytes(text, value, plain);
+		value += plain;
+		if (!*value)
+			break;
+		text_add_bytes(text, (char[]){'\\', *value == '\n' ? 'n' : *value}, 2);
+		value++;
 	}
 	text_add(text, "\"");
 }

@@ -262,6 +262,9 @@ void server_dispatch(struct server *server, struct conn *conn)
 		return;
 	begin_answer(server, &answer);
 	server->site.pulse = pulse(server);
+	/* Nobody waits for it, but it may be back. */
+	if (server->site.pulse == PULSE_NONE)
+		ask(server);
 	switch (site_answer(&server->site, &conn->request, &answer, &order)) {
 	case SITE_ANSWERED:
 		finish(server, conn, &answer);
