@@ -12,6 +12,9 @@
 #include "init/machine.h"
 #include "init/options.h"
 #include "init/schema.h"
+#include "probes/metrics.h"
+#include "probes/server.h"
+#include "probes/site.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +87,31 @@ static void put_options(void)
 	text_init(&text, buffer, sizeof(buffer));
 	options_manual(&text);
 	fputs(text.data, stdout);
+}
+
+static void put_endpoints(void)
+{
+	struct site_route_doc doc;
+
+	for (unsigned row = 0; site_document(row, &doc); row++) {
+		printf(".TP\n.B %s \\fR", doc.method);
+		for (const char *at = doc.pattern; *at; at++)
+			fputs(*at == '*' ? "\\fINAME\\fR" : (char[]){*at, '\0'}, stdout);
+		puts("");
+		put_string(doc.doc);
+		puts(".");
+	}
+}
+
+static void put_metrics(void)
+{
+	struct metrics_doc doc;
+
+	for (unsigned row = 0; metrics_document(row, &doc); row++) {
+		printf(".TP\n.B sinit_%s\\fR, %s\n", doc.name, doc.type);
+		put_string(doc.help);
+		puts("");
+	}
 }
 
 /* --- sinitctl(1) -------------------------------------------------------------------- */
@@ -160,6 +188,8 @@ static const struct {
     {"@KEYS@", put_keys},
     {"@LATER_KEYS@", put_later_keys},
     {"@OPTIONS@", put_options},
+    {"@ENDPOINTS@", put_endpoints},
+    {"@METRICS@", put_metrics},
     {"@VERBS@", put_verbs},
     {"@LATER_VERBS@", put_later_verbs},
     {"@CTL_OPTIONS@", put_ctl_options},
@@ -177,6 +207,10 @@ static const struct {
     {"EVENTS", BOARD_EVENTS},
     {"REQUEST", REQUEST_LINE},
     {"ARGS", REQUEST_ARGS},
+    {"CONNECTIONS", SERVER_CONNECTIONS},
+    {"HEAD", HTTP_HEAD_MAX / 1024},
+    {"BODY", HTTP_BODY_MAX / 1024},
+    {"ORDERS", SERVER_ORDERS},
     {"ANSWER", CTL_ANSWER_MS / 1000},
     {"WAIT", CTL_WAIT_MS / 1000},
 };

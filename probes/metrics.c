@@ -353,79 +353,86 @@ static const struct variants by_reason = {"reason", RESTART_REASONS, reason_labe
 static const struct variants by_result = {"result", 2, result_label};
 static const struct variants by_version = {"version", 1, version_label};
 
-static const char counter[] = "counter";
-static const char gauge[] = "gauge";
-static const char histogram[] = "histogram";
+enum type { COUNTER, GAUGE, HISTOGRAM };
 
-/* One row for each family; of the getters one is set, but for the histogram. */
+static const char type_names[][10] = {
+    [COUNTER] = "counter", [GAUGE] = "gauge", [HISTOGRAM] = "histogram"};
+
+enum scope { OF_SINIT, OF_SERVICE, OF_PROBE };
+
+/* One row for each family. The histogram has no getter. */
 static const struct family {
 	const char *name; /* after "sinit_" */
-	const char *type;
 	const char *help;
-	const struct variants *variants;
-	enum unit unit;
-	int64_t (*of_sinit)(const struct metrics *m, unsigned i);
-	int64_t (*of_service)(const struct metrics *m, const struct board_service *s, unsigned i);
-	int64_t (*of_probe)(const struct probe *p, unsigned i);
+	const struct variants *variants; /* NULL: one sample */
+	union {                          /* by `scope` */
+		int64_t (*sinit)(const struct metrics *m, unsigned i);
+		int64_t (*service)(
+		    const struct metrics *m, const struct board_service *s, unsigned i);
+		int64_t (*probe)(const struct probe *p, unsigned i);
+	} get;
+	uint8_t type;  /* enum type */
+	uint8_t unit;  /* enum unit */
+	uint8_t scope; /* enum scope */
 } families[] = {
 #define SINIT(name, type, help, variants, unit, get) \
-	{name, type, help, variants, unit, get, NULL, NULL}
+	{name, help, variants, {.sinit = get}, type, unit, OF_SINIT}
 #define SERVICE(name, type, help, variants, unit, get) \
-	{"service_" name, type, help, variants, unit, NULL, get, NULL}
+	{"service_" name, help, variants, {.service = get}, type, unit, OF_SERVICE}
 #define PROBE(name, type, help, variants, get) \
-	{"probe_" name, type, help, variants, UNIT_ONE, NULL, NULL, get}
-    SINIT("info", gauge, "The version of sinit.", &by_version, UNIT_ONE, one),
-    SINIT("up", gauge, "Whether PID 1 answers.", NULL, UNIT_ONE, alive),
-    SINIT("start_time_seconds", gauge, "When sinit was started, since 1970.", NULL, UNIT_MS,
+	{"probe_" name, help, variants, {.probe = get}, type, UNIT_ONE, OF_PROBE}
+    SINIT("info", GAUGE, "The version of sinit.", &by_version, UNIT_ONE, one),
+    SINIT("up", GAUGE, "Whether PID 1 answers.", NULL, UNIT_ONE, alive),
+    SINIT("start_time_seconds", GAUGE, "When sinit was started, since 1970.", NULL, UNIT_MS,
 	start_time),
-    SINIT("uptime_seconds", gauge, "How long sinit has been running.", NULL, UNIT_MS, uptime),
-    SINIT("services", gauge, "Services that are configured.", NULL, UNIT_ONE, services),
-    SINIT("orphans_reaped_total", counter, "Processes reaped that were no service's.", NULL,
+    SINIT("uptime_seconds", GAUGE, "How long sinit has been running.", NULL, UNIT_MS, uptime),
+    SINIT("services", GAUGE, "Services that are configured.", NULL, UNIT_ONE, services),
+    SINIT("orphans_reaped_total", COUNTER, "Processes reaped that were no service's.", NULL,
 	UNIT_ONE, orphans),
-    SINIT("events_total", counter, "Events so far.", &by_event, UNIT_ONE, events),
-    SINIT("reloads_total", counter, "Configurations taken over.", NULL, UNIT_ONE, reloads),
-    SINIT("reload_errors_total", counter, "Configurations refused.", NULL, UNIT_ONE,
+    SINIT("events_total", COUNTER, "Events so far.", &by_event, UNIT_ONE, events),
+    SINIT("reloads_total", COUNTER, "Configurations taken over.", NULL, UNIT_ONE, reloads),
+    SINIT("reload_errors_total", COUNTER, "Configurations refused.", NULL, UNIT_ONE,
 	reload_errors),
-    SINIT("requests_refused_total", counter, "Lines of the control FIFO that were refused.", NULL,
+    SINIT("requests_refused_total", COUNTER, "Lines of the control FIFO that were refused.", NULL,
 	UNIT_ONE, refused),
-    SINIT("resident_memory_bytes", gauge, "Memory of PID 1.", NULL, UNIT_ONE, resident),
-    SINIT("open_fds", gauge, "Descriptors of PID 1.", NULL, UNIT_ONE, open_files),
-    SINIT("loop_lag_seconds", gauge,
+    SINIT("resident_memory_bytes", GAUGE, "Memory of PID 1.", NULL, UNIT_ONE, resident),
+    SINIT("open_fds", GAUGE, "Descriptors of PID 1.", NULL, UNIT_ONE, open_files),
+    SINIT("loop_lag_seconds", GAUGE,
 	"The longest turn of PID 1's loop between the last two looks.", NULL, UNIT_US, loop_lag),
-    SINIT("loop_turns_total", counter, "Turns of PID 1's loop.", NULL, UNIT_ONE, turns),
-    SERVICE("state", gauge, "1 for the state that the service is in.", &by_state, UNIT_ONE,
+    SINIT("loop_turns_total", COUNTER, "Turns of PID 1's loop.", NULL, UNIT_ONE, turns),
+    SERVICE("state", GAUGE, "1 for the state that the service is in.", &by_state, UNIT_ONE,
 	in_state),
-    SERVICE("up", gauge, "Whether its main process lives.", NULL, UNIT_ONE, up),
-    SERVICE("ready", gauge, "Whether it is ready.", NULL, UNIT_ONE, ready),
-    SERVICE("enabled", gauge, "Whether it is started by itself.", NULL, UNIT_ONE, enabled),
-    SERVICE("start_time_seconds", gauge, "When this life began, since 1970.", NULL, UNIT_MS,
+    SERVICE("up", GAUGE, "Whether its main process lives.", NULL, UNIT_ONE, up),
+    SERVICE("ready", GAUGE, "Whether it is ready.", NULL, UNIT_ONE, ready),
+    SERVICE("enabled", GAUGE, "Whether it is started by itself.", NULL, UNIT_ONE, enabled),
+    SERVICE("start_time_seconds", GAUGE, "When this life began, since 1970.", NULL, UNIT_MS,
 	service_start),
-    SERVICE("uptime_seconds", gauge, "How long this life has lasted, 0 without one.", NULL,
+    SERVICE("uptime_seconds", GAUGE, "How long this life has lasted, 0 without one.", NULL,
 	UNIT_MS, service_uptime),
-    SERVICE("starts_total", counter, "Lives so far.", NULL, UNIT_ONE, starts),
-    SERVICE("exits_total", counter, "Ends of the main process.", NULL, UNIT_ONE, exits),
-    SERVICE("restarts_total", counter, "Restarts, by what they were for.", &by_reason, UNIT_ONE,
+    SERVICE("starts_total", COUNTER, "Lives so far.", NULL, UNIT_ONE, starts),
+    SERVICE("exits_total", COUNTER, "Ends of the main process.", NULL, UNIT_ONE, exits),
+    SERVICE("restarts_total", COUNTER, "Restarts, by what they were for.", &by_reason, UNIT_ONE,
 	restarts),
-    SERVICE("failures_total", counter, "Ends that were failures.", NULL, UNIT_ONE, failures),
-    SERVICE("recoveries_total", counter, "How often it was ready again after a failure.", NULL,
+    SERVICE("failures_total", COUNTER, "Ends that were failures.", NULL, UNIT_ONE, failures),
+    SERVICE("recoveries_total", COUNTER, "How often it was ready again after a failure.", NULL,
 	UNIT_ONE, recoveries),
-    SERVICE("ready_seconds_total", counter, "Time in which it was ready.", NULL, UNIT_MS,
+    SERVICE("ready_seconds_total", COUNTER, "Time in which it was ready.", NULL, UNIT_MS,
 	ready_time),
-    SERVICE("mtbf_seconds", gauge, "Mean time between failures.", NULL, UNIT_MS, mtbf),
-    SERVICE("mttr_seconds", gauge, "Mean time to recovery.", NULL, UNIT_MS, mttr),
-    SERVICE("backoff_seconds", gauge, "The delay that it waits before its next start, or 0.",
+    SERVICE("mtbf_seconds", GAUGE, "Mean time between failures.", NULL, UNIT_MS, mtbf),
+    SERVICE("mttr_seconds", GAUGE, "Mean time to recovery.", NULL, UNIT_MS, mttr),
+    SERVICE("backoff_seconds", GAUGE, "The delay that it waits before its next start, or 0.",
 	NULL, UNIT_MS, backoff),
-    SERVICE("last_exit_code", gauge, "Exit code of its last end, 0 if a signal was it.", NULL,
+    SERVICE("last_exit_code", GAUGE, "Exit code of its last end, 0 if a signal was it.", NULL,
 	UNIT_ONE, exit_code),
-    SERVICE("last_exit_signal", gauge, "Signal of its last end, 0 if it exited.", NULL, UNIT_ONE,
+    SERVICE("last_exit_signal", GAUGE, "Signal of its last end, 0 if it exited.", NULL, UNIT_ONE,
 	exit_signal),
-    SERVICE("last_exit_time_seconds", gauge, "When it last ended, since 1970.", NULL, UNIT_MS,
+    SERVICE("last_exit_time_seconds", GAUGE, "When it last ended, since 1970.", NULL, UNIT_MS,
 	exit_time),
-    PROBE("passing", gauge, "Whether the probe's verdict is good.", NULL, passing),
-    PROBE("failing", gauge, "Whether the probe's verdict is bad.", NULL, failing),
-    PROBE("checks_total", counter, "Checks made, by result.", &by_result, checks),
-    PROBE("timeouts_total", counter, "Checks that took too long.", NULL, timeouts),
-    PROBE("duration_seconds", histogram, "How long checks took.", NULL, NULL),
+    PROBE("passing", GAUGE, "Whether the probe's verdict is good.", NULL, passing),
+    PROBE("failing", GAUGE, "Whether the probe's verdict is bad.", NULL, failing),
+    PROBE("checks_total", COUNTER, "Checks made, by result.", &by_result, checks),
+    PROBE("timeouts_total", COUNTER, "Checks that took too long.", NULL, timeouts),
+    PROBE("duration_seconds", HISTOGRAM, "How long checks took.", NULL, NULL),
 #undef SINIT
 #undef SERVICE
 #undef PROBE
@@ -435,7 +442,7 @@ bool metrics_document(unsigned row, struct metrics_doc *ret)
 {
 	if (row >= ARRAY_LEN(families))
 		return false;
-	*ret = (struct metrics_doc){families[row].name, families[row].type, families[row].help};
+	*ret = (struct metrics_doc){families[row].name, type_names[families[row].type], families[row].help};
 	return true;
 }
 
@@ -462,7 +469,7 @@ static void begin(struct writer *w)
 	text_add(w->text, "\n# TYPE sinit_");
 	text_add(w->text, family->name);
 	text_add(w->text, " ");
-	text_add(w->text, family->type);
+	text_add(w->text, type_names[family->type]);
 	text_add(w->text, "\n");
 }
 
@@ -498,7 +505,7 @@ static void sample(struct writer *w, const struct board_service *s, const char *
 		return;
 	begin_sample(w, "", s, probe, variants ? variants->label : NULL,
 	    variants ? variants->name(i) : NULL);
-	add_value(w->text, value, w->family->unit);
+	add_value(w->text, value, (enum unit)w->family->unit);
 	text_add(w->text, "\n");
 }
 
@@ -556,9 +563,9 @@ static void put_probes(struct writer *w, uint32_t slot, unsigned variants)
 		const char *name = render_role((enum probe_role)role);
 		if (probe.verdict->health == HEALTH_NONE)
 			continue;
-		for (unsigned i = 0; w->family->of_probe && i < variants; i++)
-			sample(w, s, name, i, w->family->of_probe(&probe, i));
-		if (!w->family->of_probe && probe.stats)
+		for (unsigned i = 0; w->family->get.probe && i < variants; i++)
+			sample(w, s, name, i, w->family->get.probe(&probe, i));
+		if (!w->family->get.probe && probe.stats)
 			put_histogram(w, s, name, probe.stats);
 	}
 }
@@ -569,19 +576,19 @@ static void put_family(struct writer *w)
 	const struct metrics *m = w->metrics;
 	unsigned variants = family->variants ? family->variants->count : 1;
 
-	if (family->of_sinit) {
+	if (family->scope == OF_SINIT) {
 		for (unsigned i = 0; i < variants; i++)
-			sample(w, NULL, NULL, i, family->of_sinit(m, i));
+			sample(w, NULL, NULL, i, family->get.sinit(m, i));
 		return;
 	}
 	for (uint32_t slot = 0; slot < m->count; slot++) {
 		const struct board_service *s = &m->services[slot];
 		if (!s->used)
 			continue;
-		if (!family->of_service)
+		if (family->scope == OF_PROBE)
 			put_probes(w, slot, variants);
-		for (unsigned i = 0; family->of_service && i < variants; i++)
-			sample(w, s, NULL, i, family->of_service(m, s, i));
+		for (unsigned i = 0; family->scope == OF_SERVICE && i < variants; i++)
+			sample(w, s, NULL, i, family->get.service(m, s, i));
 	}
 }
 

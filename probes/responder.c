@@ -1,5 +1,6 @@
 /* The responder: answers HTTP from the board. See probes/helper.h for what it is given. */
 #include "init/base.h"
+#include "init/raw_syscall.h"
 #include "probes/confine.h"
 #include "probes/helper.h"
 #include "probes/server.h"
@@ -47,15 +48,16 @@ static void map_stats(struct site *site)
 /* No more descriptors than the table can hold, whatever goes wrong in it. */
 static void limit_files(unsigned sockets)
 {
-	rlim_t most = HELPER_SOCKETS + sockets + SERVER_CONNECTIONS + MORE_FILES;
-	struct rlimit limit;
+	uint64_t most = HELPER_SOCKETS + sockets + SERVER_CONNECTIONS + MORE_FILES;
+	struct { uint64_t soft, hard; } limit; /* of prlimit(2) */
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	/* Not by the C library, which would bring along the means to tell other threads. */
+	if (raw_syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit) < 0)
 		return;
-	if (limit.rlim_max > most)
-		limit.rlim_max = most;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.hard > most)
+		limit.hard = most;
+	limit.soft = limit.hard;
+	raw_syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&limit, 0);
 }
 
 static int read_arguments(char **argv, struct site *site, uint32_t *ret_sockets)
