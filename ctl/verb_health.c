@@ -45,8 +45,8 @@ static const char *health_word(const struct board_service *s, enum probe_role ro
 	return name ? name : "-";
 }
 
-static void put_row(struct ctl *ctl, const struct view *view, const struct board_service *s,
-    size_t width)
+static void put_row(
+    struct ctl *ctl, const struct view *view, const struct board_service *s, size_t width)
 {
 	const struct style *style = &ctl->style;
 	struct text *text = out_text(ctl->out);
@@ -70,7 +70,7 @@ static void put_row(struct ctl *ctl, const struct view *view, const struct board
 	text_init(&shown, clean, sizeof(clean));
 	format_clean(&shown, why.used ? raw : "-");
 	format_cut(text, clean,
-	    !style->width		 ? shown.used
+	    !style->width                ? shown.used
 	    : style->width > before + 20 ? style->width - before
 					 : 20,
 	    style->utf8 ? "…" : "~");
@@ -105,8 +105,8 @@ static void put_json(struct ctl *ctl, const struct view *view, bool all)
 	const char *comma = "";
 	char blocker[BOARD_NAME];
 
-	text_add(out_text(ctl->out), all ? "{\"ready\":true,\"checks\":{"
-					 : "{\"ready\":false,\"checks\":{");
+	text_add(out_text(ctl->out),
+	    all ? "{\"ready\":true,\"checks\":{" : "{\"ready\":false,\"checks\":{");
 	for (size_t i = 0; i < view->count; i++) {
 		const struct board_service *s = &view->rows[i]->s;
 		struct text *text = out_text(ctl->out);

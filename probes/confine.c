@@ -117,7 +117,7 @@ static const uint16_t allowed[] = {
 
 enum { EDGE = 4, TAIL = 6, CALLS = ARRAY_LEN(allowed) };
 
-#define LOAD(field) \
+#define LOAD(field)                                                                                \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field))
 #define EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
 #define ANSWER(what)          BPF_STMT(BPF_RET | BPF_K, what)
@@ -142,8 +142,8 @@ int confine_calls(void)
 
 	/* Each call jumps to the last row, the others fall through to mmap's. */
 	for (unsigned i = 0; i < CALLS; i++)
-		code[EDGE + i] = (struct sock_filter)EQUAL(
-		    allowed[i], (uint8_t)(CALLS - 1 - i + TAIL - 1), 0);
+		code[EDGE + i] =
+		    (struct sock_filter)EQUAL(allowed[i], (uint8_t)(CALLS - 1 - i + TAIL - 1), 0);
 	for (unsigned i = 0; i < TAIL; i++)
 		code[EDGE + CALLS + i] = tail[i];
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0 ? -errno : 0;

@@ -47,8 +47,9 @@ void http_date(char date[static HTTP_DATE], int64_t seconds)
 	text_init(&text, date, HTTP_DATE);
 	if (!gmtime_r(&time, &tm))
 		return;
-	text_addf(&text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday, tm.tm_mday,
-	    months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	text_addf(&text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
+	    tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+	    tm.tm_sec);
 }
 
 void http_answer_head(

@@ -259,8 +259,7 @@ static int header_line(struct http_request *request, struct http_piece line, uns
 	return 0;
 }
 
-int http_parse(
-    const char *data, size_t size, struct http_request *ret_request, size_t *ret_length)
+int http_parse(const char *data, size_t size, struct http_request *ret_request, size_t *ret_length)
 {
 	struct http_request request = {0};
 	struct http_piece line;

@@ -375,12 +375,18 @@ static const struct family {
 	uint8_t unit;  /* enum unit */
 	uint8_t scope; /* enum scope */
 } families[] = {
-#define SINIT(name, type, help, variants, unit, get) \
-	{name, help, variants, {.sinit = get}, type, unit, OF_SINIT}
-#define SERVICE(name, type, help, variants, unit, get) \
-	{"service_" name, help, variants, {.service = get}, type, unit, OF_SERVICE}
-#define PROBE(name, type, help, variants, get) \
-	{"probe_" name, help, variants, {.probe = get}, type, UNIT_ONE, OF_PROBE}
+#define SINIT(name, type, help, variants, unit, get)                                               \
+	{                                                                                          \
+		name, help, variants, {.sinit = get}, type, unit, OF_SINIT                         \
+	}
+#define SERVICE(name, type, help, variants, unit, get)                                             \
+	{                                                                                          \
+		"service_" name, help, variants, {.service = get}, type, unit, OF_SERVICE          \
+	}
+#define PROBE(name, type, help, variants, get)                                                     \
+	{                                                                                          \
+		"probe_" name, help, variants, {.probe = get}, type, UNIT_ONE, OF_PROBE            \
+	}
     SINIT("info", GAUGE, "The version of sinit.", &by_version, UNIT_ONE, one),
     SINIT("up", GAUGE, "Whether PID 1 answers.", NULL, UNIT_ONE, alive),
     SINIT("start_time_seconds", GAUGE, "When sinit was started, since 1970.", NULL, UNIT_MS,
@@ -391,24 +397,23 @@ static const struct family {
 	UNIT_ONE, orphans),
     SINIT("events_total", COUNTER, "Events so far.", &by_event, UNIT_ONE, events),
     SINIT("reloads_total", COUNTER, "Configurations taken over.", NULL, UNIT_ONE, reloads),
-    SINIT("reload_errors_total", COUNTER, "Configurations refused.", NULL, UNIT_ONE,
-	reload_errors),
+    SINIT("reload_errors_total", COUNTER, "Configurations refused.", NULL, UNIT_ONE, reload_errors),
     SINIT("requests_refused_total", COUNTER, "Lines of the control FIFO that were refused.", NULL,
 	UNIT_ONE, refused),
     SINIT("resident_memory_bytes", GAUGE, "Memory of PID 1.", NULL, UNIT_ONE, resident),
     SINIT("open_fds", GAUGE, "Descriptors of PID 1.", NULL, UNIT_ONE, open_files),
-    SINIT("loop_lag_seconds", GAUGE,
-	"The longest turn of PID 1's loop between the last two looks.", NULL, UNIT_US, loop_lag),
+    SINIT("loop_lag_seconds", GAUGE, "The longest turn of PID 1's loop between the last two looks.",
+	NULL, UNIT_US, loop_lag),
     SINIT("loop_turns_total", COUNTER, "Turns of PID 1's loop.", NULL, UNIT_ONE, turns),
-    SERVICE("state", GAUGE, "1 for the state that the service is in.", &by_state, UNIT_ONE,
-	in_state),
+    SERVICE(
+	"state", GAUGE, "1 for the state that the service is in.", &by_state, UNIT_ONE, in_state),
     SERVICE("up", GAUGE, "Whether its main process lives.", NULL, UNIT_ONE, up),
     SERVICE("ready", GAUGE, "Whether it is ready.", NULL, UNIT_ONE, ready),
     SERVICE("enabled", GAUGE, "Whether it is started by itself.", NULL, UNIT_ONE, enabled),
     SERVICE("start_time_seconds", GAUGE, "When this life began, since 1970.", NULL, UNIT_MS,
 	service_start),
-    SERVICE("uptime_seconds", GAUGE, "How long this life has lasted, 0 without one.", NULL,
-	UNIT_MS, service_uptime),
+    SERVICE("uptime_seconds", GAUGE, "How long this life has lasted, 0 without one.", NULL, UNIT_MS,
+	service_uptime),
     SERVICE("starts_total", COUNTER, "Lives so far.", NULL, UNIT_ONE, starts),
     SERVICE("exits_total", COUNTER, "Ends of the main process.", NULL, UNIT_ONE, exits),
     SERVICE("restarts_total", COUNTER, "Restarts, by what they were for.", &by_reason, UNIT_ONE,
@@ -416,12 +421,12 @@ static const struct family {
     SERVICE("failures_total", COUNTER, "Ends that were failures.", NULL, UNIT_ONE, failures),
     SERVICE("recoveries_total", COUNTER, "How often it was ready again after a failure.", NULL,
 	UNIT_ONE, recoveries),
-    SERVICE("ready_seconds_total", COUNTER, "Time in which it was ready.", NULL, UNIT_MS,
-	ready_time),
+    SERVICE(
+	"ready_seconds_total", COUNTER, "Time in which it was ready.", NULL, UNIT_MS, ready_time),
     SERVICE("mtbf_seconds", GAUGE, "Mean time between failures.", NULL, UNIT_MS, mtbf),
     SERVICE("mttr_seconds", GAUGE, "Mean time to recovery.", NULL, UNIT_MS, mttr),
-    SERVICE("backoff_seconds", GAUGE, "The delay that it waits before its next start, or 0.",
-	NULL, UNIT_MS, backoff),
+    SERVICE("backoff_seconds", GAUGE, "The delay that it waits before its next start, or 0.", NULL,
+	UNIT_MS, backoff),
     SERVICE("last_exit_code", GAUGE, "Exit code of its last end, 0 if a signal was it.", NULL,
 	UNIT_ONE, exit_code),
     SERVICE("last_exit_signal", GAUGE, "Signal of its last end, 0 if it exited.", NULL, UNIT_ONE,
@@ -442,7 +447,8 @@ bool metrics_document(unsigned row, struct metrics_doc *ret)
 {
 	if (row >= ARRAY_LEN(families))
 		return false;
-	*ret = (struct metrics_doc){families[row].name, type_names[families[row].type], families[row].help};
+	*ret = (struct metrics_doc){
+	    families[row].name, type_names[families[row].type], families[row].help};
 	return true;
 }
 
@@ -496,8 +502,8 @@ static void begin_sample(struct writer *w, const char *suffix, const struct boar
 	text_add(w->text, *mark == ',' ? "} " : " ");
 }
 
-static void sample(struct writer *w, const struct board_service *s, const char *probe, unsigned i,
-    int64_t value)
+static void sample(
+    struct writer *w, const struct board_service *s, const char *probe, unsigned i, int64_t value)
 {
 	const struct variants *variants = w->family->variants;
 
@@ -558,8 +564,7 @@ static void put_probes(struct writer *w, uint32_t slot, unsigned variants)
 	const struct board_service *s = &w->metrics->services[slot];
 
 	for (unsigned role = 0; role < PROBE_ROLES; role++) {
-		struct probe probe = {
-		    &s->probe[role], stats_of(w->metrics, slot, role, s->used)};
+		struct probe probe = {&s->probe[role], stats_of(w->metrics, slot, role, s->used)};
 		const char *name = render_role((enum probe_role)role);
 		if (probe.verdict->health == HEALTH_NONE)
 			continue;
@@ -595,8 +600,7 @@ static void put_family(struct writer *w)
 void metrics_render(struct text *text, const struct metrics *metrics)
 {
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		struct writer writer = {
-		    .text = text, .metrics = metrics, .family = &families[i]};
+		struct writer writer = {.text = text, .metrics = metrics, .family = &families[i]};
 		put_family(&writer);
 	}
 }

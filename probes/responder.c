@@ -49,7 +49,9 @@ static void map_stats(struct site *site)
 static void limit_files(unsigned sockets)
 {
 	uint64_t most = HELPER_SOCKETS + sockets + SERVER_CONNECTIONS + MORE_FILES;
-	struct { uint64_t soft, hard; } limit; /* of prlimit(2) */
+	struct {
+		uint64_t soft, hard;
+	} limit; /* of prlimit(2) */
 
 	/* Not by the C library, which would bring along the means to tell other threads. */
 	if (raw_syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit) < 0)

@@ -16,17 +16,17 @@ enum {
 	NONE = SERVER_CONNECTIONS, /* no connection; also the number of the channel's events */
 	SOCKET = NONE + 1,         /* events of the listening sockets are numbered from here */
 	EVENTS = 64,
-	ACCEPTS = 64,              /* connections accepted in a row */
-	PAUSE_MS = 100,            /* without descriptors */
+	ACCEPTS = 64,   /* connections accepted in a row */
+	PAUSE_MS = 100, /* without descriptors */
 };
 
-static const int limits[PHASE_COUNT] = {
-    [PHASE_IDLE] = SERVER_IDLE_MS,
-    [PHASE_REQUEST] = SERVER_REQUEST_MS,
-    [PHASE_PULSE] = SERVER_PULSE_MS,
-    [PHASE_ORDER] = SERVER_ORDER_MS,
-    [PHASE_SEND] = SERVER_SEND_MS,
-    [PHASE_DRAIN] = SERVER_DRAIN_MS,
+static const int limits[CONN_COUNT] = {
+    [CONN_IDLE] = SERVER_IDLE_MS,
+    [CONN_REQUEST] = SERVER_REQUEST_MS,
+    [CONN_PULSE] = SERVER_PULSE_MS,
+    [CONN_ORDER] = SERVER_ORDER_MS,
+    [CONN_SEND] = SERVER_SEND_MS,
+    [CONN_DRAIN] = SERVER_DRAIN_MS,
 };
 
 /* --- Lists --------------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ static struct conn *first(struct server *server, const struct conn_list *list)
 	return list->head == NONE ? NULL : &server->conns[list->head];
 }
 
-void server_enter(struct server *server, struct conn *conn, enum phase phase)
+void server_enter(struct server *server, struct conn *conn, enum conn_phase phase)
 {
 	take_out(server, &server->phases[conn->phase], conn);
 	conn->phase = (uint8_t)phase;
@@ -101,11 +101,11 @@ void server_answered(struct server *server, struct conn *conn)
 		if (conn->used)
 			memmove(conn->input, conn->input + conn->whole, conn->used);
 		conn->whole = 0;
-		server_enter(server, conn, conn->used ? PHASE_REQUEST : PHASE_IDLE);
+		server_enter(server, conn, conn->used ? CONN_REQUEST : CONN_IDLE);
 	} else if (conn->lingers || conn->used > conn->whole) {
 		shutdown(conn->fd, SHUT_WR);
 		conn->used = 0;
-		server_enter(server, conn, PHASE_DRAIN);
+		server_enter(server, conn, CONN_DRAIN);
 		server_watch(server, conn, EPOLLIN);
 	} else {
 		server_close(server, conn);
@@ -114,7 +114,7 @@ void server_answered(struct server *server, struct conn *conn)
 
 static bool is_reading(const struct conn *conn)
 {
-	return conn->fd >= 0 && (conn->phase == PHASE_IDLE || conn->phase == PHASE_REQUEST);
+	return conn->fd >= 0 && (conn->phase == CONN_IDLE || conn->phase == CONN_REQUEST);
 }
 
 /* True if the request in input[] is whole and has been dispatched or refused. */
@@ -153,8 +153,8 @@ void server_serve(struct server *server, struct conn *conn)
 		;
 	if (!is_reading(conn))
 		return;
-	if (conn->used && conn->phase == PHASE_IDLE)
-		server_enter(server, conn, PHASE_REQUEST);
+	if (conn->used && conn->phase == CONN_IDLE)
+		server_enter(server, conn, CONN_REQUEST);
 	server_watch(server, conn, EPOLLIN);
 }
 
@@ -183,47 +183,47 @@ static void on_event(struct server *server, struct conn *conn, uint32_t events)
 {
 	if (conn->fd < 0)
 		return;
-	switch ((enum phase)conn->phase) {
-	case PHASE_IDLE:
-	case PHASE_REQUEST:
+	switch ((enum conn_phase)conn->phase) {
+	case CONN_IDLE:
+	case CONN_REQUEST:
 		receive(server, conn);
 		break;
-	case PHASE_PULSE:
-	case PHASE_ORDER:
+	case CONN_PULSE:
+	case CONN_ORDER:
 		/* It has sent more, which has to wait; or it has gone. */
 		if (events & (EPOLLHUP | EPOLLERR))
 			server_close(server, conn);
 		else
 			server_watch(server, conn, 0);
 		break;
-	case PHASE_SEND:
+	case CONN_SEND:
 		if (events & EPOLLERR)
 			server_close(server, conn);
 		else
 			server_send(server, conn);
 		break;
-	case PHASE_DRAIN:
+	case CONN_DRAIN:
 		drain(server, conn);
 		break;
-	case PHASE_COUNT:
+	case CONN_COUNT:
 		break;
 	}
 }
 
 static void expire(struct server *server, struct conn *conn)
 {
-	switch ((enum phase)conn->phase) {
-	case PHASE_REQUEST:
+	switch ((enum conn_phase)conn->phase) {
+	case CONN_REQUEST:
 		server_refuse(server, conn, 408);
 		break;
-	case PHASE_PULSE:
-	case PHASE_ORDER:
+	case CONN_PULSE:
+	case CONN_ORDER:
 		server_unanswered(server, conn);
 		break;
-	case PHASE_IDLE:
-	case PHASE_SEND:
-	case PHASE_DRAIN:
-	case PHASE_COUNT:
+	case CONN_IDLE:
+	case CONN_SEND:
+	case CONN_DRAIN:
+	case CONN_COUNT:
 		server_close(server, conn);
 		break;
 	}
@@ -242,7 +242,7 @@ static void watch_sockets(struct server *server, int operation, uint32_t interes
 /* Closes the connection that can best be spared. False if each is being served. */
 static bool make_room(struct server *server)
 {
-	static const enum phase spare[] = {PHASE_DRAIN, PHASE_IDLE};
+	static const enum conn_phase spare[] = {CONN_DRAIN, CONN_IDLE};
 
 	for (size_t i = 0; i < ARRAY_LEN(spare); i++) {
 		struct conn *conn = first(server, &server->phases[spare[i]]);
@@ -277,9 +277,9 @@ static void welcome(struct server *server, int fd)
 	conn->fd = fd;
 	conn->used = conn->whole = 0;
 	conn->interest = EPOLLIN;
-	conn->phase = PHASE_IDLE;
+	conn->phase = CONN_IDLE;
 	conn->since = server->site.now;
-	append(server, &server->phases[PHASE_IDLE], conn);
+	append(server, &server->phases[CONN_IDLE], conn);
 	if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
 		server_close(server, conn);
 	else
@@ -294,7 +294,8 @@ static void accept_all(struct server *server, int listener)
 			welcome(server, fd);
 			continue;
 		}
-		bool want = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+		bool want =
+		    errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 		if (!want)
 			return;
 		if (make_room(server))
@@ -322,7 +323,7 @@ static int wait_time(struct server *server)
 {
 	int64_t next = server->resume_at ? server->resume_at : INT64_MAX;
 
-	for (unsigned phase = 0; phase < PHASE_COUNT; phase++) {
+	for (unsigned phase = 0; phase < CONN_COUNT; phase++) {
 		const struct conn *conn = first(server, &server->phases[phase]);
 		if (conn && conn->since + limits[phase] < next)
 			next = conn->since + limits[phase];
@@ -336,7 +337,7 @@ static void check_limits(struct server *server)
 {
 	struct conn *conn;
 
-	for (unsigned phase = 0; phase < PHASE_COUNT; phase++)
+	for (unsigned phase = 0; phase < CONN_COUNT; phase++)
 		while ((conn = first(server, &server->phases[phase])) &&
 		       conn->since + limits[phase] <= server->site.now)
 			expire(server, conn);
@@ -379,7 +380,7 @@ static void set_nonblocking(int fd)
 static void init_lists(struct server *server)
 {
 	server->free = (struct conn_list){NONE, NONE};
-	for (unsigned phase = 0; phase < PHASE_COUNT; phase++)
+	for (unsigned phase = 0; phase < CONN_COUNT; phase++)
 		server->phases[phase] = (struct conn_list){NONE, NONE};
 	for (unsigned i = 0; i < SERVER_CONNECTIONS; i++) {
 		server->conns[i].fd = -1;
@@ -414,8 +415,7 @@ int server_init(struct server *server, int channel, int first_socket, unsigned c
 	server->quick_at = server->date_second = -1;
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	set_nonblocking(channel);
-	if (server->epoll_fd < 0 ||
-	    epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, channel, &event) < 0)
+	if (server->epoll_fd < 0 || epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, channel, &event) < 0)
 		return -errno;
 	for (unsigned i = 0; i < count && i < SERVER_SOCKETS; i++) {
 		server->sockets[server->socket_count++] = first_socket + (int)i;

@@ -29,22 +29,22 @@ enum {
 	SERVER_WAITING_MAX = 32 << 20, /* bytes of answers that wait for slow readers */
 };
 
-enum phase {
-	PHASE_IDLE,    /* no byte of a request yet */
-	PHASE_REQUEST, /* a part of one */
-	PHASE_PULSE,   /* whole; PID 1 has been asked whether it lives */
-	PHASE_ORDER,   /* whole; PID 1 has been given the order */
-	PHASE_SEND,    /* the answer has not been taken yet */
-	PHASE_DRAIN,   /* answered for the last time; what still comes is thrown away */
-	PHASE_COUNT,
+enum conn_phase {
+	CONN_IDLE,    /* no byte of a request yet */
+	CONN_REQUEST, /* a part of one */
+	CONN_PULSE,   /* whole; PID 1 has been asked whether it lives */
+	CONN_ORDER,   /* whole; PID 1 has been given the order */
+	CONN_SEND,    /* the answer has not been taken yet */
+	CONN_DRAIN,   /* answered for the last time; what still comes is thrown away */
+	CONN_COUNT,
 };
 
 struct conn {
 	int fd;               /* -1: free */
 	uint16_t next, prev;  /* in the list of its phase, or of the free ones */
-	uint8_t phase;        /* enum phase */
+	uint8_t phase;        /* enum conn_phase */
 	bool keep;            /* the connection stays after this answer */
-	bool lingers;         /* ends by PHASE_DRAIN: there may be unread bytes */
+	bool lingers;         /* ends by CONN_DRAIN: there may be unread bytes */
 	uint32_t interest;    /* of epoll */
 	int64_t since;        /* when it came to this phase; ms */
 	uint32_t order;       /* its number */
@@ -67,7 +67,7 @@ struct server {
 	int sockets[SERVER_SOCKETS];
 	unsigned socket_count;
 	struct conn *conns;   /* SERVER_CONNECTIONS */
-	struct conn_list free, phases[PHASE_COUNT];
+	struct conn_list free, phases[CONN_COUNT];
 	char *area;           /* HTTP_ANSWER_HEAD and the body of one answer */
 	size_t area_size;
 	size_t waiting;       /* bytes of all conn.waiting */
@@ -105,12 +105,12 @@ void server_send(struct server *server, struct conn *conn);
 /* Reads the channel. False when PID 1 has closed it. */
 bool server_channel(struct server *server);
 
-/* Time is up for a connection in PHASE_PULSE or PHASE_ORDER. */
+/* Time is up for a connection in CONN_PULSE or CONN_ORDER. */
 void server_unanswered(struct server *server, struct conn *conn);
 
 /* --- server.c, for server_answer.c ------------------------------------------------- */
 
-void server_enter(struct server *server, struct conn *conn, enum phase phase);
+void server_enter(struct server *server, struct conn *conn, enum conn_phase phase);
 void server_close(struct server *server, struct conn *conn);
 void server_watch(struct server *server, struct conn *conn, uint32_t interest);
 

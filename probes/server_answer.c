@@ -16,13 +16,12 @@ enum { AREA_KEPT = 256 * 1024 /* of the area's memory after a large answer */ };
 static int put_aside(struct server *server, struct conn *conn, const char *data, size_t size)
 {
 	while (server->waiting + size > SERVER_WAITING_MAX) {
-		uint16_t oldest = server->phases[PHASE_SEND].head;
+		uint16_t oldest = server->phases[CONN_SEND].head;
 		if (oldest == SERVER_CONNECTIONS)
 			return -ENOMEM;
 		server_close(server, &server->conns[oldest]);
 	}
-	void *memory =
-	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return -ENOMEM;
 	memcpy(memory, data, size);
@@ -48,7 +47,7 @@ static void put(struct server *server, struct conn *conn, const char *data, size
 		server_close(server, conn);
 		return;
 	}
-	server_enter(server, conn, PHASE_SEND);
+	server_enter(server, conn, CONN_SEND);
 	server_watch(server, conn, EPOLLOUT);
 }
 
@@ -85,8 +84,8 @@ static const char *date(struct server *server)
 static void begin_answer(struct server *server, struct http_answer *answer)
 {
 	*answer = (struct http_answer){0};
-	text_init(&answer->body, server->area + HTTP_ANSWER_HEAD,
-	    server->area_size - HTTP_ANSWER_HEAD);
+	text_init(
+	    &answer->body, server->area + HTTP_ANSWER_HEAD, server->area_size - HTTP_ANSWER_HEAD);
 }
 
 /* The head goes right before the body, so that both are one piece. */
@@ -172,7 +171,7 @@ static void on_pong(struct server *server, const struct responder_pong *pong)
 	server->site.pong = *pong;
 	server->answered_at = server->site.now;
 	server->unanswered_since = 0;
-	for (uint16_t i = server->phases[PHASE_PULSE].head; i != SERVER_CONNECTIONS; i = next) {
+	for (uint16_t i = server->phases[CONN_PULSE].head; i != SERVER_CONNECTIONS; i = next) {
 		struct conn *conn = &server->conns[i];
 		next = conn->next;
 		server_dispatch(server, conn);
@@ -184,7 +183,7 @@ static void on_pong(struct server *server, const struct responder_pong *pong)
 static void on_answer(struct server *server, struct responder_answer *reply)
 {
 	struct http_answer answer;
-	uint16_t i = server->phases[PHASE_ORDER].head;
+	uint16_t i = server->phases[CONN_ORDER].head;
 
 	while (i != SERVER_CONNECTIONS && server->conns[i].order != reply->number)
 		i = server->conns[i].next;
@@ -241,8 +240,8 @@ static bool quick(struct server *server, struct conn *conn)
 	return true;
 }
 
-static void order_refused(struct server *server, struct conn *conn, unsigned status,
-    const char *message)
+static void order_refused(
+    struct server *server, struct conn *conn, unsigned status, const char *message)
 {
 	struct http_answer answer;
 
@@ -270,12 +269,12 @@ void server_dispatch(struct server *server, struct conn *conn)
 		finish(server, conn, &answer);
 		break;
 	case SITE_NEEDS_PULSE:
-		server_enter(server, conn, PHASE_PULSE);
+		server_enter(server, conn, CONN_PULSE);
 		ask(server);
 		break;
 	case SITE_ORDERED:
 		if (pass_on(server, conn, &order) == 0)
-			server_enter(server, conn, PHASE_ORDER);
+			server_enter(server, conn, CONN_ORDER);
 		else
 			order_refused(server, conn, 503, "too many orders; try again in a second");
 		break;
@@ -286,9 +285,10 @@ void server_unanswered(struct server *server, struct conn *conn)
 {
 	struct http_answer answer;
 
-	if (conn->phase == PHASE_ORDER) {
-		order_refused(server, conn, 504, "PID 1 has not answered; the order may still be "
-						 "carried out");
+	if (conn->phase == CONN_ORDER) {
+		order_refused(server, conn, 504,
+		    "PID 1 has not answered; the order may still be "
+		    "carried out");
 	} else {
 		begin_answer(server, &answer);
 		server->site.pulse = PULSE_NONE;

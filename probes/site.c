@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-	ROOM_LEAST = 512 * 1024,      /* the ring of events takes 400 KiB of it */
-	ROOM_SERVICE = 24 * 1024,     /* metrics of one with a name of 63 letters, 3 probes */
+	ROOM_LEAST = 512 * 1024,  /* the ring of events takes 400 KiB of it */
+	ROOM_SERVICE = 24 * 1024, /* metrics of one with a name of 63 letters, 3 probes */
 	ROOM_MOST = 256 * 1024 * 1024,
 	EVENTS_DEFAULT = 100,
 };
@@ -268,8 +268,8 @@ static void get_startup(struct site *site, struct call *call)
 		text_add(&call->answer->body, "}\n");
 		return;
 	}
-	site->started = put_checks(
-	    site, call, "{\"started\":true", "{\"started\":false", ready_once, true);
+	site->started =
+	    put_checks(site, call, "{\"started\":true", "{\"started\":false", ready_once, true);
 }
 
 /* --- Supervisor -------------------------------------------------------------------- */

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -65,7 +66,8 @@ class Pid1(threading.Thread):
 
 
 class Responder:
-    def __init__(self, board, dashboard=True, control=False, unix=None, stats=b"\0" * 4096):
+    def __init__(self, board, dashboard=True, control=False, unix=None, stats=b"\0" * 4096,
+                 files=None, argv=None):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self.listener.getsockname()[1]
         sockets = [self.listener]
@@ -78,8 +80,9 @@ class Responder:
         memory = os.memfd_create("stats")
         os.write(memory, stats)
         board_fd = os.open(board, os.O_RDONLY)
-        argv = ["sinit: responder", str(len(sockets)), "dashboard" if dashboard else "no-dashboard",
-                "control" if control else "no-control"]
+        argv = argv or ["sinit: responder", str(len(sockets)),
+                        "dashboard" if dashboard else "no-dashboard",
+                        "control" if control else "no-control"]
         fds = [theirs.fileno(), board_fd, memory, *(s.fileno() for s in sockets)]
         self.pid = os.fork()
         if self.pid == 0:
@@ -89,6 +92,8 @@ class Responder:
                 for target, fd in enumerate(high, CHANNEL):
                     os.dup2(fd, target)
                 os.closerange(CHANNEL + len(fds), 1024)
+                if files:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
                 os.execv(SINIT, argv)
             finally:
                 os._exit(99)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import mmap
 import os
 import re
 import shutil
@@ -517,6 +518,21 @@ def test_P109_a_full_table_of_slow_clients(good):
         client.socket.close()
 
 
+def test_P109_few_descriptors(good_board):
+    with Responder(good_board, files=32) as responder:
+        idle = [responder.connect() for _ in range(100)]
+        began = time.monotonic()
+        assert responder.get("/health")
+        assert time.monotonic() - began < 1
+        half = [responder.connect() for _ in range(30)]
+        for client in half:
+            client.socket.sendall(b"GET /health HT")
+        # Nobody can be spared until one is late; then it goes on.
+        assert responder.get("/health")
+        for client in idle + half:
+            client.socket.close()
+
+
 def test_an_active_client_is_not_closed_for_newcomers(good):
     with good.connect() as active:
         others = []
@@ -575,6 +591,27 @@ def test_it_has_given_up_what_it_can(good):
         assert process_line(good.pid, "Gid").split() == ["65534"] * 4
         assert process_line(good.pid, "Groups") == ""
         assert int(process_line(good.pid, "CapBnd"), 16) == 0
+
+
+def test_a_record_that_PID_1_is_in_the_middle_of(good, good_board):
+    """As it stays when PID 1 is stopped there: told as it is, without a long wait."""
+    with good_board.open("r+b") as file, mmap.mmap(file.fileno(), 0) as board:
+        first, = struct.unpack_from("=I", board, 5 * 4)
+        seq, = struct.unpack_from("=I", board, first)
+        struct.pack_into("=I", board, first, seq | 1)
+        began = time.monotonic()
+        assert len(good.get("/ready")["checks"]) == 2
+        assert good.get(f"{API}/status")
+        assert time.monotonic() - began < 1
+        struct.pack_into("=I", board, first, seq)
+
+
+@pytest.mark.parametrize("words", [[], ["1"], ["1", "dashboard"], ["x", "dashboard", "control"],
+                                   ["17", "dashboard", "control"]])
+def test_bad_arguments(good_board, words):
+    with Responder(good_board, argv=["sinit: responder", *words]) as responder:
+        until(lambda: not responder.alive(), "its end")
+        assert responder.code == 70
 
 
 def test_a_board_that_is_none(tmp_path):

@@ -52,7 +52,8 @@ static struct http_request good(const char *string)
 static void test_pieces(void **state)
 {
 	(void)state;
-	struct http_request r = good("GET /a/b?c=1&d HTTP/1.1\r\nhOST:\t x \r\nAccept: */*\r\n" END);
+	struct http_request r =
+	    good("GET /a/b?c=1&d HTTP/1.1\r\nhOST:\t x \r\nAccept: */*\r\n" END);
 	assert_int_equal(r.method, HTTP_GET);
 	assert_piece(r.path, "/a/b");
 	assert_piece(r.query, "c=1&d");
@@ -240,8 +241,7 @@ static void test_query(void **state)
 static void test_answer_head(void **state)
 {
 	char buffer[HTTP_ANSWER_HEAD], body[8], date[HTTP_DATE];
-	struct http_answer answer = {
-	    .status = 405, .type = "text/plain", .more = "Allow: GET\r\n"};
+	struct http_answer answer = {.status = 405, .type = "text/plain", .more = "Allow: GET\r\n"};
 	struct text text;
 	(void)state;
 

@@ -116,8 +116,8 @@ static void has_not(const char *part)
 static void test_health(void **state)
 {
 	(void)state;
-	answers(200, "GET /health",
-	    "{\"status\":\"healthy\"," STAMP ",\"uptime_seconds\":60.000}\n");
+	answers(
+	    200, "GET /health", "{\"status\":\"healthy\"," STAMP ",\"uptime_seconds\":60.000}\n");
 	f->site.pulse = PULSE_NONE;
 	answers(503, "GET /health",
 	    "{\"status\":\"unhealthy\"," STAMP ",\"uptime_seconds\":60.000,"
@@ -146,8 +146,7 @@ static void test_ready(void **state)
 	    "{\"ready\":true," STAMP ",\"checks\":{\"web\":true,\"db\":true}}\n");
 	/* The readiness probe takes it out again, but it is no less healthy. */
 	s->m.state = STATE_RUNNING;
-	s->probe[PROBE_READINESS] =
-	    (struct board_probe){HEALTH_FAILING, FAULT_STATUS, {0}, 500};
+	s->probe[PROBE_READINESS] = (struct board_probe){HEALTH_FAILING, FAULT_STATUS, {0}, 500};
 	answers(503, "GET /ready", NULL);
 	answers(503, "GET /ready/db", NULL);
 	has("\"why\":\"readiness: HTTP status 500\"");
@@ -281,8 +280,10 @@ static void test_P107_metrics_of_services(void **state)
 {
 	(void)state;
 	struct board_service *s = add("we\"b\\-1.x\n", STATE_RUNNING);
-	s->total = (struct board_totals){
-	    .restarts = {[RESTARTED_OOM] = 3}, .failures = 4, .recoveries = 2, .ready_ms = 7000,
+	s->total = (struct board_totals){.restarts = {[RESTARTED_OOM] = 3},
+	    .failures = 4,
+	    .recoveries = 2,
+	    .ready_ms = 7000,
 	    .repair_ms = 250};
 	s = add("down", STATE_BACKOFF);
 	s->m.delay = 1500;
