@@ -23,12 +23,12 @@ LAYERS = [
     ("pure", "init/machine.[ch] init/graph.[ch] init/words.[ch] init/value.[ch] init/schema*.[ch] "
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
              "init/ranks.[ch] init/format.[ch] init/render.[ch] init/board_names.c "
-             "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] probes/fault.[ch] probes/http_*.[ch] probes/metrics.[ch] "
+             "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] probes/fault.[ch] probes/http_*.[ch] probes/metrics*.[ch] "
              "init/option_table.[ch] init/option_text.c init/options.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
-    ("responder", "probes/responder.c probes/server*.[ch] probes/site.[ch] probes/dashboard.c "
+    ("responder", "probes/responder.c probes/server*.[ch] probes/site*.[ch] probes/dashboard.c "
                   "probes/confine.[ch]"),
     ("helpers", "probes/helpers.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),
