@@ -17,6 +17,7 @@ static int start(
 	*loader = (struct loader){.input = input, .errors = errors};
 	loader->drafts =
 	    arena_get(&loader->arena, (IMAGE_MAX_SERVICES + 1) * sizeof(*loader->drafts));
+	loader->slot_count = LOADER_SLOTS;
 	loader->slots = arena_get(&loader->arena, LOADER_SLOTS * sizeof(*loader->slots));
 	loader->list = arena_get(
 	    &loader->arena, sizeof(*loader->list) + LOADER_ITEMS * sizeof(loader->list->item[0]));

@@ -34,14 +34,37 @@ int loader_add_file(struct loader *loader, const char *name, uint32_t *ret_numbe
 /* The place in the hash table where a name is, or would be. */
 static uint32_t *find_slot(struct loader *loader, const char *name, size_t length)
 {
-	uint32_t slot = builder_hash(0, name, length) & (LOADER_SLOTS - 1);
+	uint32_t mask = loader->slot_count - 1, slot = builder_hash(0, name, length) & mask;
 
-	for (; loader->slots[slot]; slot = (slot + 1) & (LOADER_SLOTS - 1)) {
+	for (; loader->slots[slot]; slot = (slot + 1) & mask) {
 		const char *other = loader->drafts[loader->slots[slot] - 1]->name;
 		if (strncmp(other, name, length) == 0 && !other[length])
 			break;
 	}
 	return &loader->slots[slot];
+}
+
+/* Fills the (zeroed) hash table with what is in drafts[]. */
+static void fill_slots(struct loader *loader)
+{
+	for (uint32_t i = 0; i < loader->count; i++) {
+		const char *name = loader->drafts[i]->name;
+		*find_slot(loader, name, strlen(name)) = i + 1;
+	}
+}
+
+/* Makes the hash table larger; a small one costs few pages when there are few services. */
+static bool grow_slots(struct loader *loader)
+{
+	uint32_t count = loader->slot_count * 4;
+	uint32_t *slots = arena_get(&loader->arena, count * sizeof(*slots));
+
+	if (!slots)
+		return false;
+	loader->slots = slots;
+	loader->slot_count = count;
+	fill_slots(loader);
+	return true;
 }
 
 struct draft *loader_find(
@@ -58,20 +81,20 @@ struct draft *loader_find(
 
 struct draft *loader_add(struct loader *loader, const char *name)
 {
-	uint32_t *slot = find_slot(loader, name, strlen(name));
+	uint32_t slot = *find_slot(loader, name, strlen(name));
 
-	if (*slot)
-		return loader->drafts[*slot - 1];
+	if (slot)
+		return loader->drafts[slot - 1];
 	if (loader->count == IMAGE_MAX_SERVICES)
 		return NULL;
 	struct draft *draft = arena_get(&loader->arena, sizeof(*draft));
-	if (!draft) {
+	if (!draft || (loader->count >= loader->slot_count / 2 && !grow_slots(loader))) {
 		loader->no_memory = true;
 		return NULL;
 	}
 	draft->name = name;
 	loader->drafts[loader->count++] = draft;
-	*slot = loader->count;
+	*find_slot(loader, name, strlen(name)) = loader->count;
 	return draft;
 }
 
@@ -84,11 +107,8 @@ void loader_sort(struct loader *loader)
 {
 	if (loader->count)
 		qsort(loader->drafts, loader->count, sizeof(*loader->drafts), by_name);
-	memset(loader->slots, 0, LOADER_SLOTS * sizeof(*loader->slots));
-	for (uint32_t i = 0; i < loader->count; i++) {
-		const char *name = loader->drafts[i]->name;
-		*find_slot(loader, name, strlen(name)) = i + 1;
-	}
+	memset(loader->slots, 0, loader->slot_count * sizeof(*loader->slots));
+	fill_slots(loader);
 }
 
 const struct entry *loader_effective(

@@ -22,7 +22,7 @@
 #include "init/schema.h"
 
 /* Places in the hash table of names; more than twice IMAGE_MAX_SERVICES. */
-#define LOADER_SLOTS 16384u
+#define LOADER_SLOTS 64u
 /* The same for the keys. */
 #define LOADER_KEY_SLOTS 512u
 /* Room for one service's command or one `environment` line after expansion, in bytes: what
@@ -87,6 +87,7 @@ struct loader {
 	uint32_t count;
 	uint32_t room;
 	uint32_t *slots;                      /* hash table: place in drafts[] + 1 */
+	uint32_t slot_count;                  /* of slots[], a power of two, at least twice count */
 	uint32_t key_slots[LOADER_KEY_SLOTS]; /* hash table: key's place + 1 */
 	struct draft *current;                /* section being read; NULL: one to pass over */
 	enum schema_section section;
