@@ -118,9 +118,9 @@ static void add_cause(struct text *text, const struct why *why)
 		break;
 	case CAUSE_DEPENDENCY:
 		if (why->blocker)
-			text_addf(text, "required service %s failed", why->blocker);
+			text_addf(text, "required service %s has failed or ended", why->blocker);
 		else
-			text_add(text, "a service it requires failed");
+			text_add(text, "a service it requires has failed or ended");
 		break;
 	case CAUSE_CONFIG:
 		text_add(text, "its configuration is broken; see sinitctl check");

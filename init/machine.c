@@ -279,7 +279,7 @@ static unsigned stop(struct step *t, enum cause cause)
 	return ACT_HOLD;
 }
 
-static unsigned on_want_up(struct step *t)
+static unsigned on_want_up(struct step *t, enum cause cause)
 {
 	t->m->want = WANT_UP;
 	switch ((enum state)t->m->state) {
@@ -290,11 +290,14 @@ static unsigned on_want_up(struct step *t)
 	case STATE_STOPPED:
 	case STATE_BACKOFF:
 		return begin(t);
+	case STATE_STOPPING: /* who asks by hand gets a new life, whatever the policy */
+	case STATE_CLEANUP:
+		if (cause == CAUSE_OPERATOR)
+			t->m->cause = CAUSE_OPERATOR;
+		break;
 	case STATE_WAITING:
 	case STATE_STARTING:
 	case STATE_RUNNING:
-	case STATE_STOPPING:
-	case STATE_CLEANUP:
 	case STATE_DONE:
 		break;
 	}
@@ -555,7 +558,7 @@ unsigned machine_step(const struct machine_settings *settings, struct machine *m
 
 	switch (e->kind) {
 	case EVENT_WANT_UP:
-		return on_want_up(t);
+		return on_want_up(t, e->cause);
 	case EVENT_WANT_DOWN:
 		return on_want_down(t, e->cause);
 	case EVENT_RESTART:

@@ -308,6 +308,8 @@ static void check_blocker(uint32_t slot)
 	if (!(sim.plan.service[number_of(slot)].requires >> number_of((uint32_t)blocker) & 1))
 		sim_fail("s%02d failed for s%02d, which it does not require", number_of(slot),
 		    number_of((uint32_t)blocker));
+	if (state == STATE_STOPPED && record((uint32_t)blocker)->m.want == WANT_UP)
+		return; /* it has ended well: there is nothing to wait for */
 	if (state != STATE_FAILED && state != STATE_FATAL)
 		sim_fail("s%02d failed for s%02d, which is %s", number_of(slot),
 		    number_of((uint32_t)blocker), state_of((uint32_t)blocker));
