@@ -291,6 +291,8 @@ static void test_graph(void **state)
 	assert_int_equal(fixture_run(f, "graph", "x", NULL), 4);
 	assert_int_equal(fixture_run(f, "graph", "--dot", NULL), 0);
 	has(f->out, "digraph sinit {\n");
+	assert_int_equal(fixture_run(f, "graph", "--json", NULL), 0);
+	has(f->out, "{\"name\":\"db\",\"requires\":[");
 	has(f->out, "\t\"web\" -> \"db\" [style=dashed]; // wants\n");
 }
 
