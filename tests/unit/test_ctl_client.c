@@ -291,9 +291,9 @@ static void test_graph(void **state)
 	assert_int_equal(fixture_run(f, "graph", "x", NULL), 4);
 	assert_int_equal(fixture_run(f, "graph", "--dot", NULL), 0);
 	has(f->out, "digraph sinit {\n");
-	assert_int_equal(fixture_run(f, "graph", "--json", NULL), 0);
-	has(f->out, "{\"name\":\"db\",\"requires\":[");
 	has(f->out, "\t\"web\" -> \"db\" [style=dashed]; // wants\n");
+	assert_int_equal(fixture_run(f, "graph", "--json", NULL), 0);
+	has(f->out, "{\"name\":\"db\",\"requires\":[\"prepare\"],\"wants\":[],");
 }
 
 static void write_file(const char *dir, const char *name, const char *content)
