@@ -23,7 +23,7 @@ static void enter(struct step *t, enum state state)
 	t->m->state = (uint8_t)state;
 	t->m->since = t->now;
 	t->m->deadline = 0;
-	t->m->ready = state == STATE_RUNNING || state == STATE_DONE;
+	t->m->ready = state == STATE_DONE || (state == STATE_RUNNING && !t->set->has_readiness);
 }
 
 static void forget_failures(struct step *t)
@@ -576,6 +576,13 @@ unsigned machine_step(const struct machine_settings *settings, struct machine *m
 	case EVENT_READY:
 		if (m->state == STATE_STARTING && m->main_alive && !settings->oneshot)
 			enter(t, STATE_RUNNING);
+		return 0;
+	case EVENT_SERVING:
+		m->ready |= m->state == STATE_RUNNING;
+		return 0;
+	case EVENT_NOT_SERVING:
+		if (m->state == STATE_RUNNING && settings->has_readiness)
+			m->ready = 0;
 		return 0;
 	case EVENT_EXITED:
 		return on_exited(t, e);
