@@ -94,17 +94,6 @@ static int parse_codes(
 	return 0;
 }
 
-static int parse_limit(struct loader *loader, const char *value, ref *ret_value)
-{
-	uint64_t soft;
-	uint64_t hard;
-	int error = value_limit(value, &soft, &hard);
-
-	if (!error)
-		*ret_value = builder_limit(&loader->builder, soft, hard);
-	return error;
-}
-
 /* A value that is not empty. -ENOENT: it is parsed later, with the service. */
 static int parse(
     struct loader *loader, const struct schema_key *key, const char *value, uint32_t *ret_value)
@@ -118,12 +107,11 @@ static int parse(
 		return parse_accounts(loader, value, ret_value);
 	case KIND_CODES:
 		return parse_codes(loader, key, value, ret_value);
-	case KIND_LIMIT:
-		return parse_limit(loader, value, ret_value);
 	case KIND_COMMAND:
 	case KIND_ENVIRONMENT:
 	case KIND_PATHS:
 	case KIND_NAMES:
+	case KIND_LIMIT:
 	case KIND_LATER:
 		return -ENOENT;
 	case KIND_BOOL:
@@ -145,33 +133,85 @@ static void set_member(void *settings, const struct schema_key *key, uint32_t va
 	memcpy((char *)settings + key->offset, &value, sizeof(value));
 }
 
+/* What is wrong with a value that could not be parsed. */
+static void parse_fault(
+    struct loader *loader, struct draft *draft, const struct entry *entry, int error)
+{
+	const char *name = schema_name(schema_at(entry->key));
+	char shown[LOADER_SHOWN];
+
+	if (error == -EOPNOTSUPP)
+		loader_error(loader, draft, entry->file, entry->line,
+		    "%s = %s: not supported by this build", name, loader_show(entry->value, shown));
+	else if (error == -EDOM)
+		loader_error(loader, draft, entry->file, entry->line,
+		    "%s = %s: the soft limit is above the hard one", name,
+		    loader_show(entry->value, shown));
+	else
+		loader_bad_value(loader, draft, entry);
+}
+
 void loader_apply(struct loader *loader, struct draft *draft, void *settings, const void *base)
 {
 	for (const struct entry *entry = draft->first; entry; entry = entry->next) {
 		const struct schema_key *key = schema_at(entry->key);
 		uint32_t value;
-		if (!*entry->value) {
+		int error = 0;
+		if (*entry->value)
+			error = parse(loader, key, entry->value, &value);
+		else
 			memcpy(&value, (const char *)base + key->offset, sizeof(value));
-			set_member(settings, key, value);
-			continue;
-		}
-		int error = parse(loader, key, entry->value, &value);
 		if (!error)
 			set_member(settings, key, value);
-		else if (error == -EOPNOTSUPP) {
-			char shown[LOADER_SHOWN];
-			loader_error(loader, draft, entry->file, entry->line,
-			    "%s = %s: not supported by this build", schema_name(key),
-			    loader_show(entry->value, shown));
-		} else if (error == -EDOM) {
-			char shown[LOADER_SHOWN];
-			loader_error(loader, draft, entry->file, entry->line,
-			    "%s = %s: the soft limit is above the hard one", schema_name(key),
-			    loader_show(entry->value, shown));
-		} else if (error != -ENOENT) {
-			loader_bad_value(loader, draft, entry);
-		}
+		else if (error != -ENOENT)
+			parse_fault(loader, draft, entry, error);
 	}
+}
+
+/* The limits of a service, a place for each resource. */
+struct limits {
+	uint64_t set;
+	struct image_limit limit[IMAGE_LIMITS];
+};
+
+static struct limits limits_of(const struct image *image, const struct service_settings *service)
+{
+	struct limits limits = {0};
+
+	for (unsigned i = 0; i < IMAGE_LIMITS; i++) {
+		const struct image_limit *given = image_limit(image, service, i);
+		if (!given)
+			continue;
+		limits.set |= UINT64_C(1) << i;
+		limits.limit[i] = *given;
+	}
+	return limits;
+}
+
+void loader_limits(struct loader *loader, struct draft *draft, struct service_settings *service,
+    const struct service_settings *base)
+{
+	struct limits preset = limits_of(builder_image(&loader->builder), base);
+	struct limits limits = preset;
+
+	for (const struct entry *entry = draft->first; entry; entry = entry->next) {
+		unsigned i = entry->key - (unsigned)KEY_SERVICE_limit_cpu;
+		uint64_t bit = UINT64_C(1) << i % IMAGE_LIMITS;
+		int error = 0;
+		if (i >= IMAGE_LIMITS)
+			continue;
+		struct image_limit *limit = &limits.limit[i];
+		limits.set |= bit;
+		if (*entry->value) {
+			error = value_limit(entry->value, &limit->soft, &limit->hard);
+		} else {
+			*limit = preset.limit[i];
+			limits.set &= ~bit | preset.set;
+		}
+		if (error)
+			parse_fault(loader, draft, entry, error);
+	}
+	service->limits = builder_limits(&loader->builder, limits.set, limits.limit);
 }
 
 /* The table's defaults for the keys of one section. */
@@ -218,4 +258,5 @@ void loader_fixed_settings(struct loader *loader)
 	apply_defaults(loader, SECTION_SERVICE, &loader->builtin);
 	loader->template = loader->builtin;
 	loader_apply(loader, &loader->defaults, &loader->template, &loader->builtin);
+	loader_limits(loader, &loader->defaults, &loader->template, &loader->builtin);
 }

@@ -44,15 +44,15 @@ uint32_t image_find(const struct image *image, const char *name)
 const struct image_limit *image_limit(
     const struct image *image, const struct service_settings *service, unsigned resource)
 {
-	ref at;
+	const struct image_limits *limits = (const void *)((const char *)image + service->limits);
+	unsigned place = 0;
 
-	memcpy(&at,
-	    (const char *)service + offsetof(struct service_settings, limit_cpu) +
-		resource * sizeof(at),
-	    sizeof(at));
-	return at ? (const struct image_limit *)(const void *)((const char *)image + at) : NULL;
+	if (!service->limits || !(limits->set >> resource & 1))
+		return NULL;
+	for (unsigned i = 0; i < resource; i++)
+		place += limits->set >> i & 1;
+	return &limits->limit[place];
 }
 
-_Static_assert(offsetof(struct service_settings, limit_rttime) ==
-		   offsetof(struct service_settings, limit_cpu) + (IMAGE_LIMITS - 1) * sizeof(ref),
+_Static_assert(KEY_SERVICE_limit_rttime == KEY_SERVICE_limit_cpu + IMAGE_LIMITS - 1,
     "the limits stand in the order of their numbers");

@@ -21,7 +21,7 @@
 typedef uint32_t ref;
 
 #define IMAGE_MAGIC        0x746e6973u /* "sint" */
-#define IMAGE_VERSION      1u
+#define IMAGE_VERSION      2u
 #define IMAGE_MAX_SERVICES 4096u
 #define IMAGE_MAX_NAME     63u
 #define IMAGE_NONE         UINT32_MAX /* no such service */
@@ -47,6 +47,13 @@ struct image_limit {
 	uint64_t hard;
 };
 
+/* The limits that a service sets; image_limit() finds one. */
+#define IMAGE_LIMITS 16
+struct image_limits {
+	uint64_t set;               /* bit n: there is one of resource n */
+	struct image_limit limit[]; /* those, in the order of their resources */
+};
+
 /* The C type of a setting (schema.h says what it holds). */
 #define SETTING_C_TEXT        ref
 #define SETTING_C_PATH        ref
@@ -57,7 +64,6 @@ struct image_limit {
 #define SETTING_C_ACCOUNTS    ref
 #define SETTING_C_NAMES       ref
 #define SETTING_C_CODES       ref
-#define SETTING_C_LIMIT       ref
 #define SETTING_C_BOOL        uint32_t
 #define SETTING_C_ENUM        uint32_t
 #define SETTING_C_COUNT       uint32_t
@@ -97,9 +103,11 @@ enum service_flag {
  * standard_input), and what was found out from them. */
 struct service_settings {
 #define LATER(...)
+#define LIMIT(...)
 #define KEY_NAMED(section, member, name, type, ...)                                                \
 	SETTING_ONLY_SERVICE_##section(SETTING_C_##type member;)
 #include "init/schema.def"
+	ref limits; /* struct image_limits: all keys limit_ */
 	ref name;
 	ref where;      /* FILE:LINE of its first section, for messages */
 	ref broken;     /* CONFIG_TOLERANT: the first error of its configuration; the service must
@@ -159,7 +167,6 @@ bool image_good_name(const char *name, size_t length);
 uint32_t image_find(const struct image *image, const char *name);
 
 /* A service's limit of a resource (RLIMIT_CPU to RLIMIT_RTTIME, 0 to 15), NULL if unset. */
-#define IMAGE_LIMITS 16
 const struct image_limit *image_limit(
     const struct image *image, const struct service_settings *service, unsigned resource);
 

@@ -36,6 +36,21 @@ static bool good_list(const struct image *image, ref at, enum item item)
 	return true;
 }
 
+static bool good_limits(const struct image *image, ref at)
+{
+	const struct image_limits *limits = (const void *)((const char *)image + at);
+	uint64_t count = 0;
+
+	if (!at)
+		return true;
+	if (!good_block(image, at, sizeof(*limits), _Alignof(struct image_limits)) ||
+	    limits->set >> IMAGE_LIMITS)
+		return false;
+	for (unsigned i = 0; i < IMAGE_LIMITS; i++)
+		count += limits->set >> i & 1;
+	return good_block(image, at, sizeof(*limits) + count * sizeof(limits->limit[0]), 1);
+}
+
 static bool good_value(
     const struct image *image, const void *settings, const struct schema_key *key)
 {
@@ -57,8 +72,7 @@ static bool good_value(
 	case KIND_CODES:
 		return good_list(image, value, ITEM_NUMBER);
 	case KIND_LIMIT:
-		return !value || good_block(image, value, sizeof(struct image_limit),
-				     _Alignof(struct image_limit));
+		return good_limits(image, value);
 	case KIND_BOOL:
 		return value <= 1;
 	case KIND_ENUM:

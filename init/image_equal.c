@@ -43,12 +43,18 @@ static bool equal_list(
 	return true;
 }
 
-static bool equal_limit(const struct image *a, ref at_a, const struct image *b, ref at_b)
+/* All limits at once: equal ones have equal bytes. */
+static bool equal_limits(const struct image *a, ref at_a, const struct image *b, ref at_b)
 {
+	const struct image_limits *x = (const void *)((const char *)a + at_a);
+	const struct image_limits *y = (const void *)((const char *)b + at_b);
+	size_t count = 0;
+
 	if (!at_a || !at_b)
 		return at_a == at_b;
-	return memcmp((const char *)a + at_a, (const char *)b + at_b, sizeof(struct image_limit)) ==
-	       0;
+	for (unsigned i = 0; i < IMAGE_LIMITS; i++)
+		count += x->set >> i & 1;
+	return x->set == y->set && memcmp(x->limit, y->limit, count * sizeof(x->limit[0])) == 0;
 }
 
 static bool equal_value(const struct image *a, const void *settings_a, const struct image *b,
@@ -70,7 +76,7 @@ static bool equal_value(const struct image *a, const void *settings_a, const str
 	case KIND_CODES:
 		return equal_list(a, x, b, y, (enum schema_kind)key->kind);
 	case KIND_LIMIT:
-		return equal_limit(a, x, b, y);
+		return equal_limits(a, x, b, y);
 	case KIND_BOOL:
 	case KIND_ENUM:
 	case KIND_COUNT:

@@ -157,6 +157,10 @@ void loader_fixed_settings(struct loader *loader);
  * The member of a key that is reset becomes that of `base`. */
 void loader_apply(struct loader *loader, struct draft *draft, void *settings, const void *base);
 
+/* The same for the limits, which are one member. */
+void loader_limits(struct loader *loader, struct draft *draft, struct service_settings *service,
+    const struct service_settings *base);
+
 /* --- config_service.c --- */
 
 /* Makes the settings of every service. */

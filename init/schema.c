@@ -31,13 +31,12 @@ static const struct pool {
 #define MEMBER_OF_SINIT   struct sinit_settings
 #define MEMBER_OF_SERVICE struct service_settings
 
-static const struct schema_key table[] = {
-#define KEY_NAMED(part, member, key, type, text, low, high, choice, bits, about)                   \
+#define ROW(part, id, member, type, low, high, bits)                                               \
 	{                                                                                          \
-	    .name = offsetof(struct pool, part##_##member##_name),                                 \
-	    .preset = offsetof(struct pool, part##_##member##_preset),                             \
-	    .words = offsetof(struct pool, part##_##member##_words),                               \
-	    .doc = offsetof(struct pool, part##_##member##_doc),                                   \
+	    .name = offsetof(struct pool, part##_##id##_name),                                     \
+	    .preset = offsetof(struct pool, part##_##id##_preset),                                 \
+	    .words = offsetof(struct pool, part##_##id##_words),                                   \
+	    .doc = offsetof(struct pool, part##_##id##_doc),                                       \
 	    .offset = offsetof(MEMBER_OF_##part, member),                                          \
 	    .section = SECTION_##part,                                                             \
 	    .kind = KIND_##type,                                                                   \
@@ -45,6 +44,11 @@ static const struct schema_key table[] = {
 	    .most = (high),                                                                        \
 	    .least = (low),                                                                        \
 	},
+
+static const struct schema_key table[] = {
+#define KEY_NAMED(part, member, key, type, text, low, high, choice, bits, about)                   \
+	ROW(part, member, member, type, low, high, bits)
+#define LIMIT(part, key, about) ROW(part, key, limits, LIMIT, 0, 0, KEY_SPAWN)
 #define LATER(part, key, text, bits, about)                                                        \
 	{                                                                                          \
 	    .name = offsetof(struct pool, part##_##key##_name),                                    \

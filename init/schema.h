@@ -37,7 +37,7 @@ enum schema_kind {
 	KIND_ACCOUNTS,    /* ref: list of texts */
 	KIND_NAMES,       /* ref: list of service indexes */
 	KIND_CODES,       /* ref: list of numbers */
-	KIND_LIMIT,       /* ref: struct image_limit */
+	KIND_LIMIT,       /* ref: struct image_limits, shared by all keys of this kind */
 	KIND_BOOL,        /* uint32_t: 0, 1 */
 	KIND_ENUM,        /* uint32_t: position among the key's words, see below */
 	KIND_COUNT,       /* uint32_t, SETTING_UNLIMITED */
@@ -104,7 +104,7 @@ const struct schema_key *schema_find(enum schema_section section, const char *na
 
 const char *schema_name(const struct schema_key *key);
 const char *schema_default(const struct schema_key *key); /* "" if it has none */
-const char *schema_doc(const struct schema_key *key); /* "" for KIND_LATER */
+const char *schema_doc(const struct schema_key *key);     /* "" for KIND_LATER */
 
 /* Word number `index` of a key's words into *text. false if there are not so many. */
 bool schema_word(const struct schema_key *key, unsigned index, struct text *text);

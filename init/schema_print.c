@@ -132,17 +132,14 @@ static void print_list(
 	}
 }
 
-static void print_limit(struct text *text, const struct image *image, ref at)
+static void print_limit(struct text *text, const struct image_limit *limit)
 {
-	struct image_limit limit;
-
-	if (!at)
+	if (!limit)
 		return;
-	memcpy(&limit, (const char *)image + at, sizeof(limit));
-	value_print_size(text, limit.soft);
-	if (limit.hard != limit.soft) {
+	value_print_size(text, limit->soft);
+	if (limit->hard != limit->soft) {
 		text_add(text, ":");
-		value_print_size(text, limit.hard);
+		value_print_size(text, limit->hard);
 	}
 }
 
@@ -171,7 +168,8 @@ void schema_print_value(struct text *text, const struct image *image, const stru
 		print_list(text, image, key, value);
 		break;
 	case KIND_LIMIT:
-		print_limit(text, image, value);
+		print_limit(
+		    text, image_limit(image, settings, schema_index(key) - KEY_SERVICE_limit_cpu));
 		break;
 	case KIND_BOOL:
 		text_add(text, value ? "yes" : "no");

@@ -55,6 +55,20 @@ static void test_limits(void **state)
 	assert_int_equal(image_limit(image, web, RLIMIT_NOFILE)->soft, 1024);
 	assert_int_equal(image_limit(image, web, RLIMIT_NOFILE)->hard, 4096);
 	config_free(image);
+	/* Several, some of them by [defaults], one of those reset, one overruled. */
+	image = config_util_text("[defaults]\nlimit_core = 0\nlimit_cpu = 5\nlimit_nofile = 9\n"
+				 "[service a]\ncommand = x\nlimit_nofile = 10\nlimit_core =\n"
+				 "limit_rttime = 3\n[service b]\ncommand = x\n");
+	const struct service_settings *a = config_util_service(image, "a");
+	assert_int_equal(image_limit(image, a, RLIMIT_CPU)->soft, 5);
+	assert_int_equal(image_limit(image, a, RLIMIT_CORE)->soft, 0);
+	assert_int_equal(image_limit(image, a, RLIMIT_NOFILE)->soft, 10);
+	assert_int_equal(image_limit(image, a, RLIMIT_RTTIME)->hard, 3);
+	assert_null(image_limit(image, a, RLIMIT_AS));
+	assert_string_equal(config_util_value(image, "a", "limit_nofile"), "10");
+	assert_string_equal(config_util_value(image, "b", "limit_nofile"), "9");
+	assert_string_equal(config_util_value(image, "b", "limit_rttime"), "");
+	config_free(image);
 	/* Each key is the resource that it is named after. */
 	static const struct {
 		const char *key;
@@ -88,13 +102,19 @@ static void test_stored_once(void **state)
 	(void)state;
 	text_init(&out, text, sizeof(text));
 	for (unsigned i = 0; i < 500; i++)
-		text_addf(&out, "[service s%u]\ncommand = /bin/the-same-for-all with words\n", i);
+		text_addf(&out,
+		    "[service s%u]\ncommand = /bin/the-same-for-all with words\n"
+		    "limit_core = 0\nlimit_nofile = 1K:4K\n",
+		    i);
 	assert_false(out.cut);
 	struct image *image = config_util_text(text);
 	ref command = image_service(image, 0)->command;
 	for (uint32_t i = 0; i < 500; i++)
 		assert_int_equal(image_service(image, i)->command, command);
-	assert_true(image->size / 500 <= 360);
+	ref limits = image_service(image, 0)->limits;
+	for (uint32_t i = 0; i < 500; i++)
+		assert_int_equal(image_service(image, i)->limits, limits);
+	assert_true(image->size / 500 <= 300);
 	config_free(image);
 }
 
@@ -273,7 +293,7 @@ static void test_bad_members(void **state)
 	    BAD(nice, 20), BAD(max_restarts, 33), BAD(restart_window, 0),
 	    BAD(restart_delay, UINT32_MAX), BAD(backoff_multiplier, 999), BAD(backoff_jitter, 101),
 	    BAD(umask, 01000), BAD(command, 0), BAD(command, 2), BAD(name, 0),
-	    BAD(description, UINT32_MAX), BAD(limit_core, 4), BAD(dependents, UINT32_MAX - 3)};
+	    BAD(description, UINT32_MAX), BAD(limits, 4), BAD(dependents, UINT32_MAX - 3)};
 	struct image *image = config_util_text(three);
 	size_t size = image->size;
 
