@@ -180,6 +180,11 @@ ref builder_list(struct builder *builder, const struct image_list *list)
 	    _Alignof(struct image_list), 0);
 }
 
+ref builder_block(struct builder *builder, const void *bytes, size_t length, size_t align)
+{
+	return store(builder, bytes, length, align, 0);
+}
+
 ref builder_limits(
     struct builder *builder, uint64_t set, const struct image_limit limit[static IMAGE_LIMITS])
 {

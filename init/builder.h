@@ -35,6 +35,9 @@ ref builder_text(struct builder *builder, const char *bytes, size_t length);
 /* Adds a list; an empty one is 0. */
 ref builder_list(struct builder *builder, const struct image_list *list);
 
+/* Adds a block of bytes (at least one) at an address that is a multiple of `align`. */
+ref builder_block(struct builder *builder, const void *bytes, size_t length, size_t align);
+
 /* Adds those limits whose bits are in `set`; limit[] has a place for each resource. None is 0. */
 ref builder_limits(
     struct builder *builder, uint64_t set, const struct image_limit limit[static IMAGE_LIMITS]);

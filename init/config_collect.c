@@ -75,6 +75,45 @@ struct draft *loader_add(struct loader *loader, const char *name)
 	return draft;
 }
 
+static void orphaned(struct loader *loader, const struct draft *service)
+{
+	for (size_t role = 0; role < PROBE_ROLES; role++) {
+		const struct draft *probe = service->probe[role];
+		char shown[LOADER_SHOWN];
+		if (!probe)
+			continue;
+		const char *nearest = loader_nearest(loader, service->name, service);
+		loader_show(probe->title, shown);
+		if (nearest)
+			loader_error(loader, NULL, probe->file, probe->line,
+			    "[%s]: no such service; did you mean '%s'?", shown, nearest);
+		else
+			loader_error(loader, NULL, probe->file, probe->line,
+			    "[%s]: no such service; it needs a section [service %s]", shown,
+			    service->name);
+	}
+}
+
+void loader_orphans(struct loader *loader)
+{
+	struct draft **drafts = loader->drafts;
+	uint32_t all = loader->count;
+	uint32_t orphans = 0;
+
+	/* The services to the front, so that only they are near to any name. */
+	loader->count = 0;
+	for (uint32_t i = 0; i < all; i++) {
+		struct draft *draft = drafts[i];
+		if (!draft->used && !draft->is_main)
+			continue;
+		drafts[i] = drafts[loader->count];
+		drafts[loader->count++] = draft;
+	}
+	orphans = all - loader->count;
+	for (uint32_t i = 0; i < orphans; i++)
+		orphaned(loader, drafts[loader->count + i]);
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp((*(struct draft *const *)a)->name, (*(struct draft *const *)b)->name);
@@ -109,22 +148,21 @@ const struct entry *loader_effective(
 
 /* --- Sections --- */
 
-enum word { WORD_SINIT, WORD_DEFAULTS, WORD_SERVICE, WORD_LATER };
-
 /* The words that a section's name may begin with. */
 static const struct section_word {
 	char word[10];
-	uint8_t kind;  /* enum word */
-	uint8_t named; /* a name follows */
+	uint8_t section; /* enum schema_section */
+	uint8_t named;   /* a name follows */
+	uint8_t role;    /* enum probe_role */
 } section_words[] = {
-    {"sinit", WORD_SINIT, 0},
-    {"defaults", WORD_DEFAULTS, 0},
-    {"service", WORD_SERVICE, 1},
-    {"startup", WORD_LATER, 1},
-    {"liveness", WORD_LATER, 1},
-    {"readiness", WORD_LATER, 1},
-    {"http", WORD_LATER, 0},
-    {"alert", WORD_LATER, 1},
+    {"sinit", SECTION_SINIT, 0, 0},
+    {"defaults", SECTION_SERVICE, 0, 0},
+    {"service", SECTION_SERVICE, 1, 0},
+    {"startup", SECTION_PROBE, 1, PROBE_STARTUP},
+    {"liveness", SECTION_PROBE, 1, PROBE_LIVENESS},
+    {"readiness", SECTION_PROBE, 1, PROBE_READINESS},
+    {"http", SECTION_HTTP, 0, 0},
+    {"alert", SECTION_ALERT, 1, 0},
 };
 
 struct place {
@@ -155,22 +193,67 @@ static void unknown_section(struct loader *loader, uint32_t file, uint32_t line,
 		    "[%s]: unknown section; a service's is [service NAME]", shown);
 }
 
-static struct draft *service_section(
-    struct loader *loader, uint32_t file, uint32_t line, const char *name)
+static struct draft *new_draft(struct loader *loader, const char *name)
 {
-	char shown[LOADER_SHOWN];
-	size_t length = strlen(name);
+	struct draft *draft = arena_get(&loader->arena, sizeof(*draft));
 
-	if (!image_good_name(name, length)) {
+	if (draft)
+		draft->name = name;
+	else
+		loader->no_memory = true;
+	return draft;
+}
+
+/* The probe of a service, which may come later or not at all. */
+static struct draft *probe_section(struct loader *loader, struct draft *service, unsigned role)
+{
+	struct draft **probe = &service->probe[role];
+
+	if (!*probe)
+		*probe = new_draft(loader, service->name);
+	if (*probe)
+		(*probe)->owner = service;
+	return *probe;
+}
+
+static struct draft *alert_section(struct loader *loader, const char *name)
+{
+	struct draft **at = &loader->alerts;
+
+	while (*at && strcmp((*at)->name, name) < 0)
+		at = &(*at)->next;
+	if (*at && strcmp((*at)->name, name) == 0)
+		return *at;
+	if (loader->alert_count == IMAGE_MAX_ALERTS)
+		return NULL;
+	struct draft *draft = new_draft(loader, name);
+	if (!draft)
+		return NULL;
+	draft->optional = true;
+	draft->next = *at;
+	*at = draft;
+	loader->alert_count++;
+	return draft;
+}
+
+static struct draft *named_section(struct loader *loader, uint32_t file, uint32_t line,
+    const struct section_word *word, const char *name)
+{
+	bool alert = word->section == SECTION_ALERT;
+	char shown[LOADER_SHOWN];
+
+	if (!image_good_name(name, strlen(name))) {
 		loader_error(loader, NULL, file, line,
-		    "[service %s]: bad name; it has 1 to %u letters, digits, _ - . @",
+		    "[%s %s]: bad name; it has 1 to %u letters, digits, _ - . @", word->word,
 		    loader_show(name, shown), IMAGE_MAX_NAME);
 		return NULL;
 	}
-	struct draft *draft = loader_add(loader, name);
+	struct draft *draft = alert ? alert_section(loader, name) : loader_add(loader, name);
 	if (!draft && !loader->no_memory)
-		loader_error(loader, NULL, file, line, "[service %s]: more than %u services", name,
-		    IMAGE_MAX_SERVICES);
+		loader_error(loader, NULL, file, line, "[%s %s]: more than %u %s", word->word, name,
+		    alert ? IMAGE_MAX_ALERTS : IMAGE_MAX_SERVICES, alert ? "alerts" : "services");
+	if (draft && word->section == SECTION_PROBE)
+		draft = probe_section(loader, draft, word->role);
 	return draft;
 }
 
@@ -186,6 +269,7 @@ static void open_draft(
 		return;
 	}
 	if (!draft->used) {
+		draft->title = name;
 		draft->file = file;
 		draft->line = line;
 		draft->used = true;
@@ -216,16 +300,11 @@ static void take_section(struct loader *loader, uint32_t file, uint32_t line, co
 		    loader_show(title, shown), word->word);
 		return;
 	}
-	if (word->kind == WORD_LATER) {
-		loader_error(loader, NULL, file, line, "[%s]: not supported by this build",
-		    loader_show(title, shown));
-		return;
-	}
-	struct draft *draft = word->kind == WORD_SINIT ? &loader->sinit
-			      : word->kind == WORD_DEFAULTS
-				  ? &loader->defaults
-				  : service_section(loader, file, line, name);
-	loader->section = word->kind == WORD_SINIT ? SECTION_SINIT : SECTION_SERVICE;
+	struct draft *draft = word->named ? named_section(loader, file, line, word, name)
+			      : word->section == SECTION_SINIT ? &loader->sinit
+			      : word->section == SECTION_HTTP  ? &loader->http
+							       : &loader->defaults;
+	loader->section = (enum schema_section)word->section;
 	if (draft)
 		open_draft(loader, draft, file, line, title);
 	loader->current = draft;
@@ -264,15 +343,18 @@ static const struct schema_key *find_key(struct loader *loader, const char *name
 static void unknown_key(
     struct loader *loader, struct draft *draft, uint32_t file, uint32_t line, const char *name)
 {
-	enum schema_section other =
-	    loader->section == SECTION_SINIT ? SECTION_SERVICE : SECTION_SINIT;
 	const char *nearest = schema_nearest(loader->section, name);
+	const char *other = NULL;
 
-	if (nearest == schema_name(schema_at(KEY_SERVICE_command)))
+	for (unsigned section = 0; section < SECTION_COUNT && !other; section++)
+		if (schema_find((enum schema_section)section, name))
+			other = schema_section_title((enum schema_section)section);
+	if (nearest == schema_name(schema_at(KEY_SERVICE_command)) ||
+	    nearest == schema_name(schema_at(KEY_PROBE_check)))
 		draft->misspelt = true;
-	if (schema_find(other, name))
+	if (other)
 		loader_error(loader, draft, file, line, "%s: not a key of this section, but of %s",
-		    name, other == SECTION_SINIT ? "[sinit]" : "[service NAME]");
+		    name, other);
 	else if (nearest)
 		loader_error(loader, draft, file, line, "%s: unknown key; did you mean '%s'?", name,
 		    nearest);

@@ -10,17 +10,24 @@
 /* Items of a list of numbers. */
 enum { CODES_MAX = 256 };
 
+void loader_fault(
+    struct loader *loader, struct draft *draft, const struct entry *entry, const char *reason)
+{
+	char shown[LOADER_SHOWN];
+
+	loader_error(loader, draft, entry->file, entry->line, "%s = %s: %s",
+	    schema_name(schema_at(entry->key)), loader_show(entry->value, shown), reason);
+}
+
 void loader_bad_value(struct loader *loader, struct draft *draft, const struct entry *entry)
 {
-	const struct schema_key *key = schema_at(entry->key);
-	char shown[LOADER_SHOWN];
-	char buffer[256];
+	char buffer[320];
 	struct text expected;
 
 	text_init(&expected, buffer, sizeof(buffer));
-	schema_expected(key, &expected);
-	loader_error(loader, draft, entry->file, entry->line, "%s = %s: expected %s",
-	    schema_name(key), loader_show(entry->value, shown), buffer);
+	text_add(&expected, "expected ");
+	schema_expected(schema_at(entry->key), &expected);
+	loader_fault(loader, draft, entry, buffer);
 }
 
 /* Text that is looked at here already: a path, a name of a user or group. */
@@ -29,7 +36,7 @@ static int parse_text(
 {
 	uint32_t word;
 
-	if (key->kind == KIND_PATH && *value != '/') {
+	if (key->kind == KIND_WORD || (key->kind == KIND_PATH && *value != '/')) {
 		int error = schema_parse_word(key, value, &word);
 		if (error)
 			return error;
@@ -94,6 +101,44 @@ static int parse_codes(
 	return 0;
 }
 
+/* "200" or "200-399" in item[0 .. length-1]. */
+static int parse_range(
+    const struct schema_key *key, const char *item, size_t length, uint32_t *ret_range)
+{
+	char text[12];
+	uint32_t least;
+	uint32_t most;
+
+	if (length >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, item, length);
+	text[length] = '\0';
+	char *dash = strchr(text, '-');
+	if (dash)
+		*dash = '\0';
+	if (parse_u32(text, &least) || parse_u32(dash ? dash + 1 : text, &most) || least > most ||
+	    least < (uint32_t)key->least || most > key->most)
+		return -EINVAL;
+	*ret_range = IMAGE_RANGE(least, most);
+	return 0;
+}
+
+static int parse_ranges(
+    struct loader *loader, const struct schema_key *key, const char *value, ref *ret_value)
+{
+	const char *item;
+	size_t length;
+
+	loader->list->count = 0;
+	while ((length = next_item(&value, &item)) > 0) {
+		uint32_t *range = &loader->list->item[loader->list->count++];
+		if (loader->list->count > PROBE_RANGES || parse_range(key, item, length, range) < 0)
+			return -EINVAL;
+	}
+	*ret_value = builder_list(&loader->builder, loader->list);
+	return 0;
+}
+
 /* A value that is not empty. -ENOENT: it is parsed later, with the service. */
 static int parse(
     struct loader *loader, const struct schema_key *key, const char *value, uint32_t *ret_value)
@@ -101,21 +146,30 @@ static int parse(
 	switch ((enum schema_kind)key->kind) {
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_WORD:
 	case KIND_ACCOUNT:
 		return parse_text(loader, key, value, ret_value);
 	case KIND_ACCOUNTS:
 		return parse_accounts(loader, value, ret_value);
 	case KIND_CODES:
 		return parse_codes(loader, key, value, ret_value);
+	case KIND_RANGES:
+		return parse_ranges(loader, key, value, ret_value);
+	case KIND_CHECK:
+	case KIND_URL:
 	case KIND_COMMAND:
 	case KIND_ENVIRONMENT:
 	case KIND_PATHS:
+	case KIND_HEADERS:
+	case KIND_LISTEN:
+	case KIND_PATTERNS:
 	case KIND_NAMES:
 	case KIND_LIMIT:
 	case KIND_LATER:
 		return -ENOENT;
 	case KIND_BOOL:
 	case KIND_ENUM:
+	case KIND_MASK:
 	case KIND_COUNT:
 	case KIND_OCTAL:
 	case KIND_PERCENT:
@@ -137,16 +191,10 @@ static void set_member(void *settings, const struct schema_key *key, uint32_t va
 static void parse_fault(
     struct loader *loader, struct draft *draft, const struct entry *entry, int error)
 {
-	const char *name = schema_name(schema_at(entry->key));
-	char shown[LOADER_SHOWN];
-
 	if (error == -EOPNOTSUPP)
-		loader_error(loader, draft, entry->file, entry->line,
-		    "%s = %s: not supported by this build", name, loader_show(entry->value, shown));
+		loader_fault(loader, draft, entry, "not supported by this build");
 	else if (error == -EDOM)
-		loader_error(loader, draft, entry->file, entry->line,
-		    "%s = %s: the soft limit is above the hard one", name,
-		    loader_show(entry->value, shown));
+		loader_fault(loader, draft, entry, "the soft limit is above the hard one");
 	else
 		loader_bad_value(loader, draft, entry);
 }
@@ -214,8 +262,7 @@ void loader_limits(struct loader *loader, struct draft *draft, struct service_se
 	service->limits = builder_limits(&loader->builder, limits.set, limits.limit);
 }
 
-/* The table's defaults for the keys of one section. */
-static void apply_defaults(struct loader *loader, enum schema_section section, void *settings)
+void loader_defaults(struct loader *loader, enum schema_section section, void *settings)
 {
 	for (unsigned i = 0; i < schema_count(); i++) {
 		const struct schema_key *key = schema_at(i);
@@ -237,7 +284,7 @@ static void sinit_settings(struct loader *loader)
 {
 	struct sinit_settings base = {.control_gid = SETTING_UNSET};
 
-	apply_defaults(loader, SECTION_SINIT, &base);
+	loader_defaults(loader, SECTION_SINIT, &base);
 	struct sinit_settings settings = base;
 	loader_apply(loader, &loader->sinit, &settings, &base);
 	if (settings.control_group) {
@@ -255,8 +302,9 @@ static void sinit_settings(struct loader *loader)
 void loader_fixed_settings(struct loader *loader)
 {
 	sinit_settings(loader);
-	apply_defaults(loader, SECTION_SERVICE, &loader->builtin);
+	loader_defaults(loader, SECTION_SERVICE, &loader->builtin);
 	loader->template = loader->builtin;
 	loader_apply(loader, &loader->defaults, &loader->template, &loader->builtin);
 	loader_limits(loader, &loader->defaults, &loader->template, &loader->builtin);
+	loader_defaults(loader, SECTION_PROBE, &loader->probe);
 }

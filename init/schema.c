@@ -30,6 +30,9 @@ static const struct pool {
 
 #define MEMBER_OF_SINIT   struct sinit_settings
 #define MEMBER_OF_SERVICE struct service_settings
+#define MEMBER_OF_PROBE   struct probe_settings
+#define MEMBER_OF_HTTP    struct http_settings
+#define MEMBER_OF_ALERT   struct alert_settings
 
 #define ROW(part, id, member, type, low, high, bits)                                               \
 	{                                                                                          \
@@ -153,6 +156,11 @@ unsigned schema_word_count(const struct schema_key *key)
 	return count;
 }
 
+uint32_t schema_mask_all(const struct schema_key *key)
+{
+	return (1u << (schema_word_count(key) - 1)) - 1;
+}
+
 const char *schema_nearest(enum schema_section section, const char *name)
 {
 	unsigned best = value_slips(name) + 1;
@@ -190,6 +198,30 @@ int schema_parse_word(const struct schema_key *key, const char *value, uint32_t 
 	return -EINVAL;
 }
 
+/* Words separated by blanks, each a bit, the last word all bits. */
+static int parse_mask(const struct schema_key *key, const char *value, uint32_t *ret_value)
+{
+	uint32_t all = schema_mask_all(key);
+	uint32_t mask = 0;
+	char word[16];
+
+	for (value += strspn(value, " \t"); *value; value += strspn(value, " \t")) {
+		size_t length = strcspn(value, " \t");
+		uint32_t index;
+		if (length >= sizeof(word))
+			return -EINVAL;
+		memcpy(word, value, length);
+		word[length] = '\0';
+		int error = schema_parse_word(key, word, &index);
+		if (error)
+			return error;
+		mask |= 1u << index > all ? all : 1u << index;
+		value += length;
+	}
+	*ret_value = mask;
+	return mask ? 0 : -EINVAL;
+}
+
 /* Numbers that have no sign. */
 static int parse_unsigned(const struct schema_key *key, const char *value, uint32_t *ret_value)
 {
@@ -205,6 +237,8 @@ static int parse_unsigned(const struct schema_key *key, const char *value, uint3
 		return value_bool(value, ret_value);
 	case KIND_ENUM:
 		return schema_parse_word(key, value, ret_value);
+	case KIND_MASK:
+		return parse_mask(key, value, ret_value);
 	case KIND_COUNT:
 		error = parse_u32(value, &result);
 		break;
@@ -222,13 +256,20 @@ static int parse_unsigned(const struct schema_key *key, const char *value, uint3
 		break;
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_WORD:
+	case KIND_CHECK:
+	case KIND_URL:
 	case KIND_ACCOUNT:
 	case KIND_COMMAND:
 	case KIND_ENVIRONMENT:
 	case KIND_PATHS:
 	case KIND_ACCOUNTS:
+	case KIND_HEADERS:
+	case KIND_LISTEN:
+	case KIND_PATTERNS:
 	case KIND_NAMES:
 	case KIND_CODES:
+	case KIND_RANGES:
 	case KIND_LIMIT:
 	case KIND_INT:
 	case KIND_SIGNAL:
