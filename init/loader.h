@@ -1,7 +1,8 @@
 /* Inside of the configuration loader: what its files share. Everybody else uses config.h.
  *
  * The steps, each in its file:
- *     config_collect.c      lines to sections with their keys, as they stand
+ *     config_collect.c      lines to keys, as they stand
+ *     config_sections.c     headers to sections
  *     config_values.c       keys to settings; [sinit], [defaults] and the table's defaults
  *     config_service.c      each service: its settings, and from them
  *     config_identity.c         user and groups
@@ -149,9 +150,6 @@ struct draft *loader_find(
     struct loader *loader, const char *name, size_t length, uint32_t *ret_index);
 struct draft *loader_add(struct loader *loader, const char *name);
 
-/* Tells of probes whose service there is not, and forgets them. Before loader_sort(). */
-void loader_orphans(struct loader *loader);
-
 /* Sorts the services by name; from then on places in drafts[] are indexes of the image. */
 void loader_sort(struct loader *loader);
 
@@ -159,6 +157,14 @@ void loader_sort(struct loader *loader);
  * [defaults], else NULL. */
 const struct entry *loader_effective(
     const struct loader *loader, const struct draft *draft, unsigned key);
+
+/* --- config_sections.c --- */
+
+/* Takes the text between [ and ]; loader->current is then the section. */
+void loader_section(struct loader *loader, uint32_t file, uint32_t line, const char *title);
+
+/* Tells of probes whose service there is not, and forgets them. Before loader_sort(). */
+void loader_orphans(struct loader *loader);
 
 /* --- config_values.c --- */
 
