@@ -25,7 +25,8 @@ static int start(
 	loader->mark = arena_get(&loader->arena, (IMAGE_MAX_SERVICES + 1) * sizeof(*loader->mark));
 	if (!loader->drafts || !loader->slots || !loader->list || !loader->words || !loader->mark)
 		return -ENOMEM;
-	loader->sinit.name = loader->defaults.name = "";
+	loader->sinit.name = loader->defaults.name = loader->http.name = "";
+	loader->http.optional = true;
 	loader_index_keys(loader);
 	return 0;
 }
@@ -64,6 +65,7 @@ static int finish(struct loader *loader, struct image **ret_image)
 	add_main(loader);
 	if (loader->no_memory)
 		return -ENOMEM;
+	loader_orphans(loader);
 	loader_sort(loader);
 	int error = builder_start(&loader->builder, loader->count);
 	if (error)
@@ -72,6 +74,8 @@ static int finish(struct loader *loader, struct image **ret_image)
 	loader_services(loader);
 	if (!loader->no_memory && !loader->builder.failed)
 		loader_links(loader);
+	loader_http(loader);
+	loader_alerts(loader);
 	if (loader->no_memory)
 		return -ENOMEM;
 	if (loader->errors->errors.count && !(loader->input->flags & CONFIG_TOLERANT))

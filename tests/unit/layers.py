@@ -23,7 +23,7 @@ LAYERS = [
     ("pure", "init/machine.[ch] init/graph.[ch] init/words.[ch] init/value.[ch] init/schema*.[ch] "
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
              "init/ranks.[ch] reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] "
-             "init/option_table.[ch] init/option_text.c init/options.[ch]"),
+             "init/option_table.[ch] init/option_text.c init/options.[ch] probes/check.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
@@ -63,7 +63,8 @@ ONLY = [
 
 # Memory and text: no system call, no allocation, no clock, no state.
 PURE_CALLS = ("mem* str* snprintf vsnprintf bsearch qsort __stack_chk_fail _GLOBAL_OFFSET_TABLE_ "
-              "__*_chk __errno_location isalnum isdigit isalpha isspace tolower toupper ato* strto*")
+              "__*_chk __errno_location isalnum isdigit isalpha isspace tolower toupper ato* strto* "
+              "inet_pton")
 
 # What an object may leave undefined besides what objects of the layers in the second
 # column define. The supervisor's own system calls all go through platform.h; its
@@ -95,7 +96,7 @@ def layer(path):
 
 
 def sources():
-    return sorted(str(path.relative_to(TOP)) for directory in ("init", "reaper", "ctl")
+    return sorted(str(path.relative_to(TOP)) for directory in ("init", "reaper", "ctl", "probes")
                   for path in (TOP / directory).iterdir() if path.suffix in (".c", ".h", ".def"))
 
 
