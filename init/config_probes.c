@@ -67,7 +67,7 @@ static ref header(struct loader *loader, struct draft *draft, const struct entry
 	bool good = length && line[length] == ':';
 
 	for (const char *c = value; good && *c; c++)
-		good = ((unsigned char)*c >= ' ' && *c != 0x7f) || *c == '\t';
+		good = (unsigned char)*c >= ' ' && *c != 0x7f;
 	if (!good) {
 		loader_bad_value(loader, draft, entry);
 		return 0;

@@ -50,7 +50,7 @@ const struct image_limit *image_limit(
 	if (!service->limits || !(limits->set >> resource & 1))
 		return NULL;
 	for (unsigned i = 0; i < resource; i++)
-		place += limits->set >> i & 1;
+		place += (unsigned)(limits->set >> i & 1);
 	return &limits->limit[place];
 }
 

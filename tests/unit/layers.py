@@ -39,7 +39,7 @@ LAYERS = [
 # Every layer may use itself.
 USES = {
     "base": "",
-    "pure": "base record",  # of the record only its types: explain's sentences
+    "pure": "base record",  # of the record only its types: explain's sentences, kinds of checks
     "record": "pure",
     "config": "base pure",
     "world": "base pure record",

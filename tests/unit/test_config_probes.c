@@ -197,7 +197,8 @@ static void test_bad_values(void **state)
 	}
 	bad("check = http://x/\nmethod = get",
 	    "t:5: method = get: expected GET, HEAD, POST, PUT or OPTIONS\n");
-	static const char *const headers[] = {"A", "A b", ": b", "A b: c", "A: b\x01", "A: \x7f"};
+	static const char *const headers[] = {
+	    "A", "A b", ": b", "A b: c", "A: b\x01", "A: \x7f", "A: b\tc"};
 	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
 		char body[200];
 		struct text text;
