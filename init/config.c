@@ -152,6 +152,21 @@ static int take_all(struct loader *loader, const char *dir)
 	return take_directory(loader, &path);
 }
 
+/* A directory without anything in it is a slip of the pen, or not mounted. */
+static int need_something(struct loader *loader, const char *dir)
+{
+	uint32_t number;
+
+	if (loader->file_count || (loader->input->main_argv && loader->input->main_argv[0]))
+		return 0;
+	if (loader_add_file(loader, dir, &number) < 0)
+		return -ENOMEM;
+	loader_error(loader, NULL, number, 0,
+	    "there is no sinit.ini and no conf.d/*.ini in it; write one, or name another directory "
+	    "with -c");
+	return 0;
+}
+
 int config_load(const char *dir, const struct config_input *input, struct config_errors *errors,
     struct image **ret_image)
 {
@@ -160,6 +175,8 @@ int config_load(const char *dir, const struct config_input *input, struct config
 
 	if (!error)
 		error = take_all(&loader, dir);
+	if (!error)
+		error = need_something(&loader, dir);
 	if (!error)
 		error = finish(&loader, ret_image);
 	end(&loader);

@@ -191,6 +191,7 @@ static unsigned settle(struct step *t)
 	case CAUSE_SHUTDOWN:
 	case CAUSE_RESTART:
 	case CAUSE_RELOAD:
+	case CAUSE_REMOVED:
 	case CAUSE_RESTART_WITH:
 	case CAUSE_DEPENDENCY:
 		return begin(t);
@@ -265,7 +266,7 @@ static unsigned signal_stop(struct step *t)
 static bool must_hold(enum cause cause)
 {
 	return cause == CAUSE_OPERATOR || cause == CAUSE_SHUTDOWN || cause == CAUSE_DEPENDENCY ||
-	       cause == CAUSE_RELOAD;
+	       cause == CAUSE_RELOAD || cause == CAUSE_REMOVED;
 }
 
 static unsigned stop(struct step *t, enum cause cause)
@@ -628,7 +629,7 @@ const char *cause_name(enum cause cause)
 {
 	static const char names[CAUSE_COUNT][14] = {"none", "exit", "operator", "restart", "reload",
 	    "shutdown", "dependency", "restart-with", "start-timeout", "pre-start", "spawn",
-	    "resources", "startup", "liveness", "oom", "config"};
+	    "resources", "startup", "liveness", "oom", "config", "removed"};
 
 	return (unsigned)cause < CAUSE_COUNT ? names[cause] : "unknown";
 }

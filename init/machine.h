@@ -47,8 +47,9 @@ enum cause {
 	CAUSE_LIVENESS,      /* liveness probe */
 	CAUSE_OOM,           /* the kernel killed it for memory */
 	CAUSE_CONFIG,        /* its configuration is broken (boot mode) */
+	CAUSE_REMOVED,       /* it is no longer configured */
 };
-enum { CAUSE_COUNT = CAUSE_CONFIG + 1 };
+enum { CAUSE_COUNT = CAUSE_REMOVED + 1 };
 
 /* Which process of the service the record's aux_pid is. */
 enum aux { AUX_NONE, AUX_PRE_START, AUX_STOP_COMMAND, AUX_POST_STOP };

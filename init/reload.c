@@ -67,6 +67,11 @@ static int load(void *context)
 	config_warnings_write(&errors, write_message, &sink);
 	if (rc == -EINVAL)
 		return EXIT_CODE_CONFIG;
+	if (rc == 0 && image->service_count == 0) {
+		sink.kind = "error";
+		write_message(&sink, "no service is configured any more; sinitctl shutdown stops all");
+		return EXIT_CODE_CONFIG;
+	}
 	if (rc < 0 || !write_all(sinit->reload.image_fd, image, image->size))
 		return EXIT_CODE_INTERNAL;
 	return EXIT_CODE_OK;
@@ -226,6 +231,12 @@ void reload_finish(struct sinit *sinit)
 	struct board_event event = {.kind = error ? EV_CONFIG : EV_RELOAD, .blocker = -1};
 
 	sv->loader_done = false;
+	if (sv->stopping) {
+		log_info(NULL, "reload: dropped, sinit is stopping");
+		control_answer_reload(&sinit->control, reload->messages_fd, "sinit is stopping");
+		close_both(reload);
+		return;
+	}
 	board_event(&sv->board, &event, platform_wall());
 	if (error) {
 		atomic_fetch_add(&sv->board.head->reload_errors, 1);

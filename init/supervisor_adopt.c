@@ -298,7 +298,8 @@ static void apply(struct supervisor *sv)
 			continue;
 		if (u->removed || u->renew) {
 			sv->reloading = true;
-			sv_deliver_kind(sv, slot, EVENT_WANT_DOWN, CAUSE_RELOAD);
+			sv_deliver_kind(sv, slot, EVENT_WANT_DOWN,
+			    u->removed ? CAUSE_REMOVED : CAUSE_RELOAD);
 			continue;
 		}
 		enabled = place_settings(sv, u->graph)->enabled;

@@ -186,6 +186,11 @@ static void check_empty(struct supervisor *sv)
 	}
 }
 
+static bool is_staying_down(const struct board_service *s)
+{
+	return s->m.want == WANT_DOWN && s->m.state == STATE_STOPPED;
+}
+
 static void settle_dependencies(struct supervisor *sv)
 {
 	for (uint32_t rank = ranks_next(&sv->dirty, 0); rank != RANKS_END && sv->starts;
@@ -196,9 +201,12 @@ static void settle_dependencies(struct supervisor *sv)
 		enum deps deps = sv_dependencies(sv, slot, &blocker);
 
 		ranks_remove(&sv->dirty, rank);
-		if (blocker != s->blocker) {
+		bool held = blocker >= 0 && is_staying_down(&sv->service[blocker]);
+
+		if (blocker != s->blocker || held != s->held) {
 			board_begin(s);
 			s->blocker = blocker;
+			s->held = held;
 			board_end(s);
 		}
 		if (deps != s->m.deps || s->m.state == STATE_WAITING)

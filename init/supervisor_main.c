@@ -233,6 +233,8 @@ int supervisor_main(const struct options *options)
 	/* sinit keeps no directory busy. */
 	if (chdir("/") < 0)
 		log_warning(NULL, "cannot change to /: %s", strerror(errno));
+	if (image->service_count == 0)
+		log_warning(NULL, "no service is configured in %s: waiting for a reload", sinit.options.config);
 	supervisor_start(&sinit.supervisor);
 	loop_run(&sinit);
 	loop_end_all(&sinit);

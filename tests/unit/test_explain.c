@@ -130,7 +130,7 @@ static void test_stopped(void **state)
 	s.m.exit_code = 0;
 	assert_string_equal(reason(&s, NULL), "exited 0; sinitctl start web starts it again");
 	s.m.cause = CAUSE_SHUTDOWN;
-	assert_string_equal(reason(&s, NULL), "stopped: sinit shuts down");
+	assert_string_equal(reason(&s, NULL), "sinit shuts down");
 	s.m.cause = CAUSE_DEPENDENCY;
 	assert_string_equal(
 	    reason(&s, "db"), "required service db has failed or ended; sinitctl start web starts it again");
@@ -245,7 +245,7 @@ static void test_ends(void **state)
 	assert_string_equal(reason(&s, NULL), "its configuration is broken; see sinitctl check");
 	s.m.cause = CAUSE_EXIT;
 	assert_string_equal(reason(&s, NULL), "exited 1; restart policy: not again; "
-					      "sinitctl start web");
+					      "sinitctl start web starts it again");
 	s.m.state = STATE_FATAL;
 	assert_string_equal(
 	    reason(&s, NULL), "restart limit reached: exited 1; sinitctl reset web, then start");
