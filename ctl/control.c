@@ -102,13 +102,19 @@ static void sweep(struct control *control, time_t stale)
 	}
 }
 
+static void keep_reserve(struct control *control)
+{
+	if (control->reserve_fd < 0)
+		control->reserve_fd = fcntl(control->rundir_fd, F_DUPFD_CLOEXEC, 0);
+}
+
 int control_open(struct control *control, int rundir_fd, gid_t gid)
 {
 	int rc;
 
 	memset(control, 0, sizeof(*control));
 	control->rundir_fd = rundir_fd;
-	control->fifo_fd = control->reply_fd = control->inotify_fd = -1;
+	control->fifo_fd = control->reply_fd = control->inotify_fd = control->reserve_fd = -1;
 	control->group = gid;
 	if (rundir_fd < 0)
 		return -EROFS;
@@ -118,6 +124,7 @@ int control_open(struct control *control, int rundir_fd, gid_t gid)
 	if (rc < 0)
 		return rc;
 	sweep(control, 0);
+	keep_reserve(control);
 	control->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (control->inotify_fd >= 0) {
 		char path[32];
@@ -136,10 +143,13 @@ void control_close(struct control *control)
 		close(control->fifo_fd);
 	if (control->inotify_fd >= 0)
 		close(control->inotify_fd);
+	if (control->reserve_fd >= 0)
+		close(control->reserve_fd);
 	if (control->reply_dir)
 		closedir(control->reply_dir);
 	control->reply_dir = NULL;
 	control->rundir_fd = control->fifo_fd = control->reply_fd = control->inotify_fd = -1;
+	control->reserve_fd = -1;
 }
 
 int control_check(struct control *control)
@@ -243,10 +253,23 @@ static void refuse(struct sinit *sinit, const char *why)
 	    (unsigned long long)control->refused);
 }
 
+/* When sinit is out of descriptors, who asks what is wrong must still get an answer. */
+static int open_with_reserve(struct control *control, const char *name)
+{
+	enum { FLAGS = O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC };
+	int fd = openat(control->reply_fd, name, FLAGS);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || control->reserve_fd < 0)
+		return fd;
+	close(control->reserve_fd);
+	control->reserve_fd = -1;
+	return openat(control->reply_fd, name, FLAGS);
+}
+
 /* The client's FIFO, or -errno. It has done its work as a name once it is open. */
 static int open_reply(struct control *control, const char *name)
 {
-	int fd = openat(control->reply_fd, name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open_with_reserve(control, name);
 	struct stat st;
 
 	if (fd < 0) {
@@ -265,6 +288,15 @@ static int open_reply(struct control *control, const char *name)
 	return fd;
 }
 
+static const char *no_reply(int error)
+{
+	if (error == -ENXIO)
+		return "its client does not read its reply FIFO";
+	if (error == -EMFILE || error == -ENFILE)
+		return "no descriptor is free for its reply FIFO";
+	return "its reply FIFO is missing, no FIFO of its own, or another user's";
+}
+
 static void one_line(struct sinit *sinit, char *line, size_t size)
 {
 	struct control *control = &sinit->control;
@@ -279,14 +311,13 @@ static void one_line(struct sinit *sinit, char *line, size_t size)
 	if (request.reply) {
 		fd = open_reply(control, request.reply);
 		if (fd < 0) {
-			refuse(sinit, fd == -ENXIO ? "its client does not read its reply FIFO"
-						   : "its reply FIFO is missing, no FIFO of its own, or "
-						     "another user's");
+			refuse(sinit, no_reply(fd));
 			return;
 		}
 	}
 	if (!serve(sinit, &request, fd) && fd >= 0)
 		close(fd);
+	keep_reserve(control);
 }
 
 static void whole_lines(struct sinit *sinit)

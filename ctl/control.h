@@ -23,6 +23,7 @@ struct control {
 	int fifo_fd;     /* -1: none at present */
 	int reply_fd;    /* RUNDIR/reply */
 	int inotify_fd;
+	int reserve_fd;  /* given up for a reply when there are no more descriptors */
 	DIR *reply_dir;  /* for sweeping */
 	gid_t group;     /* (gid_t)-1: none */
 	uint64_t dev, ino; /* of the FIFO */

@@ -32,6 +32,7 @@ static bool own_failure(enum cause cause)
 	case CAUSE_RESTART_WITH:
 	case CAUSE_RESOURCES: /* the system's, and sinit tries again soon */
 	case CAUSE_CONFIG:
+	case CAUSE_REMOVED:
 		return false;
 	}
 	return false;
@@ -71,7 +72,8 @@ static enum verdict judge_start(
 		return new_life || m->want == WANT_DOWN ? OUTCOME_MISSED : OUTCOME_PENDING;
 	case STATE_BACKOFF:
 		return new_life && m->cause != CAUSE_RESOURCES ? OUTCOME_MISSED : OUTCOME_PENDING;
-	case STATE_WAITING:
+	case STATE_WAITING: /* only an operator can end a wait for what is stopped */
+		return s->held ? OUTCOME_MISSED : OUTCOME_PENDING;
 	case STATE_STARTING:
 	case STATE_STOPPING:
 	case STATE_CLEANUP:

@@ -232,8 +232,25 @@ static void show_service(struct call *call, uint32_t slot)
 	}
 }
 
+static bool keys_are_known(struct call *call)
+{
+	for (size_t i = 1; i < call->request->argc; i++) {
+		const char *key = call->request->argv[i];
+		const char *near = schema_nearest(SECTION_SERVICE, key);
+
+		if (schema_find(SECTION_SERVICE, key))
+			continue;
+		fail(call, CTL_USAGE, "no such key: %s%s%s%s", key, near ? "; did you mean " : "",
+		    near ? near : "", near ? "?" : "");
+		return false;
+	}
+	return true;
+}
+
 static void verb_show(struct call *call)
 {
+	if (!keys_are_known(call))
+		return;
 	each_service(call, 1, show_service);
 }
 

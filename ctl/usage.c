@@ -114,7 +114,9 @@ static int find_verb(struct ctl *ctl, const char *word)
 			return CTL_OK;
 		}
 		unsigned slips = value_distance(word, verb->name, best);
-		if (slips < best) {
+		if (verb->run && strncmp(verb->name, word, strlen(word)) == 0)
+			slips = 0; /* half a word is likelier than a slip */
+		if (verb->run && slips < best) {
 			best = slips;
 			near = verb;
 		}
@@ -140,8 +142,8 @@ static int fits(const struct ctl *ctl)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (ctl->options & options[i].bit & ~known) {
-			ctl_error("%s has no option --%s; usage: sinitctl %s %s", verb->name,
-			    options[i].name, verb->name, verb->usage);
+			ctl_error("%s has no option --%s; usage: sinitctl %s%s%s", verb->name,
+			    options[i].name, verb->name, *verb->usage ? " " : "", verb->usage);
 			return CTL_USAGE;
 		}
 	if (ctl_has(ctl, OPT_READY) && ctl_has(ctl, OPT_STOPPED)) {
@@ -149,9 +151,9 @@ static int fits(const struct ctl *ctl)
 		return CTL_USAGE;
 	}
 	if (ctl->argc < verb->least || ctl->argc > verb->most) {
-		ctl_error("%s: %s; usage: sinitctl %s %s", verb->name,
+		ctl_error("%s: %s; usage: sinitctl %s%s%s", verb->name,
 		    ctl->argc < verb->least ? "something is missing" : "too many arguments",
-		    verb->name, verb->usage);
+		    verb->name, *verb->usage ? " " : "", verb->usage);
 		return CTL_USAGE;
 	}
 	return CTL_OK;

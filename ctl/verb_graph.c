@@ -231,6 +231,37 @@ static void put_dot(const struct graph *graph)
 	out_add(out, "}\n");
 }
 
+/* A line a service: {"name":"app","requires":["db"],"wants":[],...}. */
+static void put_json(const struct graph *graph)
+{
+	uint32_t edge = 0;
+
+	for (uint32_t node = 0; node < graph->names; node++) {
+		uint32_t first = edge;
+		struct text *text = out_text(graph->ctl->out);
+
+		while (edge < graph->edges && graph->edge[edge].from == node)
+			edge++;
+		text_add(text, "{\"name\":");
+		text_json(text, graph->name[node]);
+		for (unsigned kind = 0; kind < EDGE_BEFORE; kind++) {
+			const char *comma = "";
+
+			text_addf(text, ",\"%s\":[", edge_names[kind]);
+			for (uint32_t i = first; i < edge; i++) {
+				if (graph->edge[i].kind != kind)
+					continue;
+				text = out_text(graph->ctl->out);
+				text_add(text, comma);
+				text_json(text, graph->name[graph->edge[i].to]);
+				comma = ",";
+			}
+			text_add(text, "]");
+		}
+		text_add(text, "}\n");
+	}
+}
+
 /* First of the edges that begin at `from`; they stand together. */
 static uint32_t first_edge(const struct graph *graph, uint32_t from)
 {
@@ -342,6 +373,8 @@ int ctl_graph(struct ctl *ctl)
 		code = put_in_order(&graph);
 	if (code == CTL_OK && ctl_has(ctl, OPT_DOT))
 		put_dot(&graph);
+	else if (code == CTL_OK && ctl_has(ctl, OPT_JSON))
+		put_json(&graph);
 	else if (code == CTL_OK)
 		code = put_trees(&graph);
 	for (uint32_t i = 0; i < graph.names; i++)

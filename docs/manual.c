@@ -56,9 +56,6 @@ static void put_keys(void)
 /* Names of the keys that are known but not supported, by section. */
 static void put_later_keys(void)
 {
-	static const char sections[SECTION_COUNT][64] = {"[sinit]", "[service NAME], [defaults]",
-	    "[startup NAME], [liveness NAME], [readiness NAME]", "[http]", "[alert NAME]"};
-
 	for (unsigned section = 0; section < SECTION_COUNT; section++) {
 		bool first = true;
 		for (unsigned i = 0; i < schema_count(); i++) {
@@ -66,7 +63,8 @@ static void put_later_keys(void)
 			if (key->section != section || key->kind != KIND_LATER)
 				continue;
 			if (first)
-				printf(".TP\n.B %s\n", sections[section]);
+				printf(".TP\n.B %s\n",
+				    schema_section_title((enum schema_section)section));
 			else
 				puts(",");
 			put_string(schema_name(key));

@@ -83,7 +83,8 @@ struct board_service {
 	uint8_t critical;
 	uint8_t by_hand;     /* stopped by hand: stays down until sinitctl start */
 	uint8_t error_step;  /* enum spawn_step of the last spawn error, 0: none */
-	uint8_t spare[3];
+	uint8_t held;        /* waiting: for a service that is to stay down, see `blocker` */
+	uint8_t spare[2];
 	int32_t error;       /* its errno */
 	struct board_probe probe[PROBE_ROLES]; /* by enum probe_role */
 	int32_t priority;

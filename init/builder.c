@@ -180,11 +180,27 @@ ref builder_list(struct builder *builder, const struct image_list *list)
 	    _Alignof(struct image_list), 0);
 }
 
-ref builder_limit(struct builder *builder, uint64_t soft, uint64_t hard)
+ref builder_block(struct builder *builder, const void *bytes, size_t length, size_t align)
 {
-	struct image_limit limit = {soft, hard};
+	return store(builder, bytes, length, align, 0);
+}
 
-	return store(builder, &limit, sizeof(limit), _Alignof(struct image_limit), 0);
+ref builder_limits(
+    struct builder *builder, uint64_t set, const struct image_limit limit[static IMAGE_LIMITS])
+{
+	_Alignas(struct image_limits) char
+	    bytes[sizeof(struct image_limits) + IMAGE_LIMITS * sizeof(struct image_limit)];
+	struct image_limits *limits = (void *)bytes;
+	size_t count = 0;
+
+	if (!set)
+		return 0;
+	limits->set = set;
+	for (unsigned i = 0; i < IMAGE_LIMITS; i++)
+		if (set >> i & 1)
+			limits->limit[count++] = limit[i];
+	return store(builder, limits, sizeof(*limits) + count * sizeof(limits->limit[0]),
+	    _Alignof(struct image_limits), 0);
 }
 
 int builder_finish(struct builder *builder, struct image **ret_image)

@@ -35,7 +35,12 @@ ref builder_text(struct builder *builder, const char *bytes, size_t length);
 /* Adds a list; an empty one is 0. */
 ref builder_list(struct builder *builder, const struct image_list *list);
 
-ref builder_limit(struct builder *builder, uint64_t soft, uint64_t hard);
+/* Adds a block of bytes (at least one) at an address that is a multiple of `align`. */
+ref builder_block(struct builder *builder, const void *bytes, size_t length, size_t align);
+
+/* Adds those limits whose bits are in `set`; limit[] has a place for each resource. None is 0. */
+ref builder_limits(
+    struct builder *builder, uint64_t set, const struct image_limit limit[static IMAGE_LIMITS]);
 
 /* Ends the image and hands it to the caller, for config_free(). 0 or -ENOMEM. */
 int builder_finish(struct builder *builder, struct image **ret_image);

@@ -17,6 +17,7 @@ static int start(
 	*loader = (struct loader){.input = input, .errors = errors};
 	loader->drafts =
 	    arena_get(&loader->arena, (IMAGE_MAX_SERVICES + 1) * sizeof(*loader->drafts));
+	loader->slot_count = LOADER_SLOTS;
 	loader->slots = arena_get(&loader->arena, LOADER_SLOTS * sizeof(*loader->slots));
 	loader->list = arena_get(
 	    &loader->arena, sizeof(*loader->list) + LOADER_ITEMS * sizeof(loader->list->item[0]));
@@ -24,7 +25,8 @@ static int start(
 	loader->mark = arena_get(&loader->arena, (IMAGE_MAX_SERVICES + 1) * sizeof(*loader->mark));
 	if (!loader->drafts || !loader->slots || !loader->list || !loader->words || !loader->mark)
 		return -ENOMEM;
-	loader->sinit.name = loader->defaults.name = "";
+	loader->sinit.name = loader->defaults.name = loader->http.name = "";
+	loader->http.optional = true;
 	loader_index_keys(loader);
 	return 0;
 }
@@ -63,6 +65,7 @@ static int finish(struct loader *loader, struct image **ret_image)
 	add_main(loader);
 	if (loader->no_memory)
 		return -ENOMEM;
+	loader_orphans(loader);
 	loader_sort(loader);
 	int error = builder_start(&loader->builder, loader->count);
 	if (error)
@@ -71,6 +74,8 @@ static int finish(struct loader *loader, struct image **ret_image)
 	loader_services(loader);
 	if (!loader->no_memory && !loader->builder.failed)
 		loader_links(loader);
+	loader_http(loader);
+	loader_alerts(loader);
 	if (loader->no_memory)
 		return -ENOMEM;
 	if (loader->errors->errors.count && !(loader->input->flags & CONFIG_TOLERANT))
@@ -147,6 +152,21 @@ static int take_all(struct loader *loader, const char *dir)
 	return take_directory(loader, &path);
 }
 
+/* A directory without anything in it is a slip of the pen, or not mounted. */
+static int need_something(struct loader *loader, const char *dir)
+{
+	uint32_t number;
+
+	if (loader->file_count || (loader->input->main_argv && loader->input->main_argv[0]))
+		return 0;
+	if (loader_add_file(loader, dir, &number) < 0)
+		return -ENOMEM;
+	loader_error(loader, NULL, number, 0,
+	    "there is no sinit.ini and no conf.d/*.ini in it; write one, or name another directory "
+	    "with -c");
+	return 0;
+}
+
 int config_load(const char *dir, const struct config_input *input, struct config_errors *errors,
     struct image **ret_image)
 {
@@ -155,6 +175,8 @@ int config_load(const char *dir, const struct config_input *input, struct config
 
 	if (!error)
 		error = take_all(&loader, dir);
+	if (!error)
+		error = need_something(&loader, dir);
 	if (!error)
 		error = finish(&loader, ret_image);
 	end(&loader);

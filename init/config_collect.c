@@ -1,8 +1,7 @@
-/* Lines to sections with their keys. */
+/* Lines to keys of the sections that they stand in. */
 #include "init/base.h"
 #include "init/ini.h"
 #include "init/loader.h"
-#include "init/value.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,14 +33,37 @@ int loader_add_file(struct loader *loader, const char *name, uint32_t *ret_numbe
 /* The place in the hash table where a name is, or would be. */
 static uint32_t *find_slot(struct loader *loader, const char *name, size_t length)
 {
-	uint32_t slot = builder_hash(0, name, length) & (LOADER_SLOTS - 1);
+	uint32_t mask = loader->slot_count - 1, slot = builder_hash(0, name, length) & mask;
 
-	for (; loader->slots[slot]; slot = (slot + 1) & (LOADER_SLOTS - 1)) {
+	for (; loader->slots[slot]; slot = (slot + 1) & mask) {
 		const char *other = loader->drafts[loader->slots[slot] - 1]->name;
 		if (strncmp(other, name, length) == 0 && !other[length])
 			break;
 	}
 	return &loader->slots[slot];
+}
+
+/* Fills the (zeroed) hash table with what is in drafts[]. */
+static void fill_slots(struct loader *loader)
+{
+	for (uint32_t i = 0; i < loader->count; i++) {
+		const char *name = loader->drafts[i]->name;
+		*find_slot(loader, name, strlen(name)) = i + 1;
+	}
+}
+
+/* Makes the hash table larger; a small one costs few pages when there are few services. */
+static bool grow_slots(struct loader *loader)
+{
+	uint32_t count = loader->slot_count * 4;
+	uint32_t *slots = arena_get(&loader->arena, count * sizeof(*slots));
+
+	if (!slots)
+		return false;
+	loader->slots = slots;
+	loader->slot_count = count;
+	fill_slots(loader);
+	return true;
 }
 
 struct draft *loader_find(
@@ -58,20 +80,20 @@ struct draft *loader_find(
 
 struct draft *loader_add(struct loader *loader, const char *name)
 {
-	uint32_t *slot = find_slot(loader, name, strlen(name));
+	uint32_t slot = *find_slot(loader, name, strlen(name));
 
-	if (*slot)
-		return loader->drafts[*slot - 1];
+	if (slot)
+		return loader->drafts[slot - 1];
 	if (loader->count == IMAGE_MAX_SERVICES)
 		return NULL;
 	struct draft *draft = arena_get(&loader->arena, sizeof(*draft));
-	if (!draft) {
+	if (!draft || (loader->count >= loader->slot_count / 2 && !grow_slots(loader))) {
 		loader->no_memory = true;
 		return NULL;
 	}
 	draft->name = name;
 	loader->drafts[loader->count++] = draft;
-	*slot = loader->count;
+	*find_slot(loader, name, strlen(name)) = loader->count;
 	return draft;
 }
 
@@ -84,11 +106,8 @@ void loader_sort(struct loader *loader)
 {
 	if (loader->count)
 		qsort(loader->drafts, loader->count, sizeof(*loader->drafts), by_name);
-	memset(loader->slots, 0, LOADER_SLOTS * sizeof(*loader->slots));
-	for (uint32_t i = 0; i < loader->count; i++) {
-		const char *name = loader->drafts[i]->name;
-		*find_slot(loader, name, strlen(name)) = i + 1;
-	}
+	memset(loader->slots, 0, loader->slot_count * sizeof(*loader->slots));
+	fill_slots(loader);
 }
 
 const struct entry *loader_effective(
@@ -105,130 +124,6 @@ const struct entry *loader_effective(
 			return found;
 	}
 	return NULL;
-}
-
-/* --- Sections --- */
-
-enum word { WORD_SINIT, WORD_DEFAULTS, WORD_SERVICE, WORD_LATER };
-
-/* The words that a section's name may begin with. */
-static const struct section_word {
-	char word[10];
-	uint8_t kind;  /* enum word */
-	uint8_t named; /* a name follows */
-} section_words[] = {
-    {"sinit", WORD_SINIT, 0},
-    {"defaults", WORD_DEFAULTS, 0},
-    {"service", WORD_SERVICE, 1},
-    {"startup", WORD_LATER, 1},
-    {"liveness", WORD_LATER, 1},
-    {"readiness", WORD_LATER, 1},
-    {"http", WORD_LATER, 0},
-    {"alert", WORD_LATER, 1},
-};
-
-struct place {
-	struct loader *loader;
-	uint32_t file;
-};
-
-static void unknown_section(struct loader *loader, uint32_t file, uint32_t line, const char *name)
-{
-	char shown[LOADER_SHOWN];
-	char first[16];
-	size_t length = strcspn(name, " \t");
-	const char *nearest = NULL;
-
-	if (length < sizeof(first)) {
-		memcpy(first, name, length);
-		first[length] = '\0';
-		unsigned best = value_slips(first) + 1;
-		for (size_t i = 0; i < ARRAY_LEN(section_words); i++)
-			value_nearer(first, section_words[i].word, &best, &nearest);
-	}
-	loader_show(name, shown);
-	if (nearest)
-		loader_error(loader, NULL, file, line, "[%s]: unknown section; did you mean '%s'?",
-		    shown, nearest);
-	else
-		loader_error(loader, NULL, file, line,
-		    "[%s]: unknown section; a service's is [service NAME]", shown);
-}
-
-static struct draft *service_section(
-    struct loader *loader, uint32_t file, uint32_t line, const char *name)
-{
-	char shown[LOADER_SHOWN];
-	size_t length = strlen(name);
-
-	if (!image_good_name(name, length)) {
-		loader_error(loader, NULL, file, line,
-		    "[service %s]: bad name; it has 1 to %u letters, digits, _ - . @",
-		    loader_show(name, shown), IMAGE_MAX_NAME);
-		return NULL;
-	}
-	struct draft *draft = loader_add(loader, name);
-	if (!draft && !loader->no_memory)
-		loader_error(loader, NULL, file, line, "[service %s]: more than %u services", name,
-		    IMAGE_MAX_SERVICES);
-	return draft;
-}
-
-/* Notes that the section begins here; each stands once in a file. */
-static void open_draft(
-    struct loader *loader, struct draft *draft, uint32_t file, uint32_t line, const char *name)
-{
-	if (draft->used && draft->last_file == file) {
-		char shown[LOADER_SHOWN];
-		loader_error(loader, draft, file, line,
-		    "[%s]: duplicate section; it begins in line %" PRIu32, loader_show(name, shown),
-		    draft->last_line);
-		return;
-	}
-	if (!draft->used) {
-		draft->file = file;
-		draft->line = line;
-		draft->used = true;
-	}
-	draft->last_file = file;
-	draft->last_line = line;
-	draft->seen[0] = draft->seen[1] = 0;
-}
-
-static void take_section(struct loader *loader, uint32_t file, uint32_t line, const char *title)
-{
-	size_t length = strcspn(title, " \t");
-	const char *name = title + length + strspn(title + length, " \t");
-	const struct section_word *word = NULL;
-	char shown[LOADER_SHOWN];
-
-	loader->current = NULL;
-	for (size_t i = 0; i < ARRAY_LEN(section_words) && !word; i++)
-		if (strncmp(section_words[i].word, title, length) == 0 &&
-		    !section_words[i].word[length])
-			word = &section_words[i];
-	if (!word || !length) {
-		unknown_section(loader, file, line, title);
-		return;
-	}
-	if (!word->named && *name) {
-		loader_error(loader, NULL, file, line, "[%s]: [%s] has no name",
-		    loader_show(title, shown), word->word);
-		return;
-	}
-	if (word->kind == WORD_LATER) {
-		loader_error(loader, NULL, file, line, "[%s]: not supported by this build",
-		    loader_show(title, shown));
-		return;
-	}
-	struct draft *draft = word->kind == WORD_SINIT ? &loader->sinit
-			      : word->kind == WORD_DEFAULTS
-				  ? &loader->defaults
-				  : service_section(loader, file, line, name);
-	loader->section = word->kind == WORD_SINIT ? SECTION_SINIT : SECTION_SERVICE;
-	if (draft)
-		open_draft(loader, draft, file, line, title);
-	loader->current = draft;
 }
 
 /* --- Keys --- */
@@ -264,15 +159,18 @@ static const struct schema_key *find_key(struct loader *loader, const char *name
 static void unknown_key(
     struct loader *loader, struct draft *draft, uint32_t file, uint32_t line, const char *name)
 {
-	enum schema_section other =
-	    loader->section == SECTION_SINIT ? SECTION_SERVICE : SECTION_SINIT;
 	const char *nearest = schema_nearest(loader->section, name);
+	const char *other = NULL;
 
-	if (nearest == schema_name(schema_at(KEY_SERVICE_command)))
+	for (unsigned section = 0; section < SECTION_COUNT && !other; section++)
+		if (schema_find((enum schema_section)section, name))
+			other = schema_section_title((enum schema_section)section);
+	if (nearest == schema_name(schema_at(KEY_SERVICE_command)) ||
+	    nearest == schema_name(schema_at(KEY_PROBE_check)))
 		draft->misspelt = true;
-	if (schema_find(other, name))
+	if (other)
 		loader_error(loader, draft, file, line, "%s: not a key of this section, but of %s",
-		    name, other == SECTION_SINIT ? "[sinit]" : "[service NAME]");
+		    name, other);
 	else if (nearest)
 		loader_error(loader, draft, file, line, "%s: unknown key; did you mean '%s'?", name,
 		    nearest);
@@ -347,6 +245,11 @@ static void take_key(
 	draft->last = entry;
 }
 
+struct place {
+	struct loader *loader;
+	uint32_t file;
+};
+
 static void take_event(
     void *context, enum ini_event event, uint32_t line, const char *name, const char *value)
 {
@@ -354,7 +257,7 @@ static void take_event(
 
 	switch (event) {
 	case INI_SECTION:
-		take_section(place->loader, place->file, line, name);
+		loader_section(place->loader, place->file, line, name);
 		break;
 	case INI_KEY:
 		take_key(place->loader, place->file, line, name, value);

@@ -1,7 +1,6 @@
 /* Variables and commands. */
 #include "init/base.h"
 #include "init/loader.h"
-#include "init/words.h"
 
 #include <string.h>
 
@@ -34,27 +33,17 @@ static void add_variable(struct variables *variables, const char *variable)
 
 /* --- The service's own variables --- */
 
-static void split_fault(
-    struct loader *loader, struct draft *draft, const struct entry *entry, const char *reason)
-{
-	char shown[LOADER_SHOWN];
-
-	loader_error(loader, draft, entry->file, entry->line, "%s = %s: %s",
-	    schema_name(schema_at(entry->key)), loader_show(entry->value, shown), reason);
-}
-
-/* Splits a value into loader->words. false: it was told what is wrong. */
-static bool split(struct loader *loader, struct draft *draft, const struct entry *entry,
-    const struct words_source *source, struct words *words)
+bool loader_split(struct loader *loader, struct draft *draft, const struct entry *entry,
+    const char *value, const struct words_source *source, struct words *words)
 {
 	char buffer[256];
 	struct text reason;
 
 	*words = (struct words){.data = loader->words, .size = LOADER_WORDS};
 	text_init(&reason, buffer, sizeof(buffer));
-	int error = words_split(words, entry->value, source, &reason);
+	int error = words_split(words, value, source, &reason);
 	if (error || words->count > LOADER_ITEMS)
-		split_fault(loader, draft, entry, error ? buffer : "too many words");
+		loader_fault(loader, draft, entry, error ? buffer : "too many words");
 	return !error && words->count <= LOADER_ITEMS;
 }
 
@@ -63,7 +52,7 @@ static void take_file_line(struct loader *loader, struct draft *draft, const str
 {
 	struct words words;
 
-	if (!split(loader, draft, entry, NULL, &words))
+	if (!loader_split(loader, draft, entry, entry->value, NULL, &words))
 		return;
 	/* loader_env_file() does not split, so the words stay; but they are needed for longer. */
 	const char *path = arena_copy(&loader->arena, words.data, words.used);
@@ -93,7 +82,7 @@ static void take_line(struct loader *loader, struct draft *draft, const struct e
 	struct words words;
 	char shown[LOADER_SHOWN];
 
-	if (!split(loader, draft, entry, NULL, &words))
+	if (!loader_split(loader, draft, entry, entry->value, NULL, &words))
 		return;
 	const char *word = words.used ? arena_copy(&loader->arena, words.data, words.used) : "";
 	if (!word) {
@@ -118,21 +107,24 @@ static void take_line(struct loader *loader, struct draft *draft, const struct e
 	}
 }
 
-/* The lines of a repeated key that count: those after the last that is empty. */
-static const struct entry *lines_of(const struct draft *draft, unsigned key)
+const struct entry *loader_next_line(
+    const struct draft *draft, unsigned key, const struct entry *entry)
 {
 	const struct entry *first = NULL;
 	bool fresh = true;
 
-	for (const struct entry *entry = draft->first; entry; entry = entry->next) {
+	if (entry) {
+		do
+			entry = entry->next;
+		while (entry && entry->key != key);
+		return entry;
+	}
+	for (entry = draft->first; entry; entry = entry->next) {
 		if (entry->key != key)
 			continue;
-		if (!*entry->value)
-			fresh = true;
-		else if (fresh) {
+		if (fresh && *entry->value)
 			first = entry;
-			fresh = false;
-		}
+		fresh = !*entry->value;
 	}
 	return fresh ? NULL : first;
 }
@@ -147,13 +139,11 @@ static void own_variables(struct loader *loader, struct draft *draft,
 	uint32_t path_count = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(from); i++)
-		for (const struct entry *e = lines_of(from[i], file_key); e; e = e->next)
-			if (e->key == file_key)
-				take_file_line(loader, draft, e, variables, paths, &path_count);
+		for (const struct entry *e = NULL; (e = loader_next_line(from[i], file_key, e));)
+			take_file_line(loader, draft, e, variables, paths, &path_count);
 	for (size_t i = 0; i < ARRAY_LEN(from); i++)
-		for (const struct entry *e = lines_of(from[i], key); e; e = e->next)
-			if (e->key == key)
-				take_line(loader, draft, e, variables);
+		for (const struct entry *e = NULL; (e = loader_next_line(from[i], key, e));)
+			take_line(loader, draft, e, variables);
 	if (variables->full)
 		loader_error(loader, draft, draft->file, draft->line,
 		    "[service %s]: more than %u variables", draft->name, LOADER_VARIABLES);
@@ -176,6 +166,16 @@ static const char *find_variable(
 		if (strncmp(list[i], name, length) == 0 && list[i][length] == '=')
 			return list[i] + length + 1;
 	return NULL;
+}
+
+const char *loader_environ(const struct loader *loader, const char *name, size_t length)
+{
+	char *const *environ = loader->input->environ;
+	uint32_t count = 0;
+
+	while (environ && environ[count])
+		count++;
+	return find_variable((const char *const *)environ, count, name, length);
 }
 
 static bool is(const char *name, size_t length, const char *string)
@@ -203,32 +203,18 @@ static const char *look_up(const void *context, const char *name, size_t length)
 		if (is(name, length, "USER") || is(name, length, "LOGNAME"))
 			return image_string(image, service->user_name);
 	}
-	char *const *environ = lookup->loader->input->environ;
-	if (service->clear_environment || !environ)
-		return NULL;
-	uint32_t count = 0;
-	while (environ[count])
-		count++;
-	return find_variable((const char *const *)environ, count, name, length);
+	return service->clear_environment ? NULL : loader_environ(lookup->loader, name, length);
 }
 
-static ref command(
-    struct loader *loader, struct draft *draft, const struct lookup *lookup, unsigned key)
+ref loader_command(struct loader *loader, struct draft *draft, const struct entry *entry,
+    const char *value, const struct words_source *source)
 {
-	const struct entry *entry = loader_effective(loader, draft, key);
-	const char *at = strchr(draft->name, '@');
-	struct words_source source = {
-	    .name = draft->name,
-	    .instance = at ? at + 1 : "1",
-	    .lookup = look_up,
-	    .context = lookup,
-	};
 	struct words words;
 
-	if (!entry || !split(loader, draft, entry, &source, &words))
+	if (!loader_split(loader, draft, entry, value, source, &words))
 		return 0;
 	if (!words.count || !*words.data) {
-		split_fault(loader, draft, entry, "the command is empty");
+		loader_fault(loader, draft, entry, "the command is empty");
 		return 0;
 	}
 	const char *word = words.data;
@@ -248,12 +234,21 @@ void loader_environment(
 	const char *list[LOADER_VARIABLES];
 	struct variables variables = {.list = list};
 	struct lookup lookup = {loader, service, &variables};
+	const char *at = strchr(draft->name, '@');
+	struct words_source source = {
+	    .name = draft->name,
+	    .instance = at ? at + 1 : "1",
+	    .lookup = look_up,
+	    .context = &lookup,
+	};
 	static const uint8_t keys[] = {KEY_SERVICE_command, KEY_SERVICE_stop_command,
 	    KEY_SERVICE_reload_command, KEY_SERVICE_pre_start, KEY_SERVICE_post_stop};
 
 	own_variables(loader, draft, service, &variables);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		ref argv = command(loader, draft, &lookup, keys[i]);
+		const struct entry *entry = loader_effective(loader, draft, keys[i]);
+		ref argv = entry ? loader_command(loader, draft, entry, entry->value, &source) : 0;
 		memcpy((char *)service + schema_at(keys[i])->offset, &argv, sizeof(argv));
 	}
+	loader_probes(loader, draft, service, &source);
 }

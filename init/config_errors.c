@@ -80,17 +80,22 @@ void loader_error(struct loader *loader, struct draft *draft, uint32_t file, uin
 	char buffer[MESSAGE_SIZE];
 	struct text text;
 	va_list arguments;
+	struct config_messages *messages = &loader->errors->errors;
 
+	if (draft && draft->optional && loader->input->flags & CONFIG_TOLERANT)
+		messages = &loader->errors->warnings;
+	if (draft && draft->owner)
+		draft = draft->owner;
 	/* A configuration of nothing but errors costs no more than to count them. */
-	if (loader->errors->errors.count == CONFIG_MAX_MESSAGES && (!draft || draft->broken)) {
-		loader->errors->errors.dropped++;
+	if (messages->count == CONFIG_MAX_MESSAGES && (!draft || draft->broken)) {
+		messages->dropped++;
 		return;
 	}
 	text_init(&text, buffer, sizeof(buffer));
 	va_start(arguments, format);
 	print_message(loader, &text, file, line, format, arguments);
 	va_end(arguments);
-	add(loader->errors, &loader->errors->errors, file, line, buffer);
+	add(loader->errors, messages, file, line, buffer);
 	uint64_t at = (uint64_t)file << 32 | line;
 	if (draft && (!draft->broken || at < draft->broken_at)) {
 		draft->broken = arena_copy(&loader->arena, buffer, strlen(buffer));

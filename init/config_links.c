@@ -31,22 +31,28 @@ static void add_edge(struct loader *loader, struct edges *edges, struct order_ed
 
 /* --- Names --- */
 
+const char *loader_nearest(const struct loader *loader, const char *name, const struct draft *but)
+{
+	unsigned best = value_slips(name) + 1;
+	const char *nearest = NULL;
+
+	/* Once no more messages are kept, there is no use in looking. */
+	if (loader->errors->errors.count == CONFIG_MAX_MESSAGES)
+		return NULL;
+	for (uint32_t i = 0; i < loader->count; i++)
+		if (loader->drafts[i] != but)
+			value_nearer(name, loader->drafts[i]->name, &best, &nearest);
+	return nearest;
+}
+
 static void unknown_service(struct loader *loader, struct draft *draft, const struct entry *entry,
     const char *item, size_t length)
 {
 	char name[IMAGE_MAX_NAME + 2] = "";
 	const char *key = schema_name(schema_at(entry->key));
-	const char *nearest = NULL;
 
 	memcpy(name, item, length < sizeof(name) ? length : sizeof(name) - 1);
-	unsigned best = value_slips(name) + 1;
-	/* Once no more messages are kept, there is no use in looking. */
-	if (loader->errors->errors.count < CONFIG_MAX_MESSAGES)
-		for (uint32_t i = 0; i < loader->count; i++) {
-			const char *other = loader->drafts[i]->name;
-			if (other != draft->name)
-				value_nearer(name, other, &best, &nearest);
-		}
+	const char *nearest = loader_nearest(loader, name, draft);
 	if (nearest)
 		loader_error(loader, draft, entry->file, entry->line,
 		    "%s = %s: no such service; did you mean '%s'?", key, name, nearest);

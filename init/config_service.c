@@ -120,6 +120,7 @@ static void make_service(struct loader *loader, struct draft *draft, uint32_t in
 	}
 	struct service_settings service = base;
 	loader_apply(loader, draft, &service, &base);
+	loader_limits(loader, draft, &service, &base);
 	service.name = text(loader, draft->name);
 	service.where = text(loader, place(loader, draft, where));
 	loader_identity(loader, &service);

@@ -10,17 +10,24 @@
 /* Items of a list of numbers. */
 enum { CODES_MAX = 256 };
 
+void loader_fault(
+    struct loader *loader, struct draft *draft, const struct entry *entry, const char *reason)
+{
+	char shown[LOADER_SHOWN];
+
+	loader_error(loader, draft, entry->file, entry->line, "%s = %s: %s",
+	    schema_name(schema_at(entry->key)), loader_show(entry->value, shown), reason);
+}
+
 void loader_bad_value(struct loader *loader, struct draft *draft, const struct entry *entry)
 {
-	const struct schema_key *key = schema_at(entry->key);
-	char shown[LOADER_SHOWN];
-	char buffer[256];
+	char buffer[320];
 	struct text expected;
 
 	text_init(&expected, buffer, sizeof(buffer));
-	schema_expected(key, &expected);
-	loader_error(loader, draft, entry->file, entry->line, "%s = %s: expected %s",
-	    schema_name(key), loader_show(entry->value, shown), buffer);
+	text_add(&expected, "expected ");
+	schema_expected(schema_at(entry->key), &expected);
+	loader_fault(loader, draft, entry, buffer);
 }
 
 /* Text that is looked at here already: a path, a name of a user or group. */
@@ -29,7 +36,7 @@ static int parse_text(
 {
 	uint32_t word;
 
-	if (key->kind == KIND_PATH && *value != '/') {
+	if (key->kind == KIND_WORD || (key->kind == KIND_PATH && *value != '/')) {
 		int error = schema_parse_word(key, value, &word);
 		if (error)
 			return error;
@@ -94,15 +101,42 @@ static int parse_codes(
 	return 0;
 }
 
-static int parse_limit(struct loader *loader, const char *value, ref *ret_value)
+/* "200" or "200-399" in item[0 .. length-1]. */
+static int parse_range(
+    const struct schema_key *key, const char *item, size_t length, uint32_t *ret_range)
 {
-	uint64_t soft;
-	uint64_t hard;
-	int error = value_limit(value, &soft, &hard);
+	char text[12];
+	uint32_t least;
+	uint32_t most;
 
-	if (!error)
-		*ret_value = builder_limit(&loader->builder, soft, hard);
-	return error;
+	if (length >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, item, length);
+	text[length] = '\0';
+	char *dash = strchr(text, '-');
+	if (dash)
+		*dash = '\0';
+	if (parse_u32(text, &least) || parse_u32(dash ? dash + 1 : text, &most) || least > most ||
+	    least < (uint32_t)key->least || most > key->most)
+		return -EINVAL;
+	*ret_range = IMAGE_RANGE(least, most);
+	return 0;
+}
+
+static int parse_ranges(
+    struct loader *loader, const struct schema_key *key, const char *value, ref *ret_value)
+{
+	const char *item;
+	size_t length;
+
+	loader->list->count = 0;
+	while ((length = next_item(&value, &item)) > 0) {
+		uint32_t *range = &loader->list->item[loader->list->count++];
+		if (loader->list->count > PROBE_RANGES || parse_range(key, item, length, range) < 0)
+			return -EINVAL;
+	}
+	*ret_value = builder_list(&loader->builder, loader->list);
+	return 0;
 }
 
 /* A value that is not empty. -ENOENT: it is parsed later, with the service. */
@@ -112,22 +146,30 @@ static int parse(
 	switch ((enum schema_kind)key->kind) {
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_WORD:
 	case KIND_ACCOUNT:
 		return parse_text(loader, key, value, ret_value);
 	case KIND_ACCOUNTS:
 		return parse_accounts(loader, value, ret_value);
 	case KIND_CODES:
 		return parse_codes(loader, key, value, ret_value);
-	case KIND_LIMIT:
-		return parse_limit(loader, value, ret_value);
+	case KIND_RANGES:
+		return parse_ranges(loader, key, value, ret_value);
+	case KIND_CHECK:
+	case KIND_URL:
 	case KIND_COMMAND:
 	case KIND_ENVIRONMENT:
 	case KIND_PATHS:
+	case KIND_HEADERS:
+	case KIND_LISTEN:
+	case KIND_PATTERNS:
 	case KIND_NAMES:
+	case KIND_LIMIT:
 	case KIND_LATER:
 		return -ENOENT;
 	case KIND_BOOL:
 	case KIND_ENUM:
+	case KIND_MASK:
 	case KIND_COUNT:
 	case KIND_OCTAL:
 	case KIND_PERCENT:
@@ -145,37 +187,82 @@ static void set_member(void *settings, const struct schema_key *key, uint32_t va
 	memcpy((char *)settings + key->offset, &value, sizeof(value));
 }
 
+/* What is wrong with a value that could not be parsed. */
+static void parse_fault(
+    struct loader *loader, struct draft *draft, const struct entry *entry, int error)
+{
+	if (error == -EOPNOTSUPP)
+		loader_fault(loader, draft, entry, "not supported by this build");
+	else if (error == -EDOM)
+		loader_fault(loader, draft, entry, "the soft limit is above the hard one");
+	else
+		loader_bad_value(loader, draft, entry);
+}
+
 void loader_apply(struct loader *loader, struct draft *draft, void *settings, const void *base)
 {
 	for (const struct entry *entry = draft->first; entry; entry = entry->next) {
 		const struct schema_key *key = schema_at(entry->key);
 		uint32_t value;
-		if (!*entry->value) {
+		int error = 0;
+		if (*entry->value)
+			error = parse(loader, key, entry->value, &value);
+		else
 			memcpy(&value, (const char *)base + key->offset, sizeof(value));
-			set_member(settings, key, value);
-			continue;
-		}
-		int error = parse(loader, key, entry->value, &value);
 		if (!error)
 			set_member(settings, key, value);
-		else if (error == -EOPNOTSUPP) {
-			char shown[LOADER_SHOWN];
-			loader_error(loader, draft, entry->file, entry->line,
-			    "%s = %s: not supported by this build", schema_name(key),
-			    loader_show(entry->value, shown));
-		} else if (error == -EDOM) {
-			char shown[LOADER_SHOWN];
-			loader_error(loader, draft, entry->file, entry->line,
-			    "%s = %s: the soft limit is above the hard one", schema_name(key),
-			    loader_show(entry->value, shown));
-		} else if (error != -ENOENT) {
-			loader_bad_value(loader, draft, entry);
-		}
+		else if (error != -ENOENT)
+			parse_fault(loader, draft, entry, error);
 	}
 }
 
-/* The table's defaults for the keys of one section. */
-static void apply_defaults(struct loader *loader, enum schema_section section, void *settings)
+/* The limits of a service, a place for each resource. */
+struct limits {
+	uint64_t set;
+	struct image_limit limit[IMAGE_LIMITS];
+};
+
+static struct limits limits_of(const struct image *image, const struct service_settings *service)
+{
+	struct limits limits = {0};
+
+	for (unsigned i = 0; i < IMAGE_LIMITS; i++) {
+		const struct image_limit *given = image_limit(image, service, i);
+		if (!given)
+			continue;
+		limits.set |= UINT64_C(1) << i;
+		limits.limit[i] = *given;
+	}
+	return limits;
+}
+
+void loader_limits(struct loader *loader, struct draft *draft, struct service_settings *service,
+    const struct service_settings *base)
+{
+	struct limits preset = limits_of(builder_image(&loader->builder), base);
+	struct limits limits = preset;
+
+	for (const struct entry *entry = draft->first; entry; entry = entry->next) {
+		unsigned i = entry->key - (unsigned)KEY_SERVICE_limit_cpu;
+		uint64_t bit = UINT64_C(1) << i % IMAGE_LIMITS;
+		int error = 0;
+		if (i >= IMAGE_LIMITS)
+			continue;
+		struct image_limit *limit = &limits.limit[i];
+		limits.set |= bit;
+		if (*entry->value) {
+			error = value_limit(entry->value, &limit->soft, &limit->hard);
+		} else {
+			*limit = preset.limit[i];
+			limits.set &= ~bit | preset.set;
+		}
+		if (error)
+			parse_fault(loader, draft, entry, error);
+	}
+	service->limits = builder_limits(&loader->builder, limits.set, limits.limit);
+}
+
+void loader_defaults(struct loader *loader, enum schema_section section, void *settings)
 {
 	for (unsigned i = 0; i < schema_count(); i++) {
 		const struct schema_key *key = schema_at(i);
@@ -197,7 +284,7 @@ static void sinit_settings(struct loader *loader)
 {
 	struct sinit_settings base = {.control_gid = SETTING_UNSET};
 
-	apply_defaults(loader, SECTION_SINIT, &base);
+	loader_defaults(loader, SECTION_SINIT, &base);
 	struct sinit_settings settings = base;
 	loader_apply(loader, &loader->sinit, &settings, &base);
 	if (settings.control_group) {
@@ -215,7 +302,9 @@ static void sinit_settings(struct loader *loader)
 void loader_fixed_settings(struct loader *loader)
 {
 	sinit_settings(loader);
-	apply_defaults(loader, SECTION_SERVICE, &loader->builtin);
+	loader_defaults(loader, SECTION_SERVICE, &loader->builtin);
 	loader->template = loader->builtin;
 	loader_apply(loader, &loader->defaults, &loader->template, &loader->builtin);
+	loader_limits(loader, &loader->defaults, &loader->template, &loader->builtin);
+	loader_defaults(loader, SECTION_PROBE, &loader->probe);
 }

@@ -118,9 +118,9 @@ static void add_cause(struct text *text, const struct why *why)
 		break;
 	case CAUSE_DEPENDENCY:
 		if (why->blocker)
-			text_addf(text, "required service %s failed", why->blocker);
+			text_addf(text, "required service %s has failed or ended", why->blocker);
 		else
-			text_add(text, "a service it requires failed");
+			text_add(text, "a service it requires has failed or ended");
 		break;
 	case CAUSE_CONFIG:
 		text_add(text, "its configuration is broken; see sinitctl check");
@@ -143,6 +143,9 @@ static void add_cause(struct text *text, const struct why *why)
 	case CAUSE_SHUTDOWN:
 		text_add(text, "sinit shuts down");
 		break;
+	case CAUSE_REMOVED:
+		text_add(text, "removed from the configuration");
+		break;
 	}
 }
 
@@ -152,10 +155,9 @@ static void add_stopped(struct text *text, const struct board_service *s, const 
 {
 	if (s->by_hand || why->cause == CAUSE_OPERATOR) {
 		text_addf(text, "stopped by hand: sinitctl start %s starts it again", s->name);
-	} else if (why->cause == CAUSE_SHUTDOWN) {
-		text_add(text, "stopped: sinit shuts down");
-	} else if (why->cause == CAUSE_RELOAD) {
-		text_add(text, "stopped: its configuration has changed");
+	} else if (why->cause == CAUSE_SHUTDOWN || why->cause == CAUSE_RELOAD ||
+		   why->cause == CAUSE_REMOVED) {
+		add_cause(text, why);
 	} else if (s->m.life == 0 && why->kind == LAST_NONE) {
 		text_addf(text, "%s: sinitctl start %s starts it",
 		    s->enabled ? "not started yet" : "not enabled", s->name);
@@ -178,6 +180,13 @@ static void add_starting(struct text *text, const struct board_service *s)
 		text_add(text, "not ready yet");
 }
 
+/* A stop that somebody wished is not what it was last restarted for. */
+static bool is_failure(enum cause cause)
+{
+	return cause != CAUSE_OPERATOR && cause != CAUSE_RESTART && cause != CAUSE_RELOAD &&
+	       cause != CAUSE_REMOVED && cause != CAUSE_RESTART_WITH && cause != CAUSE_SHUTDOWN;
+}
+
 static void add_running(struct text *text, const struct board_service *s, const struct why *why)
 {
 	if (s->probe[PROBE_LIVENESS].health == HEALTH_FAILING) {
@@ -185,10 +194,18 @@ static void add_running(struct text *text, const struct board_service *s, const 
 	} else if (s->probe[PROBE_READINESS].health == HEALTH_FAILING) {
 		text_add(text, "its readiness probe fails");
 	} else if (s->m.restarts > 0 && why->cause != CAUSE_NONE) {
-		text_addf(text, "restarted %u time%s, last: ", s->m.restarts,
-		    s->m.restarts == 1 ? "" : "s");
-		add_cause(text, why);
+		text_addf(text, "restarted %u time%s", s->m.restarts, s->m.restarts == 1 ? "" : "s");
+		if (is_failure(why->cause)) {
+			text_add(text, ", last: ");
+			add_cause(text, why);
+		}
 	}
+}
+
+/* `unlimited` is 49 days to the machine; shutdown_timeout comes long before. */
+static bool is_bounded(const struct board_service *s, int64_t now)
+{
+	return s->m.deadline > 0 && s->m.deadline - now < INT64_C(30) * 24 * 3600 * 1000;
 }
 
 static void add_stopping(
@@ -205,7 +222,7 @@ static void add_stopping(
 		return;
 	}
 	text_add(text, s->m.aux == AUX_STOP_COMMAND ? "stop_command is running" : "told to stop");
-	if (s->m.deadline > 0) {
+	if (is_bounded(s, now)) {
 		text_add(text, ", KILL");
 		add_wait(text, s->m.deadline, now);
 	}
@@ -227,7 +244,7 @@ static void add_cleanup(
 	text_add(text, "; processes it left are being ended");
 	if (s->m.killed) {
 		text_add(text, " (KILL was sent)");
-	} else if (s->m.deadline > 0) {
+	} else if (is_bounded(s, now)) {
 		text_add(text, ", KILL");
 		add_wait(text, s->m.deadline, now);
 	}
@@ -262,6 +279,8 @@ void explain_reason(
 		break;
 	case STATE_WAITING:
 		text_addf(text, "waiting for %s", blocker ? blocker : "what it needs");
+		if (blocker && s->held)
+			text_addf(text, ", which is stopped: sinitctl start %s", blocker);
 		break;
 	case STATE_STARTING:
 		add_starting(text, s);
@@ -284,7 +303,7 @@ void explain_reason(
 	case STATE_FAILED:
 		add_cause(text, &why);
 		if (why.cause == CAUSE_EXIT)
-			text_addf(text, "; restart policy: not again; sinitctl start %s", s->name);
+			text_addf(text, "; restart policy: not again; sinitctl start %s starts it again", s->name);
 		break;
 	case STATE_FATAL:
 		text_add(text, "restart limit reached: ");

@@ -44,15 +44,50 @@ uint32_t image_find(const struct image *image, const char *name)
 const struct image_limit *image_limit(
     const struct image *image, const struct service_settings *service, unsigned resource)
 {
+	const struct image_limits *limits = (const void *)((const char *)image + service->limits);
+	unsigned place = 0;
+
+	if (!service->limits || !(limits->set >> resource & 1))
+		return NULL;
+	for (unsigned i = 0; i < resource; i++)
+		place += (unsigned)(limits->set >> i & 1);
+	return &limits->limit[place];
+}
+
+_Static_assert(KEY_SERVICE_limit_rttime == KEY_SERVICE_limit_cpu + IMAGE_LIMITS - 1,
+    "the limits stand in the order of their numbers");
+
+const struct probe_settings *image_probe(
+    const struct image *image, const struct service_settings *service, enum probe_role role)
+{
 	ref at;
 
 	memcpy(&at,
-	    (const char *)service + offsetof(struct service_settings, limit_cpu) +
-		resource * sizeof(at),
+	    (const char *)service + offsetof(struct service_settings, startup) + role * sizeof(at),
 	    sizeof(at));
-	return at ? (const struct image_limit *)(const void *)((const char *)image + at) : NULL;
+	return at ? (const void *)((const char *)image + at) : NULL;
 }
 
-_Static_assert(offsetof(struct service_settings, limit_rttime) ==
-		   offsetof(struct service_settings, limit_cpu) + (IMAGE_LIMITS - 1) * sizeof(ref),
-    "the limits stand in the order of their numbers");
+_Static_assert(offsetof(struct service_settings, readiness) ==
+		   offsetof(struct service_settings, startup) + PROBE_READINESS * sizeof(ref),
+    "the probes stand in the order of their roles");
+
+static size_t text_size(const struct image *image, ref at)
+{
+	return at ? strlen(image_string(image, at)) + 1 : 0;
+}
+
+size_t image_probe_text(const struct image *image, const struct probe_settings *probe)
+{
+	const struct image_list *headers = image_list(image, probe->header);
+	const ref texts[] = {probe->target.host, probe->target.path, probe->target.service,
+	    probe->fallback_target.host, probe->fallback_target.path,
+	    probe->fallback_target.service, probe->expect_body, probe->method};
+	size_t size = 2; /* text[0], and the NUL behind the headers */
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		size += text_size(image, texts[i]);
+	for (uint32_t i = 0; i < headers->count && size <= HELPER_MESSAGE; i++)
+		size += text_size(image, headers->item[i]) + 1;
+	return size;
+}

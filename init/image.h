@@ -13,6 +13,7 @@
 #define SINIT_IMAGE_H
 
 #include "init/schema.h"
+#include "probes/helper.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,9 +22,11 @@
 typedef uint32_t ref;
 
 #define IMAGE_MAGIC        0x746e6973u /* "sint" */
-#define IMAGE_VERSION      1u
+#define IMAGE_VERSION      2u
 #define IMAGE_MAX_SERVICES 4096u
 #define IMAGE_MAX_NAME     63u
+#define IMAGE_MAX_ALERTS   64u
+#define IMAGE_MAX_LISTEN   16u /* addresses of [http] */
 #define IMAGE_NONE         UINT32_MAX /* no such service */
 
 struct image {
@@ -35,6 +38,10 @@ struct image {
 	ref services;          /* struct service_settings [service_count] */
 	uint32_t main_service; /* index of the service made of COMMAND, IMAGE_NONE without */
 	uint32_t broken_count; /* services whose `broken` is set */
+	ref http;              /* struct http_settings, 0: nothing listens */
+	ref alerts;            /* struct alert_settings [alert_count], in the order of names */
+	uint32_t alert_count;
+	uint32_t spare;
 };
 
 struct image_list {
@@ -47,19 +54,33 @@ struct image_limit {
 	uint64_t hard;
 };
 
+/* The limits that a service sets; image_limit() finds one. */
+#define IMAGE_LIMITS 16
+struct image_limits {
+	uint64_t set;               /* bit n: there is one of resource n */
+	struct image_limit limit[]; /* those, in the order of their resources */
+};
+
 /* The C type of a setting (schema.h says what it holds). */
 #define SETTING_C_TEXT        ref
 #define SETTING_C_PATH        ref
+#define SETTING_C_WORD        ref
+#define SETTING_C_CHECK       ref
+#define SETTING_C_URL         ref
 #define SETTING_C_ACCOUNT     ref
 #define SETTING_C_COMMAND     ref
 #define SETTING_C_ENVIRONMENT ref
 #define SETTING_C_PATHS       ref
 #define SETTING_C_ACCOUNTS    ref
+#define SETTING_C_HEADERS     ref
+#define SETTING_C_LISTEN      ref
+#define SETTING_C_PATTERNS    ref
 #define SETTING_C_NAMES       ref
 #define SETTING_C_CODES       ref
-#define SETTING_C_LIMIT       ref
+#define SETTING_C_RANGES      ref
 #define SETTING_C_BOOL        uint32_t
 #define SETTING_C_ENUM        uint32_t
+#define SETTING_C_MASK        uint32_t
 #define SETTING_C_COUNT       uint32_t
 #define SETTING_C_OCTAL       uint32_t
 #define SETTING_C_PERCENT     uint32_t
@@ -68,16 +89,11 @@ struct image_limit {
 #define SETTING_C_INT         int32_t
 #define SETTING_C_SIGNAL      int32_t
 
-#define SETTING_ONLY_SINIT_SINIT(...) __VA_ARGS__
-#define SETTING_ONLY_SINIT_SERVICE(...)
-#define SETTING_ONLY_SERVICE_SINIT(...)
-#define SETTING_ONLY_SERVICE_SERVICE(...) __VA_ARGS__
-
 /* Section [sinit]: one member a key, named like it. */
 struct sinit_settings {
+#define SCHEMA_PARTS SCHEMA_SINIT
 #define LATER(...)
-#define KEY_NAMED(section, member, name, type, ...)                                                \
-	SETTING_ONLY_SINIT_##section(SETTING_C_##type member;)
+#define KEY_NAMED(section, member, name, type, ...) SETTING_C_##type member;
 #include "init/schema.def"
 	/* control_group as a number, SETTING_UNSET if it is not set or unknown. */
 	uint32_t control_gid;
@@ -96,10 +112,12 @@ enum service_flag {
 /* A service: one member a key, named like it (but `stdin`, a macro of <stdio.h>, which is
  * standard_input), and what was found out from them. */
 struct service_settings {
+#define SCHEMA_PARTS SCHEMA_SERVICE
 #define LATER(...)
-#define KEY_NAMED(section, member, name, type, ...)                                                \
-	SETTING_ONLY_SERVICE_##section(SETTING_C_##type member;)
+#define LIMIT(...)
+#define KEY_NAMED(section, member, name, type, ...) SETTING_C_##type member;
 #include "init/schema.def"
+	ref limits; /* struct image_limits: all keys limit_ */
 	ref name;
 	ref where;      /* FILE:LINE of its first section, for messages */
 	ref broken;     /* CONFIG_TOLERANT: the first error of its configuration; the service must
@@ -120,6 +138,59 @@ struct service_settings {
 			  * without those dropped since they would close a cycle */
 	ref dependents;  /* whose requires, wants or order_after has this service */
 	ref restarts;    /* whose restart_with has this service */
+	/* struct probe_settings, 0: none; image_probe() finds them. */
+	ref startup;
+	ref liveness;
+	ref readiness;
+};
+
+/* A check, or the address of a webhook, in its parts (probes/check.h). What a kind needs is
+ * there: host and port (http, tcp, grpc), port (listen), path (unix, file), command (exec). */
+struct image_target {
+	uint32_t kind; /* enum check_kind of probes/helper.h; CHECK_NONE: no fallback */
+	uint32_t port;
+	uint32_t udp; /* listen: 1 for UDP, else 0 */
+	ref host;     /* http, tcp, grpc: a name or an address, without [] */
+	ref path;     /* http: what is asked for, from its /; unix, file: absolute path */
+	ref service;  /* grpc: the service asked for; 0: the whole server */
+	ref command;  /* exec: argv, list of texts */
+};
+
+/* An item of KIND_RANGES: `least` to `most`. */
+#define IMAGE_RANGE(least, most) ((uint32_t)(least) << 16 | (uint32_t)(most))
+#define IMAGE_RANGE_LEAST(range) ((range) >> 16)
+#define IMAGE_RANGE_MOST(range)  ((range)&0xffffu)
+
+/* A probe of a service: one member a key, named like it, and what was found out from them.
+ * timeout is never above interval; max_age is 0 if unset; expect_status has at most
+ * PROBE_RANGES items; all its texts fit into one message to the prober. */
+struct probe_settings {
+#define SCHEMA_PARTS SCHEMA_PROBE
+#define LATER(...)
+#define KEY_NAMED(section, member, name, type, ...) SETTING_C_##type member;
+#include "init/schema.def"
+	ref name; /* of its service */
+	struct image_target target;
+	struct image_target fallback_target;
+};
+
+/* Section [http], if it says where to listen. */
+struct http_settings {
+#define SCHEMA_PARTS SCHEMA_HTTP
+#define LATER(...)
+#define KEY_NAMED(section, member, name, type, ...) SETTING_C_##type member;
+#include "init/schema.def"
+};
+
+/* A section [alert NAME]. At least one of command, webhook and file is there. `events` has the
+ * bits of enum alert_kind; no `services` means all. */
+struct alert_settings {
+#define SCHEMA_PARTS SCHEMA_ALERT
+#define LATER(...)
+#define KEY_NAMED(section, member, name, type, ...) SETTING_C_##type member;
+#include "init/schema.def"
+	ref name;
+	struct image_target target; /* of the webhook: CHECK_HTTP, or CHECK_NONE without */
 };
 
 static inline const struct sinit_settings *image_settings(const struct image *image)
@@ -159,18 +230,49 @@ bool image_good_name(const char *name, size_t length);
 uint32_t image_find(const struct image *image, const char *name);
 
 /* A service's limit of a resource (RLIMIT_CPU to RLIMIT_RTTIME, 0 to 15), NULL if unset. */
-#define IMAGE_LIMITS 16
 const struct image_limit *image_limit(
     const struct image *image, const struct service_settings *service, unsigned resource);
 
-/* Whether a service is the same in two images: name, every key, identity. Places of texts,
- * indexes and FILE:LINE do not count. */
+/* A probe of a service, NULL if it has none of that role. */
+const struct probe_settings *image_probe(
+    const struct image *image, const struct service_settings *service, enum probe_role role);
+
+/* Bytes that a probe's texts take in struct prober_begin: each with its NUL, headers with CR
+ * and LF, and the NUL that text[] begins with. */
+size_t image_probe_text(const struct image *image, const struct probe_settings *probe);
+
+/* Most bytes of them. */
+enum { IMAGE_PROBE_TEXT = HELPER_MESSAGE - (int)sizeof(struct prober_begin) };
+
+/* [http], NULL if nothing is to listen. */
+static inline const struct http_settings *image_http(const struct image *image)
+{
+	return image->http ? (const void *)((const char *)image + image->http) : NULL;
+}
+
+/* `index` must be less than image->alert_count. */
+static inline const struct alert_settings *image_alert(const struct image *image, uint32_t index)
+{
+	return (const struct alert_settings *)(const void *)((const char *)image + image->alerts) +
+	       index;
+}
+
+/* Whether a service is the same in two images: name, every key, identity, probes. Places of
+ * texts, indexes and FILE:LINE do not count. */
 bool image_service_equal(const struct image *a, uint32_t ia, const struct image *b, uint32_t ib);
 
 /* The same, but only what matters to a running process (KEY_SPAWN, identity): if this is
  * true and image_service_equal() is not, the new settings can be taken over without a restart. */
 bool image_service_same_process(
     const struct image *a, uint32_t ia, const struct image *b, uint32_t ib);
+
+/* Whether a probe of a service is the same in two images; not having it in both is so, too. */
+bool image_probe_equal(
+    const struct image *a, uint32_t ia, const struct image *b, uint32_t ib, enum probe_role role);
+
+/* Whether [http], and all of the alerts in their order, are the same in two images. */
+bool image_http_equal(const struct image *a, const struct image *b);
+bool image_alerts_equal(const struct image *a, const struct image *b);
 
 /* Whether the two images have equal [sinit] settings. */
 bool image_settings_equal(const struct image *a, const struct image *b);

@@ -36,6 +36,21 @@ static bool good_list(const struct image *image, ref at, enum item item)
 	return true;
 }
 
+static bool good_limits(const struct image *image, ref at)
+{
+	const struct image_limits *limits = (const void *)((const char *)image + at);
+	uint64_t count = 0;
+
+	if (!at)
+		return true;
+	if (!good_block(image, at, sizeof(*limits), _Alignof(struct image_limits)) ||
+	    limits->set >> IMAGE_LIMITS)
+		return false;
+	for (unsigned i = 0; i < IMAGE_LIMITS; i++)
+		count += limits->set >> i & 1;
+	return good_block(image, at, sizeof(*limits) + count * sizeof(limits->limit[0]), 1);
+}
+
 static bool good_value(
     const struct image *image, const void *settings, const struct schema_key *key)
 {
@@ -45,30 +60,39 @@ static bool good_value(
 	switch ((enum schema_kind)key->kind) {
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_WORD:
+	case KIND_CHECK:
+	case KIND_URL:
 	case KIND_ACCOUNT:
 		return good_text(image, value);
 	case KIND_COMMAND:
 	case KIND_ENVIRONMENT:
 	case KIND_PATHS:
 	case KIND_ACCOUNTS:
+	case KIND_HEADERS:
+	case KIND_LISTEN:
+	case KIND_PATTERNS:
 		return good_list(image, value, ITEM_TEXT);
 	case KIND_NAMES:
 		return good_list(image, value, ITEM_SERVICE);
 	case KIND_CODES:
+	case KIND_RANGES:
 		return good_list(image, value, ITEM_NUMBER);
 	case KIND_LIMIT:
-		return !value || good_block(image, value, sizeof(struct image_limit),
-				     _Alignof(struct image_limit));
+		return good_limits(image, value);
 	case KIND_BOOL:
 		return value <= 1;
 	case KIND_ENUM:
 		return schema_word_supported(key, value);
+	case KIND_MASK:
+		return value && value <= schema_mask_all(key);
 	case KIND_COUNT:
 	case KIND_PERCENT:
 	case KIND_FACTOR:
 	case KIND_DURATION:
 		return (value >= (uint32_t)key->least && value <= key->most) ||
-		       (value == SETTING_UNLIMITED && key->flags & KEY_UNLIMITED);
+		       (value == SETTING_UNLIMITED && key->flags & KEY_UNLIMITED) ||
+		       (!value && !*schema_default(key));
 	case KIND_OCTAL:
 		return value <= key->most || value == SETTING_UNSET;
 	case KIND_INT:
@@ -92,15 +116,103 @@ static bool good_keys(const struct image *image, const void *settings, enum sche
 	return true;
 }
 
+/* --- Probes, alerts --- */
+
+enum need { NEED_HOST = 1, NEED_PORT = 2, NEED_PATH = 4, NEED_COMMAND = 8 };
+
+static const uint8_t needs[CHECK_KINDS] = {
+    [CHECK_HTTP] = NEED_HOST | NEED_PORT | NEED_PATH,
+    [CHECK_TCP] = NEED_HOST | NEED_PORT,
+    [CHECK_UNIX] = NEED_PATH,
+    [CHECK_GRPC] = NEED_HOST | NEED_PORT,
+    [CHECK_FILE] = NEED_PATH,
+    [CHECK_EXEC] = NEED_COMMAND,
+    [CHECK_LISTEN] = NEED_PORT,
+};
+
+static bool good_target(const struct image *image, const struct image_target *target)
+{
+	if (target->kind >= CHECK_KINDS || target->port > UINT16_MAX || target->udp > 1 ||
+	    !good_text(image, target->host) || !good_text(image, target->path) ||
+	    !good_text(image, target->service) || !good_list(image, target->command, ITEM_TEXT))
+		return false;
+	uint8_t need = needs[target->kind];
+	return (target->host || !(need & NEED_HOST)) && (target->port || !(need & NEED_PORT)) &&
+	       (target->path || !(need & NEED_PATH)) &&
+	       (image_list(image, target->command)->count || !(need & NEED_COMMAND));
+}
+
+static bool good_ranges(const struct image *image, ref at)
+{
+	const struct image_list *list = image_list(image, at);
+
+	for (uint32_t i = 0; i < list->count; i++)
+		if (IMAGE_RANGE_LEAST(list->item[i]) > IMAGE_RANGE_MOST(list->item[i]))
+			return false;
+	return list->count && list->count <= PROBE_RANGES;
+}
+
+static bool good_probe(const struct image *image, ref at, const struct service_settings *service)
+{
+	const struct probe_settings *probe = (const void *)((const char *)image + at);
+
+	if (!at)
+		return true;
+	return good_block(image, at, sizeof(*probe), _Alignof(struct probe_settings)) &&
+	       good_keys(image, probe, SECTION_PROBE) && probe->name == service->name &&
+	       good_target(image, &probe->target) && probe->target.kind != CHECK_NONE &&
+	       good_target(image, &probe->fallback_target) &&
+	       good_ranges(image, probe->expect_status) && probe->timeout <= probe->interval &&
+	       probe->method && image_probe_text(image, probe) <= IMAGE_PROBE_TEXT;
+}
+
+static bool good_http(const struct image *image)
+{
+	if (!image->http)
+		return true;
+	return good_block(image, image->http, sizeof(struct http_settings),
+		   _Alignof(struct http_settings)) &&
+	       good_keys(image, image_http(image), SECTION_HTTP) &&
+	       image_list(image, image_http(image)->listen)->count &&
+	       image_list(image, image_http(image)->listen)->count <= IMAGE_MAX_LISTEN;
+}
+
+static bool good_name(const struct image *image, ref at)
+{
+	return at && good_text(image, at) &&
+	       image_good_name(image_string(image, at), strlen(image_string(image, at)));
+}
+
+static bool good_alert(const struct image *image, const struct alert_settings *alert)
+{
+	return good_keys(image, alert, SECTION_ALERT) && good_name(image, alert->name) &&
+	       good_target(image, &alert->target) &&
+	       alert->target.kind == (alert->webhook ? CHECK_HTTP : CHECK_NONE) &&
+	       (alert->webhook || alert->file || image_list(image, alert->command)->count);
+}
+
+static bool good_alerts(const struct image *image)
+{
+	if (!image->alert_count)
+		return true;
+	if (image->alert_count > IMAGE_MAX_ALERTS || !image->alerts ||
+	    !good_block(image, image->alerts,
+		image->alert_count * (uint64_t)sizeof(struct alert_settings),
+		_Alignof(struct alert_settings)))
+		return false;
+	for (uint32_t i = 0; i < image->alert_count; i++)
+		if (!good_alert(image, image_alert(image, i)))
+			return false;
+	return true;
+}
+
 static bool good_service(const struct image *image, uint32_t index)
 {
 	const struct service_settings *service = image_service(image, index);
 
-	if (!service->name || !good_text(image, service->name) ||
-	    !image_good_name(image_name(image, index), strlen(image_name(image, index))) ||
-	    !good_text(image, service->where) || !good_text(image, service->broken) ||
-	    !good_text(image, service->user_name) || !good_text(image, service->home) ||
-	    !good_text(image, service->shell))
+	if (!good_name(image, service->name) || !good_text(image, service->where) ||
+	    !good_text(image, service->broken) || !good_text(image, service->user_name) ||
+	    !good_text(image, service->home) || !good_text(image, service->shell))
 		return false;
 	if (index && strcmp(image_name(image, index - 1), image_name(image, index)) >= 0)
 		return false;
@@ -109,6 +221,10 @@ static bool good_service(const struct image *image, uint32_t index)
 	    !good_list(image, service->dependents, ITEM_SERVICE) ||
 	    !good_list(image, service->restarts, ITEM_SERVICE) ||
 	    !good_keys(image, service, SECTION_SERVICE))
+		return false;
+	if (!good_probe(image, service->startup, service) ||
+	    !good_probe(image, service->liveness, service) ||
+	    !good_probe(image, service->readiness, service))
 		return false;
 	return service->broken || image_list(image, service->command)->count;
 }
@@ -135,5 +251,5 @@ int image_check(const void *block, size_t size)
 	for (uint32_t i = 0; i < image->service_count; i++)
 		if (!good_service(image, i))
 			return -EINVAL;
-	return 0;
+	return good_http(image) && good_alerts(image) ? 0 : -EINVAL;
 }

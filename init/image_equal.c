@@ -33,7 +33,7 @@ static bool equal_list(
 		if (kind == KIND_NAMES) {
 			if (strcmp(image_name(a, x), image_name(b, y)) != 0)
 				return false;
-		} else if (kind == KIND_CODES) {
+		} else if (kind == KIND_CODES || kind == KIND_RANGES) {
 			if (x != y)
 				return false;
 		} else if (!equal_text(a, x, b, y)) {
@@ -43,12 +43,18 @@ static bool equal_list(
 	return true;
 }
 
-static bool equal_limit(const struct image *a, ref at_a, const struct image *b, ref at_b)
+/* All limits at once: equal ones have equal bytes. */
+static bool equal_limits(const struct image *a, ref at_a, const struct image *b, ref at_b)
 {
+	const struct image_limits *x = (const void *)((const char *)a + at_a);
+	const struct image_limits *y = (const void *)((const char *)b + at_b);
+	size_t count = 0;
+
 	if (!at_a || !at_b)
 		return at_a == at_b;
-	return memcmp((const char *)a + at_a, (const char *)b + at_b, sizeof(struct image_limit)) ==
-	       0;
+	for (unsigned i = 0; i < IMAGE_LIMITS; i++)
+		count += x->set >> i & 1;
+	return x->set == y->set && memcmp(x->limit, y->limit, count * sizeof(x->limit[0])) == 0;
 }
 
 static bool equal_value(const struct image *a, const void *settings_a, const struct image *b,
@@ -60,19 +66,27 @@ static bool equal_value(const struct image *a, const void *settings_a, const str
 	switch ((enum schema_kind)key->kind) {
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_WORD:
+	case KIND_CHECK:
+	case KIND_URL:
 	case KIND_ACCOUNT:
 		return equal_text(a, x, b, y);
 	case KIND_COMMAND:
 	case KIND_ENVIRONMENT:
 	case KIND_PATHS:
 	case KIND_ACCOUNTS:
+	case KIND_HEADERS:
+	case KIND_LISTEN:
+	case KIND_PATTERNS:
 	case KIND_NAMES:
 	case KIND_CODES:
+	case KIND_RANGES:
 		return equal_list(a, x, b, y, (enum schema_kind)key->kind);
 	case KIND_LIMIT:
-		return equal_limit(a, x, b, y);
+		return equal_limits(a, x, b, y);
 	case KIND_BOOL:
 	case KIND_ENUM:
+	case KIND_MASK:
 	case KIND_COUNT:
 	case KIND_OCTAL:
 	case KIND_PERCENT:
@@ -118,8 +132,53 @@ static bool equal_service(
 	       equal_keys(a, x, b, y, SECTION_SERVICE, flags);
 }
 
+/* What is parsed from keys is the same where the keys are; but a command has variables of its
+ * surroundings in it. */
+static bool equal_probe(const struct image *a, const struct probe_settings *x,
+    const struct image *b, const struct probe_settings *y)
+{
+	if (!x || !y)
+		return x == y;
+	return equal_keys(a, x, b, y, SECTION_PROBE, 0) &&
+	       equal_list(a, x->target.command, b, y->target.command, KIND_COMMAND) &&
+	       equal_list(
+		   a, x->fallback_target.command, b, y->fallback_target.command, KIND_COMMAND);
+}
+
+bool image_probe_equal(
+    const struct image *a, uint32_t ia, const struct image *b, uint32_t ib, enum probe_role role)
+{
+	return equal_probe(a, image_probe(a, image_service(a, ia), role), b,
+	    image_probe(b, image_service(b, ib), role));
+}
+
+bool image_http_equal(const struct image *a, const struct image *b)
+{
+	const struct http_settings *x = image_http(a);
+	const struct http_settings *y = image_http(b);
+
+	return x && y ? equal_keys(a, x, b, y, SECTION_HTTP, 0) : x == y;
+}
+
+bool image_alerts_equal(const struct image *a, const struct image *b)
+{
+	if (a->alert_count != b->alert_count)
+		return false;
+	for (uint32_t i = 0; i < a->alert_count; i++) {
+		const struct alert_settings *x = image_alert(a, i);
+		const struct alert_settings *y = image_alert(b, i);
+		if (!equal_text(a, x->name, b, y->name) ||
+		    !equal_keys(a, x, b, y, SECTION_ALERT, 0))
+			return false;
+	}
+	return true;
+}
+
 bool image_service_equal(const struct image *a, uint32_t ia, const struct image *b, uint32_t ib)
 {
+	for (unsigned role = 0; role < PROBE_ROLES; role++)
+		if (!image_probe_equal(a, ia, b, ib, (enum probe_role)role))
+			return false;
 	return equal_service(a, ia, b, ib, 0);
 }
 

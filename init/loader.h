@@ -1,12 +1,15 @@
 /* Inside of the configuration loader: what its files share. Everybody else uses config.h.
  *
  * The steps, each in its file:
- *     config_collect.c      lines to sections with their keys, as they stand
+ *     config_collect.c      lines to keys, as they stand
+ *     config_sections.c     headers to sections
  *     config_values.c       keys to settings; [sinit], [defaults] and the table's defaults
  *     config_service.c      each service: its settings, and from them
  *     config_identity.c         user and groups
  *     config_environment.c      variables and commands
  *     config_envfile.c          files of variables
+ *     config_probes.c           probes
+ *     config_http.c         [http] and alerts
  *     config_links.c        dependencies between services
  *     config_cycles.c       cycles of them
  *     config_errors.c       messages
@@ -20,9 +23,10 @@
 #include "init/config.h"
 #include "init/graph.h"
 #include "init/schema.h"
+#include "init/words.h"
 
 /* Places in the hash table of names; more than twice IMAGE_MAX_SERVICES. */
-#define LOADER_SLOTS 16384u
+#define LOADER_SLOTS 64u
 /* The same for the keys. */
 #define LOADER_KEY_SLOTS 512u
 /* Room for one service's command or one `environment` line after expansion, in bytes: what
@@ -44,7 +48,8 @@ struct entry {
 
 /* A section, with what all files say about it. */
 struct draft {
-	const char *name; /* of the service; "" for [sinit] and [defaults] */
+	const char *name;  /* of the service or alert; "" for [sinit], [defaults] and [http] */
+	const char *title; /* what stands in its first header */
 	struct entry *first;
 	struct entry *last;
 	uint32_t file; /* its first header, for messages */
@@ -54,9 +59,13 @@ struct draft {
 	uint64_t seen[2];   /* keys set in the latest header's file */
 	const char *broken; /* the first error, in the order of files and lines */
 	uint64_t broken_at;
+	struct draft *probe[PROBE_ROLES]; /* of a service: its probes, NULL: none */
+	struct draft *owner;              /* of a probe: its service, which its errors break */
+	struct draft *next;               /* of an alert: the one behind it by name */
+	bool optional; /* CONFIG_TOLERANT: its errors are warnings, and it is left out */
 	bool used;     /* there is such a section */
 	bool is_main;  /* made of COMMAND */
-	bool misspelt; /* it has a key that was probably meant to be `command` */
+	bool misspelt; /* it has a key that was probably meant to be `command` (or `check`) */
 };
 
 struct identity;
@@ -83,16 +92,21 @@ struct loader {
 
 	struct draft sinit;
 	struct draft defaults;
+	struct draft http;
+	struct draft *alerts; /* in the order of names */
+	uint32_t alert_count;
 	struct draft **drafts; /* services; in the order of names once all are read */
 	uint32_t count;
 	uint32_t room;
 	uint32_t *slots;                      /* hash table: place in drafts[] + 1 */
+	uint32_t slot_count;                  /* of slots[], a power of two, at least twice count */
 	uint32_t key_slots[LOADER_KEY_SLOTS]; /* hash table: key's place + 1 */
 	struct draft *current;                /* section being read; NULL: one to pass over */
 	enum schema_section section;
 
 	struct service_settings builtin;  /* the table's defaults */
 	struct service_settings template; /* with [defaults] over them */
+	struct probe_settings probe;      /* the table's defaults */
 
 	/* Read when first asked for. */
 	const char *passwd;
@@ -145,17 +159,34 @@ void loader_sort(struct loader *loader);
 const struct entry *loader_effective(
     const struct loader *loader, const struct draft *draft, unsigned key);
 
+/* --- config_sections.c --- */
+
+/* Takes the text between [ and ]; loader->current is then the section. */
+void loader_section(struct loader *loader, uint32_t file, uint32_t line, const char *title);
+
+/* Tells of probes whose service there is not, and forgets them. Before loader_sort(). */
+void loader_orphans(struct loader *loader);
+
 /* --- config_values.c --- */
 
-/* The message for a bad value. */
+/* The message for a bad value: "KEY = VALUE: reason", or what was expected. */
+void loader_fault(
+    struct loader *loader, struct draft *draft, const struct entry *entry, const char *reason);
 void loader_bad_value(struct loader *loader, struct draft *draft, const struct entry *entry);
 
-/* Makes `builtin`, the settings of [sinit], and `template`. */
+/* Makes `builtin`, the settings of [sinit], `template` and `probe`. */
 void loader_fixed_settings(struct loader *loader);
+
+/* The table's defaults for the keys of one section. */
+void loader_defaults(struct loader *loader, enum schema_section section, void *settings);
 
 /* Applies the lines of a draft whose values do not depend on the service to its settings.
  * The member of a key that is reset becomes that of `base`. */
 void loader_apply(struct loader *loader, struct draft *draft, void *settings, const void *base);
+
+/* The same for the limits, which are one member. */
+void loader_limits(struct loader *loader, struct draft *draft, struct service_settings *service,
+    const struct service_settings *base);
 
 /* --- config_service.c --- */
 
@@ -181,14 +212,51 @@ const struct env_file *loader_env_file(
 
 /* --- config_environment.c --- */
 
-/* `environment` with its files, then the commands, which may use it. */
+/* `environment` with its files, then the commands and the probes, which may use it. */
 void loader_environment(
     struct loader *loader, struct draft *draft, struct service_settings *service);
+
+/* Splits a value into words, which are in loader->words until the next call. false: it was told
+ * what is wrong. */
+bool loader_split(struct loader *loader, struct draft *draft, const struct entry *entry,
+    const char *value, const struct words_source *source, struct words *words);
+
+/* The words of a command, which is the entry's value or a part of it. 0: it was told what is
+ * wrong. */
+ref loader_command(struct loader *loader, struct draft *draft, const struct entry *entry,
+    const char *value, const struct words_source *source);
+
+/* The value of a variable that sinit was given, NULL if there is none. */
+const char *loader_environ(const struct loader *loader, const char *name, size_t length);
+
+/* The lines of a repeated key that count, each the next of the one before: those after the last
+ * that is empty. `entry` is NULL for the first of them. */
+const struct entry *loader_next_line(
+    const struct draft *draft, unsigned key, const struct entry *entry);
+
+/* --- config_probes.c --- */
+
+/* The probes of a service, whose commands have words of `source`. */
+void loader_probes(struct loader *loader, struct draft *draft, struct service_settings *service,
+    const struct words_source *source);
+
+/* Parses a check, or a webhook's URL: its text into *ret_text and its parts into *ret_target,
+ * which both stay as they are if the key is not set. false: it was told what is wrong. */
+bool loader_target(struct loader *loader, struct draft *draft, unsigned key,
+    const struct words_source *source, ref *ret_text, struct image_target *ret_target);
+
+/* --- config_http.c --- */
+
+void loader_http(struct loader *loader);
+void loader_alerts(struct loader *loader);
 
 /* --- config_links.c --- */
 
 /* The lists of names, and all edges between services. */
 void loader_links(struct loader *loader);
+
+/* The name of the service, another than `but`, that is nearest to a misspelt one, or NULL. */
+const char *loader_nearest(const struct loader *loader, const char *name, const struct draft *but);
 
 /* The graph of the lists at the given bytes of each service's settings: edges lead from a
  * service to those it names, or the other way. false: no memory, which is noted. */

@@ -23,7 +23,7 @@ static void enter(struct step *t, enum state state)
 	t->m->state = (uint8_t)state;
 	t->m->since = t->now;
 	t->m->deadline = 0;
-	t->m->ready = state == STATE_RUNNING || state == STATE_DONE;
+	t->m->ready = state == STATE_DONE || (state == STATE_RUNNING && !t->set->has_readiness);
 }
 
 static void forget_failures(struct step *t)
@@ -191,6 +191,7 @@ static unsigned settle(struct step *t)
 	case CAUSE_SHUTDOWN:
 	case CAUSE_RESTART:
 	case CAUSE_RELOAD:
+	case CAUSE_REMOVED:
 	case CAUSE_RESTART_WITH:
 	case CAUSE_DEPENDENCY:
 		return begin(t);
@@ -265,7 +266,7 @@ static unsigned signal_stop(struct step *t)
 static bool must_hold(enum cause cause)
 {
 	return cause == CAUSE_OPERATOR || cause == CAUSE_SHUTDOWN || cause == CAUSE_DEPENDENCY ||
-	       cause == CAUSE_RELOAD;
+	       cause == CAUSE_RELOAD || cause == CAUSE_REMOVED;
 }
 
 static unsigned stop(struct step *t, enum cause cause)
@@ -279,7 +280,7 @@ static unsigned stop(struct step *t, enum cause cause)
 	return ACT_HOLD;
 }
 
-static unsigned on_want_up(struct step *t)
+static unsigned on_want_up(struct step *t, enum cause cause)
 {
 	t->m->want = WANT_UP;
 	switch ((enum state)t->m->state) {
@@ -290,11 +291,14 @@ static unsigned on_want_up(struct step *t)
 	case STATE_STOPPED:
 	case STATE_BACKOFF:
 		return begin(t);
+	case STATE_STOPPING: /* who asks by hand gets a new life, whatever the policy */
+	case STATE_CLEANUP:
+		if (cause == CAUSE_OPERATOR)
+			t->m->cause = CAUSE_OPERATOR;
+		break;
 	case STATE_WAITING:
 	case STATE_STARTING:
 	case STATE_RUNNING:
-	case STATE_STOPPING:
-	case STATE_CLEANUP:
 	case STATE_DONE:
 		break;
 	}
@@ -555,7 +559,7 @@ unsigned machine_step(const struct machine_settings *settings, struct machine *m
 
 	switch (e->kind) {
 	case EVENT_WANT_UP:
-		return on_want_up(t);
+		return on_want_up(t, e->cause);
 	case EVENT_WANT_DOWN:
 		return on_want_down(t, e->cause);
 	case EVENT_RESTART:
@@ -573,6 +577,13 @@ unsigned machine_step(const struct machine_settings *settings, struct machine *m
 	case EVENT_READY:
 		if (m->state == STATE_STARTING && m->main_alive && !settings->oneshot)
 			enter(t, STATE_RUNNING);
+		return 0;
+	case EVENT_SERVING:
+		m->ready |= m->state == STATE_RUNNING;
+		return 0;
+	case EVENT_NOT_SERVING:
+		if (m->state == STATE_RUNNING && settings->has_readiness)
+			m->ready = 0;
 		return 0;
 	case EVENT_EXITED:
 		return on_exited(t, e);
@@ -618,7 +629,7 @@ const char *cause_name(enum cause cause)
 {
 	static const char names[CAUSE_COUNT][14] = {"none", "exit", "operator", "restart", "reload",
 	    "shutdown", "dependency", "restart-with", "start-timeout", "pre-start", "spawn",
-	    "resources", "startup", "liveness", "oom", "config"};
+	    "resources", "startup", "liveness", "oom", "config", "removed"};
 
 	return (unsigned)cause < CAUSE_COUNT ? names[cause] : "unknown";
 }

@@ -17,7 +17,7 @@ enum state {
 	STATE_STOPPED,  /* not running: never started, told to stop, or ended well by itself */
 	STATE_WAITING,  /* wanted, but something it needs is not ready */
 	STATE_STARTING, /* spawned, not ready yet (a oneshot: until it has ended) */
-	STATE_RUNNING,  /* ready */
+	STATE_RUNNING,  /* started; ready, unless its readiness probe says otherwise */
 	STATE_STOPPING, /* told to stop, or holding until its dependents have */
 	STATE_CLEANUP,  /* the main process is gone, what it left behind is being ended */
 	STATE_BACKOFF,  /* waits for its next start after a failure */
@@ -47,8 +47,9 @@ enum cause {
 	CAUSE_LIVENESS,      /* liveness probe */
 	CAUSE_OOM,           /* the kernel killed it for memory */
 	CAUSE_CONFIG,        /* its configuration is broken (boot mode) */
+	CAUSE_REMOVED,       /* it is no longer configured */
 };
-enum { CAUSE_COUNT = CAUSE_CONFIG + 1 };
+enum { CAUSE_COUNT = CAUSE_REMOVED + 1 };
 
 /* Which process of the service the record's aux_pid is. */
 enum aux { AUX_NONE, AUX_PRE_START, AUX_STOP_COMMAND, AUX_POST_STOP };
@@ -106,7 +107,9 @@ enum event {
 	EVENT_SPAWNED,      /* the main process has executed its command */
 	EVENT_SPAWN_FAILED, /* it could not; exit_code: errno, lasting: no use in haste */
 	EVENT_SPAWN_LATER,  /* no memory, processes, descriptors: not the service's fault */
-	EVENT_READY,        /* readiness reached (probe, notification) */
+	EVENT_READY,        /* the start is over (startup probe, READY=1), with waits_ready */
+	EVENT_SERVING,      /* the readiness probe passes */
+	EVENT_NOT_SERVING,  /* it fails */
 	EVENT_EXITED,       /* the main process has ended; exit_* */
 	EVENT_AUX_EXITED,   /* the process in aux has ended (or could not start); exit_* */
 	EVENT_EMPTY,        /* nothing of the service is left */
@@ -143,7 +146,8 @@ enum action {
 struct machine_settings {
 	bool oneshot;
 	bool has_pre_start, has_post_stop, has_stop_command;
-	bool waits_ready;          /* ready is told by EVENT_READY, not by being spawned */
+	bool waits_ready;          /* the start is over at EVENT_READY, not once it is spawned */
+	bool has_readiness;        /* running is not ready: that is told by EVENT_SERVING */
 	uint8_t restart;           /* enum restart of schema.h */
 	uint8_t kill_mode;         /* enum kill_mode of schema.h */
 	uint8_t stop_signal;       /* not the machine's business: kept here for the supervisor */

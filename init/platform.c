@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -101,6 +102,11 @@ int platform_kill(pid_t pid, int sig)
 int platform_kill_session(pid_t sid, int sig)
 {
 	return leftovers_signal(sid, sig);
+}
+
+void platform_unmap(void *memory, size_t size)
+{
+	munmap(memory, size);
 }
 
 bool platform_is_pid1(void)

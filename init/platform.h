@@ -47,6 +47,9 @@ bool platform_marker_get(const char *state_dir, const char *name);
  * forked child since it can block; else every descendant found in /proc). 0 or -errno. */
 int platform_kill_everything(int sig);
 
+/* Gives back memory that was mapped, munmap(2). */
+void platform_unmap(void *memory, size_t size);
+
 /* True if this process is PID 1 of its PID namespace. */
 bool platform_is_pid1(void);
 

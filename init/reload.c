@@ -15,6 +15,7 @@
 enum {
 	PATIENCE = 30000, /* ms for reading the configuration */
 	MESSAGE = 1024,
+	LOGGED = 8,       /* errors that go into the log */
 };
 
 static bool write_all(int fd, const void *data, size_t size)
@@ -66,6 +67,11 @@ static int load(void *context)
 	config_warnings_write(&errors, write_message, &sink);
 	if (rc == -EINVAL)
 		return EXIT_CODE_CONFIG;
+	if (rc == 0 && image->service_count == 0) {
+		sink.kind = "error";
+		write_message(&sink, "no service is configured any more; sinitctl shutdown stops all");
+		return EXIT_CODE_CONFIG;
+	}
 	if (rc < 0 || !write_all(sinit->reload.image_fd, image, image->size))
 		return EXIT_CODE_INTERNAL;
 	return EXIT_CODE_OK;
@@ -163,6 +169,7 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 	struct supervisor *sv = &sinit->supervisor;
 	struct image *image = NULL;
 	size_t size = 0;
+	bool same;
 	int rc;
 
 	if (sv->loader_status.kind != EXIT_EXITED || sv->loader_status.code == EXIT_CODE_INTERNAL)
@@ -172,30 +179,47 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 	rc = map_image(sinit->reload.image_fd, &image, &size);
 	if (rc < 0)
 		return refusal(rc);
+	same = image_settings_equal(sv->set[sv->current].image, image);
 	rc = supervisor_adopt(sv, image, size, counts);
-	if (rc == 0)
-		return NULL;
-	munmap(image, size);
-	return refusal(rc);
+	if (rc < 0) {
+		munmap(image, size);
+		return refusal(rc);
+	}
+	if (!same) {
+		sinit_open_log(image);
+		log_info(NULL, "reload: [sinit] has changed: log_* and shutdown_timeout hold from now "
+			       "on, the rest from the next start of sinit");
+	}
+	return NULL;
 }
 
-static void log_messages(int fd)
+/* {"error":"..."} is for programs; in the log it is read by people. */
+static void log_message(char *line)
 {
-	char line[MESSAGE + 64], *text, *end;
-	ssize_t count = pread(fd, line, sizeof(line) - 1, 0);
+	char *text = strstr(line, "\":\""), *end;
 
-	/* The first one; whoever asked gets them all. */
-	if (count <= 0)
-		return;
-	line[count] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	/* {"error":"..."} is for programs; here it is read by people. */
-	text = strstr(line, "\":\"");
 	text = text ? text + 3 : line;
 	end = strrchr(text, '"');
 	if (end)
 		*end = '\0';
 	log_error(NULL, "reload: %s", text);
+}
+
+/* The first ones; whoever asked with sinitctl gets them all. */
+static void log_messages(int fd)
+{
+	char line[MESSAGE + 64];
+	off_t at = 0;
+	ssize_t count;
+
+	for (unsigned n = 0; n < LOGGED && (count = pread(fd, line, sizeof(line) - 1, at)) > 0; n++) {
+		line[count] = '\0';
+		line[strcspn(line, "\n")] = '\0';
+		at += (off_t)strlen(line) + 1;
+		log_message(line);
+	}
+	if (at && pread(fd, line, 1, at) > 0)
+		log_error(NULL, "reload: there are more errors; sinitctl reload tells them all");
 }
 
 void reload_finish(struct sinit *sinit)
@@ -207,6 +231,12 @@ void reload_finish(struct sinit *sinit)
 	struct board_event event = {.kind = error ? EV_CONFIG : EV_RELOAD, .blocker = -1};
 
 	sv->loader_done = false;
+	if (sv->stopping) {
+		log_info(NULL, "reload: dropped, sinit is stopping");
+		control_answer_reload(&sinit->control, reload->messages_fd, "sinit is stopping");
+		close_both(reload);
+		return;
+	}
 	board_event(&sv->board, &event, platform_wall());
 	if (error) {
 		atomic_fetch_add(&sv->board.head->reload_errors, 1);

@@ -30,14 +30,16 @@ static const struct pool {
 
 #define MEMBER_OF_SINIT   struct sinit_settings
 #define MEMBER_OF_SERVICE struct service_settings
+#define MEMBER_OF_PROBE   struct probe_settings
+#define MEMBER_OF_HTTP    struct http_settings
+#define MEMBER_OF_ALERT   struct alert_settings
 
-static const struct schema_key table[] = {
-#define KEY_NAMED(part, member, key, type, text, low, high, choice, bits, about)                   \
+#define ROW(part, id, member, type, low, high, bits)                                               \
 	{                                                                                          \
-	    .name = offsetof(struct pool, part##_##member##_name),                                 \
-	    .preset = offsetof(struct pool, part##_##member##_preset),                             \
-	    .words = offsetof(struct pool, part##_##member##_words),                               \
-	    .doc = offsetof(struct pool, part##_##member##_doc),                                   \
+	    .name = offsetof(struct pool, part##_##id##_name),                                     \
+	    .preset = offsetof(struct pool, part##_##id##_preset),                                 \
+	    .words = offsetof(struct pool, part##_##id##_words),                                   \
+	    .doc = offsetof(struct pool, part##_##id##_doc),                                       \
 	    .offset = offsetof(MEMBER_OF_##part, member),                                          \
 	    .section = SECTION_##part,                                                             \
 	    .kind = KIND_##type,                                                                   \
@@ -45,6 +47,11 @@ static const struct schema_key table[] = {
 	    .most = (high),                                                                        \
 	    .least = (low),                                                                        \
 	},
+
+static const struct schema_key table[] = {
+#define KEY_NAMED(part, member, key, type, text, low, high, choice, bits, about)                   \
+	ROW(part, member, member, type, low, high, bits)
+#define LIMIT(part, key, about) ROW(part, key, limits, LIMIT, 0, 0, KEY_SPAWN)
 #define LATER(part, key, text, bits, about)                                                        \
 	{                                                                                          \
 	    .name = offsetof(struct pool, part##_##key##_name),                                    \
@@ -149,6 +156,11 @@ unsigned schema_word_count(const struct schema_key *key)
 	return count;
 }
 
+uint32_t schema_mask_all(const struct schema_key *key)
+{
+	return (1u << (schema_word_count(key) - 1)) - 1;
+}
+
 const char *schema_nearest(enum schema_section section, const char *name)
 {
 	unsigned best = value_slips(name) + 1;
@@ -186,6 +198,30 @@ int schema_parse_word(const struct schema_key *key, const char *value, uint32_t 
 	return -EINVAL;
 }
 
+/* Words separated by blanks, each a bit, the last word all bits. */
+static int parse_mask(const struct schema_key *key, const char *value, uint32_t *ret_value)
+{
+	uint32_t all = schema_mask_all(key);
+	uint32_t mask = 0;
+	char word[16];
+
+	for (value += strspn(value, " \t"); *value; value += strspn(value, " \t")) {
+		size_t length = strcspn(value, " \t");
+		uint32_t index;
+		if (length >= sizeof(word))
+			return -EINVAL;
+		memcpy(word, value, length);
+		word[length] = '\0';
+		int error = schema_parse_word(key, word, &index);
+		if (error)
+			return error;
+		mask |= 1u << index > all ? all : 1u << index;
+		value += length;
+	}
+	*ret_value = mask;
+	return mask ? 0 : -EINVAL;
+}
+
 /* Numbers that have no sign. */
 static int parse_unsigned(const struct schema_key *key, const char *value, uint32_t *ret_value)
 {
@@ -201,6 +237,8 @@ static int parse_unsigned(const struct schema_key *key, const char *value, uint3
 		return value_bool(value, ret_value);
 	case KIND_ENUM:
 		return schema_parse_word(key, value, ret_value);
+	case KIND_MASK:
+		return parse_mask(key, value, ret_value);
 	case KIND_COUNT:
 		error = parse_u32(value, &result);
 		break;
@@ -218,13 +256,20 @@ static int parse_unsigned(const struct schema_key *key, const char *value, uint3
 		break;
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_WORD:
+	case KIND_CHECK:
+	case KIND_URL:
 	case KIND_ACCOUNT:
 	case KIND_COMMAND:
 	case KIND_ENVIRONMENT:
 	case KIND_PATHS:
 	case KIND_ACCOUNTS:
+	case KIND_HEADERS:
+	case KIND_LISTEN:
+	case KIND_PATTERNS:
 	case KIND_NAMES:
 	case KIND_CODES:
+	case KIND_RANGES:
 	case KIND_LIMIT:
 	case KIND_INT:
 	case KIND_SIGNAL:

@@ -25,26 +25,44 @@ enum schema_section {
 	SECTION_COUNT,
 };
 
+/* A bit for each, to have schema.def with some of them only. */
+#define SCHEMA_SINIT   1
+#define SCHEMA_SERVICE 2
+#define SCHEMA_PROBE   4
+#define SCHEMA_HTTP    8
+#define SCHEMA_ALERT   16
+#define SCHEMA_ALL     31
+
 /* Kinds of value, and what the 4 byte member of the settings holds. A `ref` is an offset
  * into the image, 0 if unset (image.h). */
 enum schema_kind {
 	KIND_TEXT,        /* ref: text */
 	KIND_PATH,        /* ref: text, an absolute path or one of the key's words */
+	KIND_WORD,        /* ref: text, one of the key's words */
+	KIND_CHECK,       /* ref: text, a check (probes/check.h) */
+	KIND_URL,         /* ref: text, http://HOST[:PORT]/PATH */
 	KIND_ACCOUNT,     /* ref: text, name or number of a user or group */
 	KIND_COMMAND,     /* ref: list of texts, argv */
 	KIND_ENVIRONMENT, /* ref: list of texts NAME=VALUE */
 	KIND_PATHS,       /* ref: list of texts */
 	KIND_ACCOUNTS,    /* ref: list of texts */
+	KIND_HEADERS,     /* ref: list of texts "Name: value" */
+	KIND_LISTEN,      /* ref: list of texts, addresses (check_parse_address()) */
+	KIND_PATTERNS,    /* ref: list of texts, shell patterns */
 	KIND_NAMES,       /* ref: list of service indexes */
 	KIND_CODES,       /* ref: list of numbers */
-	KIND_LIMIT,       /* ref: struct image_limit */
+	KIND_RANGES,      /* ref: list of numbers, each IMAGE_RANGE() */
+	KIND_LIMIT,       /* ref: struct image_limits, shared by all keys of this kind */
 	KIND_BOOL,        /* uint32_t: 0, 1 */
 	KIND_ENUM,        /* uint32_t: position among the key's words, see below */
+	KIND_MASK,        /* uint32_t: a bit for each of the key's words but the last, which is
+			   * all of them */
 	KIND_COUNT,       /* uint32_t, SETTING_UNLIMITED */
 	KIND_OCTAL,       /* uint32_t, SETTING_UNSET */
 	KIND_PERCENT,     /* uint32_t */
 	KIND_FACTOR,      /* uint32_t: thousandths */
-	KIND_DURATION,    /* uint32_t: milliseconds, SETTING_UNLIMITED */
+	KIND_DURATION,    /* uint32_t: milliseconds, SETTING_UNLIMITED; 0 if the key has no default
+			   * and was not set */
 	KIND_INT,         /* int32_t, SETTING_UNSET_INT */
 	KIND_SIGNAL,      /* int32_t: the signal's number */
 	KIND_LATER,       /* nothing: not supported by this build */
@@ -64,6 +82,18 @@ enum restart { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 enum kill_mode { KILL_MAIN, KILL_GROUP, KILL_PROCESS };
 enum log_kind { LOG_INHERIT, LOG_NULL, LOG_PREFIX, LOG_FILE };
 enum critical_action { CRITICAL_REBOOT, CRITICAL_ALERT };
+enum alert_format { ALERT_JSON, ALERT_NTFY };
+
+/* Bits of `events` of an alert, in the order of the words. */
+enum alert_kind {
+	ALERT_RESTART = 1,
+	ALERT_FATAL = 2,
+	ALERT_FAILED = 4,
+	ALERT_RECOVERED = 8,
+	ALERT_UNHEALTHY = 16,
+	ALERT_OOM = 32,
+	ALERT_CRITICAL_DOWN = 64,
+};
 
 enum schema_flag {
 	KEY_SPAWN = 1,      /* takes effect when the process starts: a change needs a restart */
@@ -78,7 +108,7 @@ struct schema_key {
 	uint16_t preset;
 	uint16_t words;
 	uint16_t doc;
-	uint16_t offset; /* of the member in struct sinit_settings or service_settings */
+	uint16_t offset; /* of the member in the settings of its section (image.h) */
 	uint8_t section; /* enum schema_section */
 	uint8_t kind;    /* enum schema_kind */
 	uint8_t flags;   /* enum schema_flag */
@@ -104,7 +134,7 @@ const struct schema_key *schema_find(enum schema_section section, const char *na
 
 const char *schema_name(const struct schema_key *key);
 const char *schema_default(const struct schema_key *key); /* "" if it has none */
-const char *schema_doc(const struct schema_key *key); /* "" for KIND_LATER */
+const char *schema_doc(const struct schema_key *key);     /* "" for KIND_LATER */
 
 /* Word number `index` of a key's words into *text. false if there are not so many. */
 bool schema_word(const struct schema_key *key, unsigned index, struct text *text);
@@ -112,11 +142,17 @@ bool schema_word(const struct schema_key *key, unsigned index, struct text *text
 /* Whether word number `index` exists and is one of this version. */
 bool schema_word_supported(const struct schema_key *key, unsigned index);
 
+/* The bits of KIND_MASK that mean something. */
+uint32_t schema_mask_all(const struct schema_key *key);
+
 /* Number of words of a key, those of later versions included. */
 unsigned schema_word_count(const struct schema_key *key);
 
 /* A name of the section's keys that is at most two slips of the pen away, or NULL. */
 const char *schema_nearest(enum schema_section section, const char *name);
+
+/* The headers of a section: "[service NAME] or [defaults]". */
+const char *schema_section_title(enum schema_section section);
 
 /* What a good value would be, as the end of a sentence: "a duration such as 250ms". */
 void schema_expected(const struct schema_key *key, struct text *text);
@@ -130,7 +166,7 @@ int schema_parse_word(const struct schema_key *key, const char *value, uint32_t 
 int schema_parse_number(const struct schema_key *key, const char *value, uint32_t *ret_value);
 
 /* Adds a setting as it would be written in a file; nothing if it is unset. `settings` is
- * the struct sinit_settings or service_settings in `image` that the key belongs to. */
+ * what the key's section has in `image`: struct sinit_settings, service_settings and so on. */
 void schema_print_value(struct text *text, const struct image *image, const struct schema_key *key,
     const void *settings);
 

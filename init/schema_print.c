@@ -4,6 +4,7 @@
 #include "init/schema.h"
 #include "init/value.h"
 #include "init/words.h"
+#include "probes/check.h"
 #include "reaper/signals.h"
 
 #include <inttypes.h>
@@ -64,6 +65,18 @@ static const char *kind_expected(enum schema_kind kind)
 		return "text";
 	case KIND_PATH:
 		return "an absolute path";
+	case KIND_CHECK:
+		return check_forms;
+	case KIND_URL:
+		return "http://HOST[:PORT]/PATH";
+	case KIND_HEADERS:
+		return "Name: value";
+	case KIND_LISTEN:
+		return "ADDRESS:PORT, [IPV6]:PORT, :PORT, or the absolute path of a socket";
+	case KIND_PATTERNS:
+		return "names of services or shell patterns, separated by blanks";
+	case KIND_RANGES:
+		return "up to 8 status codes and ranges such as 200-399, separated by blanks";
 	case KIND_ACCOUNT:
 		return "a name or a number";
 	case KIND_ACCOUNTS:
@@ -95,7 +108,9 @@ static const char *kind_expected(enum schema_kind kind)
 		return "a duration such as 250ms, 10s, 5m or 1h";
 	case KIND_SIGNAL:
 		return "a signal such as TERM, RTMIN+3 or 15";
+	case KIND_WORD:
 	case KIND_ENUM:
+	case KIND_MASK:
 	case KIND_LATER:
 		break;
 	}
@@ -106,10 +121,12 @@ void schema_expected(const struct schema_key *key, struct text *text)
 {
 	if (key->kind != KIND_LATER && schema_word_count(key)) {
 		print_words(text, key);
+		if (key->kind == KIND_MASK)
+			text_add(text, ", separated by blanks");
 		return;
 	}
 	text_add(text, kind_expected((enum schema_kind)key->kind));
-	if (key->kind != KIND_LATER && key->most)
+	if (key->kind != KIND_LATER && key->kind != KIND_RANGES && key->most)
 		print_range(text, key);
 	if (key->flags & KEY_UNLIMITED)
 		text_add(text, ", or unlimited");
@@ -132,17 +149,55 @@ static void print_list(
 	}
 }
 
-static void print_limit(struct text *text, const struct image *image, ref at)
+/* Each a line of its own in a file. */
+static void print_headers(struct text *text, const struct image *image, ref at)
 {
-	struct image_limit limit;
+	const struct image_list *list = image_list(image, at);
 
-	if (!at)
+	for (uint32_t i = 0; i < list->count; i++) {
+		text_add(text, i ? ", " : "");
+		text_add(text, image_string(image, list->item[i]));
+	}
+}
+
+static void print_ranges(struct text *text, const struct image *image, ref at)
+{
+	const struct image_list *list = image_list(image, at);
+
+	for (uint32_t i = 0; i < list->count; i++) {
+		uint32_t least = IMAGE_RANGE_LEAST(list->item[i]);
+		uint32_t most = IMAGE_RANGE_MOST(list->item[i]);
+		text_addf(text, "%s%" PRIu32, i ? " " : "", least);
+		if (most != least)
+			text_addf(text, "-%" PRIu32, most);
+	}
+}
+
+static void print_mask(struct text *text, const struct schema_key *key, uint32_t mask)
+{
+	unsigned words = schema_word_count(key) - 1;
+
+	if (mask == schema_mask_all(key)) {
+		schema_word(key, words, text);
 		return;
-	memcpy(&limit, (const char *)image + at, sizeof(limit));
-	value_print_size(text, limit.soft);
-	if (limit.hard != limit.soft) {
+	}
+	for (unsigned i = 0; i < words; i++) {
+		if (!(mask >> i & 1))
+			continue;
+		if (mask & ((1u << i) - 1))
+			text_add(text, " ");
+		schema_word(key, i, text);
+	}
+}
+
+static void print_limit(struct text *text, const struct image_limit *limit)
+{
+	if (!limit)
+		return;
+	value_print_size(text, limit->soft);
+	if (limit->hard != limit->soft) {
 		text_add(text, ":");
-		value_print_size(text, limit.hard);
+		value_print_size(text, limit->hard);
 	}
 }
 
@@ -158,6 +213,9 @@ void schema_print_value(struct text *text, const struct image *image, const stru
 	switch ((enum schema_kind)key->kind) {
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_WORD:
+	case KIND_CHECK:
+	case KIND_URL:
 	case KIND_ACCOUNT:
 		if (value)
 			text_add(text, image_string(image, value));
@@ -166,18 +224,30 @@ void schema_print_value(struct text *text, const struct image *image, const stru
 	case KIND_ENVIRONMENT:
 	case KIND_PATHS:
 	case KIND_ACCOUNTS:
+	case KIND_LISTEN:
+	case KIND_PATTERNS:
 	case KIND_NAMES:
 	case KIND_CODES:
 		print_list(text, image, key, value);
 		break;
+	case KIND_HEADERS:
+		print_headers(text, image, value);
+		break;
+	case KIND_RANGES:
+		print_ranges(text, image, value);
+		break;
 	case KIND_LIMIT:
-		print_limit(text, image, value);
+		print_limit(
+		    text, image_limit(image, settings, schema_index(key) - KEY_SERVICE_limit_cpu));
 		break;
 	case KIND_BOOL:
 		text_add(text, value ? "yes" : "no");
 		break;
 	case KIND_ENUM:
 		schema_word(key, value, text);
+		break;
+	case KIND_MASK:
+		print_mask(text, key, value);
 		break;
 	case KIND_SIGNAL:
 		/* Without SIG, as the defaults and most people write it. */
@@ -188,11 +258,14 @@ void schema_print_value(struct text *text, const struct image *image, const stru
 		if ((int32_t)value != SETTING_UNSET_INT)
 			print_number(text, key, value);
 		break;
+	case KIND_DURATION:
+		if (!value && !*schema_default(key))
+			break;
+		/* fall through */
 	case KIND_COUNT:
 	case KIND_OCTAL:
 	case KIND_PERCENT:
 	case KIND_FACTOR:
-	case KIND_DURATION:
 		if (value != UINT32_MAX)
 			print_number(text, key, value);
 		else if (key->flags & KEY_UNLIMITED)
@@ -203,10 +276,20 @@ void schema_print_value(struct text *text, const struct image *image, const stru
 	}
 }
 
-/* The sections of this version, in the order of the table. */
-static const char *section_title(const struct schema_key *key)
+static const struct {
+	char title[52];  /* how its headers look */
+	char header[20]; /* in a file of defaults: those with a name can only be an example */
+} sections[SECTION_COUNT] = {
+    [SECTION_SINIT] = {"[sinit]", "[sinit]"},
+    [SECTION_SERVICE] = {"[service NAME] or [defaults]", "[defaults]"},
+    [SECTION_PROBE] = {"[startup NAME], [liveness NAME] or [readiness NAME]", ";[readiness NAME]"},
+    [SECTION_HTTP] = {"[http]", "[http]"},
+    [SECTION_ALERT] = {"[alert NAME]", ";[alert NAME]"},
+};
+
+const char *schema_section_title(enum schema_section section)
 {
-	return key->section == SECTION_SINIT ? "[sinit]" : "[defaults]";
+	return sections[section].title;
 }
 
 void schema_write_defaults(schema_write *write, void *context)
@@ -216,7 +299,8 @@ void schema_write_defaults(schema_write *write, void *context)
 
 	write(context,
 	    "# Every key of sinit with its default. The keys of [defaults] may also stand\n"
-	    "# in a [service NAME], where they count for that service alone.\n");
+	    "# in a [service NAME], where they count for that service alone; those of\n"
+	    "# [readiness NAME] also in a [startup NAME] and a [liveness NAME].\n");
 	for (unsigned i = 0; i < schema_count(); i++) {
 		const struct schema_key *key = schema_at(i);
 		struct text text;
@@ -224,7 +308,7 @@ void schema_write_defaults(schema_write *write, void *context)
 			continue;
 		text_init(&text, line, sizeof(line));
 		if (key->section != section)
-			text_addf(&text, "\n%s\n", section_title(key));
+			text_addf(&text, "\n%s\n", sections[key->section].header);
 		section = key->section;
 		text_addf(&text, "\n# %s\n# ", schema_doc(key));
 		schema_expected(key, &text);
@@ -263,9 +347,7 @@ void schema_write_manual(schema_write *write, void *context)
 			continue;
 		text_init(&text, line, sizeof(line));
 		if (key->section != section)
-			text_addf(&text, ".SS %s\n",
-			    key->section == SECTION_SINIT ? "[sinit]"
-							  : "[service NAME], [defaults]");
+			text_addf(&text, ".SS %s\n", sections[key->section].title);
 		section = key->section;
 		text_addf(&text, ".TP\n.B %s\n", schema_name(key));
 		manual_text(&text, schema_doc(key));

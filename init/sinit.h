@@ -32,6 +32,11 @@ struct sinit {
 	char config_path[8192], run_path[8192]; /* the directories, if given as relative */
 };
 
+/* --- supervisor_main.c --- */
+
+/* Opens the log as the image's [sinit] says, or on stderr if that cannot be. */
+void sinit_open_log(const struct image *image);
+
 /* --- loop.c --- */
 
 /* Signals, requests, deadlines, until the shutdown is through. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	PENDING_POLL = 10,       /* ms between looks at a spawn that hangs before its exec */
+	PENDING_POLL_MAX = 1000, /* ms between looks at a spawn that hangs before its exec */
 	KILLED_PATIENCE = 5000,  /* ms after KILL: what is not gone then sits in the kernel */
 };
 
@@ -152,7 +152,11 @@ static void process_ended(struct supervisor *sv, const struct pid_entry *entry,
 	if (sv->unit[slot].pending[which]) {
 		if (sv_pending_failed(sv, slot, which, entry->pid, &failure)) {
 			sv_report_spawn_error(sv, slot, entry->role, NULL, &failure);
-			event.kind = which ? EVENT_AUX_EXITED : EVENT_SPAWN_FAILED;
+			if (which)
+				event.kind = EVENT_AUX_EXITED;
+			else
+				event.kind = sv_is_shortage(&failure) ? EVENT_SPAWN_LATER
+								      : EVENT_SPAWN_FAILED;
 			event.exit_kind = LAST_SPAWN_ERROR;
 			event.exit_code = failure.error;
 		} else if (!which) {
@@ -266,7 +270,8 @@ void supervisor_timers(struct supervisor *sv)
 		if (sv->deadline[slot] && sv->deadline[slot] <= sv->now)
 			sv_deliver_kind(sv, slot, EVENT_TIMER, CAUSE_NONE);
 	if (sv->pendings && sv->poll_at <= sv->now) {
-		sv->poll_at = sv->now + PENDING_POLL;
+		sv->poll_wait = sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;
+		sv->poll_at = sv->now + sv->poll_wait;
 		sv_poll_pending(sv);
 	}
 	if (sv->stopping && sv->stop_deadline && sv->stop_deadline <= sv->now && sv->active)

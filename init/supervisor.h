@@ -104,6 +104,7 @@ struct supervisor {
 	uint32_t generation;           /* of slots */
 	int64_t reap_again;            /* when to ask for deaths without a signal, 0: no */
 	int64_t poll_at;               /* when to ask for pending spawns, 0: no */
+	int64_t poll_wait;             /* ms from then to the next time; grows */
 	bool reloading;                /* some are to be removed or renewed once down */
 	bool no_children;              /* the last look for deaths met no child at all */
 	bool stopping;                 /* shutdown has begun */
@@ -116,7 +117,7 @@ struct supervisor {
 	struct exit_status loader_status;
 };
 
-/* What supervisor_new() needs. The image is taken over (munmap when it is replaced). */
+/* What supervisor_new() needs. The image is taken over (platform_unmap() when it is replaced). */
 struct supervisor_input {
 	struct image *image;
 	size_t image_size;
@@ -124,6 +125,8 @@ struct supervisor_input {
 	const char *state_dir;  /* NULL: stops by hand are not remembered */
 	const char *main_directory; /* directory that sinit was started in; NULL: unknown */
 	int rundir;             /* descriptor, or -1 */
+	uid_t uid;              /* sinit's own */
+	gid_t gid;
 };
 
 /* 0 or -errno. */

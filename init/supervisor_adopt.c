@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 enum { SPARE_SLOTS = 64 };
 
@@ -126,7 +124,7 @@ void sv_sweep_sets(struct supervisor *sv)
 
 		if (!set->image || set->users || i == sv->current || sv->pendings)
 			continue;
-		munmap(set->image, set->size);
+		platform_unmap(set->image, set->size);
 		set->image = NULL;
 	}
 }
@@ -300,7 +298,8 @@ static void apply(struct supervisor *sv)
 			continue;
 		if (u->removed || u->renew) {
 			sv->reloading = true;
-			sv_deliver_kind(sv, slot, EVENT_WANT_DOWN, CAUSE_RELOAD);
+			sv_deliver_kind(sv, slot, EVENT_WANT_DOWN,
+			    u->removed ? CAUSE_REMOVED : CAUSE_RELOAD);
 			continue;
 		}
 		enabled = place_settings(sv, u->graph)->enabled;
@@ -402,8 +401,8 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 	memset(sv, 0, sizeof(*sv));
 	sv->environ = input->environ;
 	sv->state_dir = input->state_dir;
-	sv->uid = getuid();
-	sv->gid = getgid();
+	sv->uid = input->uid;
+	sv->gid = input->gid;
 	sv->main_directory = input->main_directory;
 	sv->main_slot = SUPERVISOR_NONE;
 	supervisor_clock(sv);

@@ -18,12 +18,16 @@ static bool had_its_chance(const struct supervisor *sv, uint32_t slot, bool want
 	return m->state == STATE_BACKOFF || m->failures > 0 || m->cause == CAUSE_RESOURCES;
 }
 
-static enum deps required(const struct supervisor *sv, uint32_t slot)
+/* What the required service `slot` means to a dependent. One that ended well by itself is
+ * no loss to a dependent that runs, but there is nothing that another could wait for. */
+static enum deps required(const struct supervisor *sv, uint32_t slot, bool running)
 {
 	const struct machine *m = &sv->service[slot].m;
 
 	if (m->state == STATE_FAILED || m->state == STATE_FATAL)
 		return DEPS_FAILED;
+	if (m->state == STATE_STOPPED && m->want == WANT_UP && m->life > 0)
+		return running ? DEPS_WAIT : DEPS_FAILED;
 	if (m->want == WANT_DOWN)
 		return sv->unit[slot].renew ? DEPS_WAIT : DEPS_DOWN;
 	return m->ready ? DEPS_READY : DEPS_WAIT;
@@ -44,12 +48,13 @@ enum deps sv_dependencies(const struct supervisor *sv, uint32_t slot, int32_t *r
 	const struct image *image = place_image(sv, place);
 	const struct service_settings *settings = place_settings(sv, place);
 	const struct image_list *list = image_list(image, settings->requires);
+	bool running = sv->service[slot].m.main_alive;
 	enum deps result = DEPS_READY;
 
 	*ret_blocker = -1;
 	for (uint32_t i = 0; i < list->count && result != DEPS_FAILED; i++) {
 		uint32_t other = sv_slot(sv, place, list, i);
-		enum deps deps = other == SUPERVISOR_NONE ? DEPS_READY : required(sv, other);
+		enum deps deps = other == SUPERVISOR_NONE ? DEPS_READY : required(sv, other, running);
 
 		if (!outweighs(deps, result))
 			continue;
@@ -181,6 +186,11 @@ static void check_empty(struct supervisor *sv)
 	}
 }
 
+static bool is_staying_down(const struct board_service *s)
+{
+	return s->m.want == WANT_DOWN && s->m.state == STATE_STOPPED;
+}
+
 static void settle_dependencies(struct supervisor *sv)
 {
 	for (uint32_t rank = ranks_next(&sv->dirty, 0); rank != RANKS_END && sv->starts;
@@ -191,9 +201,12 @@ static void settle_dependencies(struct supervisor *sv)
 		enum deps deps = sv_dependencies(sv, slot, &blocker);
 
 		ranks_remove(&sv->dirty, rank);
-		if (blocker != s->blocker) {
+		bool held = blocker >= 0 && is_staying_down(&sv->service[blocker]);
+
+		if (blocker != s->blocker || held != s->held) {
 			board_begin(s);
 			s->blocker = blocker;
+			s->held = held;
 			board_end(s);
 		}
 		if (deps != s->m.deps || s->m.state == STATE_WAITING)

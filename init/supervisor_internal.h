@@ -37,6 +37,8 @@ bool sv_session_left(struct supervisor *sv, uint32_t slot, unsigned i);
 
 /* Starts a process of a service in the given role and delivers what comes of it. */
 void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref command);
+/* A spawn failed for want of descriptors: not the service's fault. */
+bool sv_is_shortage(const struct spawn_result *result);
 /* Asks for the spawns that were pending. */
 void sv_poll_pending(struct supervisor *sv);
 /* A process in a pending spawn has died: true if it had failed before its exec. */

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +20,32 @@
 
 extern char **environ;
 
+enum { PATIENCE = 3000 }; /* ms for a standard error that takes nothing */
+
 /* The kernel's first PID namespace always has this inode (include/linux/proc_ns.h). */
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu
 
 static void print_line(void *context, const char *line)
 {
 	dprintf(*(int *)context, "%s\n", line);
+}
+
+/* A line for a standard error that may be a pipe which nobody reads: PID 1 waits for it, but
+ * not for ever (all in all until `until`, CLOCK_MONOTONIC ms). Up to PIPE_BUF bytes go in
+ * whole once there is room, pipe(7). */
+struct patient {
+	int fd;
+	int64_t until;
+};
+
+static void print_patiently(void *context, const char *line)
+{
+	const struct patient *patient = context;
+	struct pollfd out = {.fd = patient->fd, .events = POLLOUT};
+	int64_t left = patient->until - platform_now();
+
+	if (poll(&out, 1, left > 0 ? (int)left : 0) > 0)
+		dprintf(patient->fd, "%.*s\n", PIPE_BUF - 1, line);
 }
 
 static void print_piece(void *context, const char *piece)
@@ -70,7 +92,7 @@ static int check(const struct options *options)
 	return EXIT_CODE_OK;
 }
 
-static void open_log(const struct image *image)
+void sinit_open_log(const struct image *image)
 {
 	const struct sinit_settings *settings = image_settings(image);
 	const char *target = image_string(image, settings->log_target);
@@ -125,17 +147,20 @@ static int load(struct sinit *sinit, struct image **ret)
 	struct config_input input = {.environ = environ,
 	    .main_argv = sinit->options.command,
 	    .flags = sinit->mode == MODE_BOOT ? CONFIG_TOLERANT : 0};
-	int err = STDERR_FILENO, rc;
+	struct patient err = {STDERR_FILENO, platform_now() + PATIENCE};
+	char reason[256];
+	int rc;
 
 	rc = config_load(sinit->options.config, &input, &errors, ret);
-	config_errors_write(&errors, print_line, &err);
+	config_errors_write(&errors, print_patiently, &err);
 	if (rc < 0) {
+		snprintf(reason, sizeof(reason), "sinit: %s: %s", sinit->options.config, strerror(-rc));
 		if (rc != -EINVAL)
-			dprintf(err, "sinit: %s: %s\n", sinit->options.config, strerror(-rc));
+			print_patiently(&err, reason);
 		config_errors_free(&errors);
 		return rc;
 	}
-	open_log(*ret);
+	sinit_open_log(*ret);
 	config_warnings_write(&errors, log_line, NULL);
 	config_errors_free(&errors);
 	return 0;
@@ -156,6 +181,8 @@ static int set_up(struct sinit *sinit, struct image *image)
 	    .image_size = image->size,
 	    .environ = environ,
 	    .state_dir = copy_state_dir(image),
+	    .uid = getuid(),
+	    .gid = getgid(),
 	    .main_directory = sinit->directory[0] ? sinit->directory : NULL};
 	int rc;
 
@@ -206,6 +233,8 @@ int supervisor_main(const struct options *options)
 	/* sinit keeps no directory busy. */
 	if (chdir("/") < 0)
 		log_warning(NULL, "cannot change to /: %s", strerror(errno));
+	if (image->service_count == 0)
+		log_warning(NULL, "no service is configured in %s: waiting for a reload", sinit.options.config);
 	supervisor_start(&sinit.supervisor);
 	loop_run(&sinit);
 	loop_end_all(&sinit);

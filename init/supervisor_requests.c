@@ -81,8 +81,8 @@ void sv_want_up(struct supervisor *sv, uint32_t slot, enum cause cause)
 			continue;
 		}
 		ranks_add(&sv->dirty, sv->unit[other].rank);
-		if (other == slot || (m->want == WANT_DOWN && m->state != STATE_FAILED &&
-				      m->state != STATE_FATAL))
+		if (other == slot || m->state == STATE_STOPPED ||
+		    (m->want == WANT_DOWN && m->state != STATE_FAILED && m->state != STATE_FATAL))
 			sv_deliver_kind(sv, other, EVENT_WANT_UP, cause);
 	}
 }
@@ -119,6 +119,7 @@ void supervisor_restart(struct supervisor *sv, uint32_t slot)
 	}
 	forget_stop(sv, slot);
 	sv_deliver_kind(sv, slot, EVENT_RESTART, CAUSE_RESTART);
+	sv_want_up(sv, slot, CAUSE_RESTART); /* what it needs, and that may have ended */
 }
 
 void supervisor_reset(struct supervisor *sv, uint32_t slot)

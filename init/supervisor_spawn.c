@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_VARIABLES = 4, ARGV_SPARE = 2 };
+enum {
+	USER_VARIABLES = 4,
+	ARGV_SPARE = 2,
+	PENDING_POLL = 10, /* ms until the second look at a spawn that hangs; then ever longer */
+};
 
 static size_t list_count(const struct image *image, ref at)
 {
@@ -256,13 +260,18 @@ static void not_spawned(struct supervisor *sv, uint32_t slot, enum pid_role role
 	nothing_runs(sv, slot, role, NULL, &result, is_shortage(error));
 }
 
-/* The child could not make itself what it was to be. No free descriptor is sinit's own
- * limit, or the system's: that of the service is set when all its files are open. */
+/* No free descriptor is sinit's own limit, or the system's: that of the service is set when
+ * all its files are open. */
+bool sv_is_shortage(const struct spawn_result *result)
+{
+	return result->error == EMFILE || result->error == ENFILE;
+}
+
+/* The child could not make itself what it was to be. */
 static void spawn_failed(struct supervisor *sv, uint32_t slot, enum pid_role role,
     const char *command, const struct spawn_result *result)
 {
-	nothing_runs(sv, slot, role, command, result,
-	    result->error == EMFILE || result->error == ENFILE);
+	nothing_runs(sv, slot, role, command, result, sv_is_shortage(result));
 }
 
 /* A stop_command comes when pre_start may have left something behind, post_stop when
@@ -322,6 +331,7 @@ void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref comm
 		room->pid = result.pid;
 		sv->pendings++;
 		sv->poll_at = sv->now;
+		sv->poll_wait = PENDING_POLL / 2;
 	} else if (role == PID_MAIN) {
 		sv_deliver_kind(sv, slot, EVENT_SPAWNED, CAUSE_NONE);
 	}

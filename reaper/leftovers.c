@@ -19,17 +19,17 @@ enum {
 	SEEN_MS = 20,    /* how long a look at the children may serve */
 };
 
-/* False if no process, not even a zombie, is of this session or group. True may be wrong:
- * the number is a stranger's by now, or the kernel (before 4.13) does not tell. */
-static bool may_exist(int fd, pid_t sid)
+/* False if no process, not even a zombie, has the number `sid` as its own, its group's or
+ * its session's. True may be wrong: the number is a stranger's by now, or the kernel (before
+ * 4.13) does not tell. F_SETOWN (fcntl(2)) is the cheapest way to ask; it wants a descriptor
+ * that can have an owner and whose owner means nothing to anybody. */
+static bool may_exist(pid_t sid)
 {
-	return fcntl(fd, F_SETOWN, sid) == 0 || errno != ESRCH;
-}
+	static int fd = -1;
 
-/* Some descriptor to ask may_exist() by; never one that others share. */
-static int asking_open(void)
-{
-	return eventfd(0, EFD_CLOEXEC);
+	if (fd < 0)
+		fd = eventfd(0, EFD_CLOEXEC);
+	return fd < 0 || fcntl(fd, F_SETOWN, sid) == 0 || errno != ESRCH;
 }
 
 /* --- Children of ours -------------------------------------------------------------- */
@@ -209,17 +209,14 @@ int leftovers_signal(pid_t sid, int sig)
 {
 	if (sid <= 1)
 		return -EINVAL;
+	if (sig == 0 && !may_exist(sid))
+		return 0;
 	bool group = kill(-sid, sig) == 0;
 	if (!group && errno != ESRCH)
 		return -errno;
 	if (group && sig == 0)
 		return 1;
-
-	int fd = asking_open();
-	bool maybe = fd < 0 || may_exist(fd, sid);
-	if (fd >= 0)
-		close(fd);
-	if (!maybe || !procs_ours())
+	if (!may_exist(sid) || !procs_ours())
 		return group;
 	return signal_outside(sid, sig, group) || group;
 }

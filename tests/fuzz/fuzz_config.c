@@ -152,10 +152,43 @@ static void check_order(const struct image *image)
 	free(scratch);
 }
 
-static void check_image(const struct image *image)
+static void print(const struct image *image, enum schema_section section, const void *settings)
 {
 	static char buffer[1 << 16];
 	struct text text;
+
+	for (unsigned k = 0; k < schema_count(); k++) {
+		text_init(&text, buffer, sizeof(buffer));
+		if (schema_at(k)->section == section)
+			schema_print_value(&text, image, schema_at(k), settings);
+	}
+}
+
+static void check_probe(const struct image *image, const struct service_settings *service,
+    const struct probe_settings *probe)
+{
+	check(!service->broken || probe->target.kind != CHECK_NONE);
+	check(service->broken || service->type != TYPE_ONESHOT);
+	check(probe->timeout <= probe->interval && probe->interval >= 10 && probe->failures);
+	check(image_probe_text(image, probe) <= IMAGE_PROBE_TEXT);
+	check(probe->target.kind != CHECK_HEARTBEAT || probe->max_age);
+	print(image, SECTION_PROBE, probe);
+}
+
+static void check_outside(const struct image *image)
+{
+	if (image_http(image))
+		print(image, SECTION_HTTP, image_http(image));
+	for (uint32_t i = 0; i < image->alert_count; i++) {
+		print(image, SECTION_ALERT, image_alert(image, i));
+		check(!i || strcmp(image_string(image, image_alert(image, i - 1)->name),
+				image_string(image, image_alert(image, i)->name)) < 0);
+	}
+	check(image_http_equal(image, image) && image_alerts_equal(image, image));
+}
+
+static void check_image(const struct image *image)
+{
 	uint32_t broken = 0;
 
 	check(image_check(image, image->size) == 0);
@@ -164,12 +197,15 @@ static void check_image(const struct image *image)
 		check(image_find(image, image_name(image, i)) == i);
 		check(image_service_equal(image, i, image, i));
 		broken += service->broken != 0;
-		for (unsigned k = 0; k < schema_count(); k++) {
-			text_init(&text, buffer, sizeof(buffer));
-			if (schema_at(k)->section == SECTION_SERVICE)
-				schema_print_value(&text, image, schema_at(k), service);
+		print(image, SECTION_SERVICE, service);
+		for (unsigned role = 0; role < PROBE_ROLES; role++) {
+			const struct probe_settings *probe =
+			    image_probe(image, service, (enum probe_role)role);
+			if (probe)
+				check_probe(image, service, probe);
 		}
 	}
+	check_outside(image);
 	check(broken == image->broken_count);
 	check_order(image);
 }

@@ -109,50 +109,83 @@ LATER = {
     "sinit": {"cgroup_root": "/sys/fs/cgroup/x", "hostname": "h", "watchdog": "/dev/watchdog",
               "watchdog_timeout": "10s", "mounts": "no"},
     "service x": {
-        "type": "notify", "instances": "2", "pid_file": "/run/x", "memory_max": "64M",
+        "type": "forking", "instances": "2", "pid_file": "/run/x", "memory_max": "64M",
         "memory_high": "64M", "memory_low": "64M", "memory_swap_max": "64M", "cpu_max": "50%",
         "cpu_weight": "100", "pids_max": "10", "io_weight": "100", "io_max": "1",
         "cpuset_cpus": "0", "oom_policy": "stop", "log": "prefix", "log_max_size": "1M",
         "log_keep": "3", "log_format": "json", "listen": "8080", "no_new_privileges": "yes",
         "capabilities": "x", "read_only_paths": "/", "writable_paths": "/", "private_tmp": "yes",
         "seccomp": "x", "schedule": "every 5m"},
-    **{f"{kind} x": {
-        "check": "process", "fallback": "process", "interval": "1s", "timeout": "1s",
-        "initial_delay": "1s", "failures": "1", "successes": "2", "max_age": "1s",
-        "expect_status": "200", "expect_body": "x", "header": "A: b", "method": "HEAD"}
-       for kind in ("startup", "liveness", "readiness")},
+}
+PROBE = {"check": "http://127.0.0.1:1/", "fallback": "file:/x", "interval": "1h", "timeout": "1s",
+         "initial_delay": "1s", "failures": "1", "successes": "1", "max_age": "1s",
+         "expect_status": "200", "expect_body": "x", "header": "A: b", "method": "HEAD"}
+SUPPORTED |= {
+    **{f"{kind} x": PROBE for kind in ("startup", "liveness", "readiness")},
     "http": {"listen": "127.0.0.1:80", "control": "yes", "token_file": "/x", "dashboard": "no"},
     "alert x": {"events": "*", "services": "x", "cooldown": "1m", "command": "true",
                 "webhook": "http://x", "format": "ntfy", "file": "/x"},
 }
+
+
+def body(section, keys):
+    return f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+
 
 def test_every_key_is_known(lab):
     lab.sinit_ini("\n".join(f"{k} = {v}" for k, v in SUPPORTED["sinit"].items()))
     lab.service("x", SLEEP, *(f"{k} = {v}" for k, v in SUPPORTED["service x"].items()))
     lab.service("y")
     lab.service("z")
+    lab.write("more", "".join(body(section, keys) for section, keys in SUPPORTED.items()
+                              if section not in ("sinit", "service x")))
     checked = check(lab)
     assert checked.returncode == 0, checked.stderr
 
 
-def test_later_keys_are_refused_by_name(lab):
-    """Each is known by name and told, never silently ignored. Of a section that comes
-    later as a whole, the section is told once instead of each of its keys."""
+def test_notify_is_known(lab):
+    lab.service("x", SLEEP, "type = notify")
+    checked = check(lab)
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("lines, said", [
+    ("check = 127.0.0.1:80", "x.ini:4: check = 127.0.0.1:80: no such check; write one of http://"),
+    ("check = tcp://x:65536", "x.ini:4: check = tcp://x:65536: the port is not from 1 to 65535"),
+    ("check = /health", "x.ini:4: check = /health: no scheme; write one of http://"),
+    ("check = process\ninterval = 1s\ntimeout = 2s", "x.ini:6: timeout = 2s: it is longer than"),
+])
+def test_bad_probes(lab, lines, said):
+    lab.write("x", f"[service x]\ncommand = sleep 1\n[liveness x]\n{lines}\n")
+    assert said in refused(lab)
+
+
+def test_probes_by_drop_in(lab):
+    """A later file adds to a probe, its keys win, an empty one resets; none but that of the
+    service says whose it is."""
+    lab.write("a", "[liveness x]\ncheck = nonsense\ntimeout = 2h\nheader = A: b\n")
     lab.service("x")
-    lab.write("y", "".join(
-        f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
-        for section, keys in LATER.items()))
+    checked = check(lab)
+    assert checked.returncode == 78 and "a.ini:2: check = nonsense" in checked.stderr
+    lab.write("y", "[liveness x]\ncheck = process\ntimeout =\nheader =\n")
+    checked = check(lab)
+    assert checked.returncode == 0, checked.stderr
+    lab.write("z", "[liveness xx]\ncheck = process\n")
+    checked = check(lab)
+    assert checked.returncode == 78
+    assert "z.ini:1: [liveness xx]: no such service" in checked.stderr
+
+
+def test_later_keys_are_refused_by_name(lab):
+    """Each is known by name and told, never silently ignored."""
+    lab.service("x")
+    lab.write("y", "".join(body(section, keys) for section, keys in LATER.items()))
     checked = check(lab)
     assert checked.returncode == 78
     told = checked.stderr.splitlines()
     number = 0
     for section, keys in LATER.items():
         number += 1
-        if section.split()[0] not in ("sinit", "service"):
-            assert any(line.endswith(f"y.ini:{number}: [{section}]: not supported by this build")
-                       for line in told), (section, told)
-            number += len(keys)
-            continue
         for key in keys:
             number += 1
             lines = [line for line in told if f"y.ini:{number}: " in line]

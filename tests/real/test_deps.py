@@ -83,13 +83,31 @@ def test_P55_failure_of_a_dependency_is_told_by_name(sinit):
     sinit.until_state("web", state="failed")
     assert states(sinit) == {"db": "fatal", "app": "failed", "web": "failed", "log": "running"}
     status = sinit.status()
-    assert "required service db failed" in status["app"]["reason"]
-    assert "required service app failed" in status["web"]["reason"]
+    assert "required service db has failed or ended" in status["app"]["reason"]
+    assert "required service app has failed or ended" in status["web"]["reason"]
     assert [status[name]["blocker"] for name in ("app", "web")] == ["db", "app"]
     assert not sinit.lines("app") and not sinit.lines("web")
     sequence = sinit.sequence("start", "fatal")
     assert index(sequence, "db", "fatal") < index(sequence, "log", "start")
     sinit.ctl("wait", "app", "--ready", "--timeout", "50s", code=1)
+
+
+def test_P55_a_dependency_that_ended_well_is_no_reason_to_wait_for_ever(sinit):
+    """db ends by itself, and is not restarted: a dependent that runs goes on, one that is
+    started later is told that there is nothing to wait for, and comes back with it."""
+    sinit.service("db", sinit.fake("db", "--lives 1000,100000 --code 0"))
+    sinit.service("app", requires="db")
+    sinit.service("late", requires="db", enabled="no")
+    sinit.start()
+    sinit.until_state("app", state="running")
+    sinit.until_state("db", state="stopped")
+    sinit.ctl("start", "late", code=1)
+    late = sinit.status("late")
+    assert late["state"] == "failed" and late["cause"] == "dependency"
+    assert "required service db has failed or ended" in late["reason"]
+    assert sinit.status("app")["state"] == "running" and not sinit.lines("app", "TERM")
+    sinit.ctl("start", "db")
+    sinit.until_state("late", state="running")
 
 
 def test_P55_running_dependents_stop_when_the_dependency_is_fatal(sinit):

@@ -182,6 +182,22 @@ def test_no_free_descriptors(lab):
     assert lab.shutdown() == 0
 
 
+def test_no_free_descriptor_but_an_answer(lab):
+    """Who asks what is wrong gets an answer, twice in a row."""
+    lab.service("x", SLEEP, "limit_nofile = 64")
+    lab.start()
+    lab.ok("wait", "x")
+    used = lab.sinit.settled_fds()
+    assert sorted(used) == list(range(len(used)))
+    limit_descriptors(lab.sinit, len(used))
+    for _ in range(2):
+        lab.ok("show", "x")
+        lab.ok("signal", "x", "CONT")
+    assert "refused" not in lab.messages()
+    limit_descriptors(lab.sinit, 1024)
+    assert lab.shutdown() == 0
+
+
 # The loader of a program that is not static needs one more.
 @pytest.mark.parametrize("number", [pytest.param(3, marks=pytest.mark.release_only),
                                     *range(4, 14)])
@@ -250,6 +266,19 @@ def test_output_is_full(lab):
         os.close(read)
         if write is not None:
             os.close(write)
+
+
+def test_errors_of_the_configuration_with_full_output(lab):
+    """Nobody reads why it cannot start: it ends all the same."""
+    read, write = full_pipe()
+    try:
+        for i in range(30):
+            lab.service(f"x{i}", SLEEP, "nonsense = 1")
+        lab.launch(stdout=write, stderr=write)
+        assert lab.wait() == 78
+    finally:
+        os.close(read)
+        os.close(write)
 
 
 def test_shutdown_with_full_output(lab):

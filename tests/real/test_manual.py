@@ -46,9 +46,9 @@ def test_keys_of_later_versions(pages):
     text = plain(pages["sinit.conf.5"])
     table = (TOP / "init/schema.def").read_text()
     rows = re.findall(r"^LATER\(\w+, (\w+),", table, re.M)
-    rows += re.findall(r"^KEY\(\w+, (\w+),", table, re.M)
+    rows += re.findall(r"^(?:KEY|LIMIT)\(\w+, (\w+),", table, re.M)
     rows += re.findall(r"^KEY_NAMED\(\w+, \w+, (\w+),", table, re.M)
-    assert len(rows) == len(re.findall(r"^(?:LATER|KEY|KEY_NAMED)\(", table, re.M))
+    assert len(rows) == len(re.findall(r"^(?:LATER|KEY|LIMIT|KEY_NAMED)\(", table, re.M))
     for key in rows:
         assert re.search(rf"^{key}[,.]?$", text, re.M), f"{key} is not in the page"
 

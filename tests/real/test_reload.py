@@ -86,12 +86,33 @@ def test_P75_added_removed_stopped(lab, how):
     until(lambda: lab.status()["sinit"]["reload_errors"] == 2)
     until(lambda: "w.ini:3: " in lab.messages())
     assert '{"' not in lab.messages()
+    for i in range(3):
+        lab.service(f"bad{i}", SLEEP, "nonsense = 1")
+    lab.sinit.kill(signal.SIGHUP)
+    until(lambda: all(f"bad{i}.ini:3: " in lab.messages() for i in range(3)))
+    for i in range(3):
+        lab.remove(f"bad{i}")
     assert lives(lab) == after
     # And with the fault mended it all goes on.
     lab.service("w", "sleep 100003")
     lab.ok("reload")
     lab.ok("wait", "v", "w")
     until(lambda: argument(lab, "w") == "100003")
+
+
+def test_P75_settings_of_sinit_hold_after_a_reload(lab):
+    lab.service("w")
+    lab.start()
+    lab.ok("wait", "w")
+    lab.sinit_ini("log_level = error")
+    lab.ok("reload")
+    size = len(lab.messages())
+    lab.ok("restart", "w")
+    assert len(lab.messages()) == size  # nothing of it is an error
+    lab.sinit_ini(f"log_target = {lab.base}/other")
+    lab.ok("reload")
+    lab.ok("restart", "w")
+    until(lambda: "w: started" in (lab.base / "other").read_text())
 
 
 def test_P75_every_error_is_answered(lab):

@@ -256,6 +256,7 @@ static void check_record(uint32_t slot)
 {
 	const struct board_service *s = record(slot);
 	const struct seen *seen = &sim.seen[slot];
+	const struct unit *u = &sim.sv.unit[slot];
 	bool entered = s->m.state != seen->state || s->m.since != seen->since;
 
 	if (s->pid)
@@ -265,7 +266,8 @@ static void check_record(uint32_t slot)
 	if (s->m.main_alive != (s->pid != 0) || (s->m.aux != AUX_NONE) != (s->aux_pid != 0))
 		sim_fail("s%02d: %s with pid %d (%d) and pid %d (%d)", number_of(slot),
 		    state_of(slot), (int)s->pid, s->m.main_alive, (int)s->aux_pid, s->m.aux);
-	if (s->m.want == WANT_UP && !sim.asked[number_of(slot)] && !sim.sv.unit[slot].removed)
+	if ((s->m.want == WANT_UP || (u->renew && u->again)) && !sim.asked[number_of(slot)] &&
+	    !u->removed)
 		sim.asked[number_of(slot)] =
 		    sim.plan.service[number_of(slot)].enabled || is_needed(number_of(slot), 0);
 	if (s->m.state == STATE_BACKOFF && entered)
@@ -308,6 +310,8 @@ static void check_blocker(uint32_t slot)
 	if (!(sim.plan.service[number_of(slot)].requires >> number_of((uint32_t)blocker) & 1))
 		sim_fail("s%02d failed for s%02d, which it does not require", number_of(slot),
 		    number_of((uint32_t)blocker));
+	if (state == STATE_STOPPED && record((uint32_t)blocker)->m.want == WANT_UP)
+		return; /* it has ended well: there is nothing to wait for */
 	if (state != STATE_FAILED && state != STATE_FATAL)
 		sim_fail("s%02d failed for s%02d, which is %s", number_of(slot),
 		    number_of((uint32_t)blocker), state_of((uint32_t)blocker));

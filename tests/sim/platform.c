@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static const int64_t midnight = INT64_C(1700000000000000000);
 
@@ -20,6 +21,11 @@ int64_t platform_now(void)
 int64_t platform_wall(void)
 {
 	return midnight + (kernel.now % (7 * HOUR)) * 1000000;
+}
+
+void platform_unmap(void *memory, size_t size)
+{
+	munmap(memory, size);
 }
 
 bool platform_is_pid1(void)

@@ -138,6 +138,17 @@ static void reload_service(uint32_t slot)
 	sim.by_operator = false;
 }
 
+/* Who asks for a service asks for what it needs, but for what is stopped by hand. */
+static void ask_for(int number)
+{
+	const struct plan_service *s = &sim.plan.service[number];
+
+	sim.asked[number] = true;
+	for (int other = 0; other < KERNEL_SERVICES; other++)
+		if ((s->requires | s->wants) >> other & 1 && !sim.hand[other] && !sim.asked[other])
+			ask_for(other);
+}
+
 static void operate(void)
 {
 	int number = (int)kernel_pick(KERNEL_SERVICES);
@@ -160,7 +171,7 @@ static void operate(void)
 			: "...");
 	if (what < 25) {
 		sim.hand[number] = false;
-		sim.asked[number] = true;
+		ask_for(number);
 		supervisor_up(&sim.sv, slot);
 	} else if (what < 50) {
 		sim.hand[number] = true;
@@ -169,7 +180,7 @@ static void operate(void)
 	} else if (what < 75) {
 		if (!sim.sv.stopping) {
 			sim.hand[number] = false;
-			sim.asked[number] = true;
+			ask_for(number);
 		}
 		supervisor_restart(&sim.sv, slot);
 	} else if (what < 80) {

@@ -70,7 +70,6 @@ static void test_bad_values(void **state)
 static void test_later(void **state)
 {
 	(void)state;
-	bad("type = notify", "t:3: type = notify: not supported by this build\n");
 	bad("type = forking", "t:3: type = forking: not supported by this build\n");
 	bad("log = /var/log/x", "t:3: log = /var/log/x: not supported by this build\n");
 	bad("log = prefix", "t:3: log = prefix: not supported by this build\n");
@@ -80,10 +79,7 @@ static void test_later(void **state)
 	refused("[sinit]\nhostname = h\ncritical_action = alert\n",
 	    "t:2: hostname: not supported by this build\n"
 	    "t:3: critical_action = alert: not supported by this build\n");
-	refused("[liveness web]\ncheck = process\n[http]\nlisten = :80\n[alert x]\nfile = /x\n",
-	    "t:1: [liveness web]: not supported by this build\n"
-	    "t:3: [http]: not supported by this build\n"
-	    "t:5: [alert x]: not supported by this build\n");
+	bad("schedule = every 5m", "t:3: schedule: not supported by this build\n");
 	struct image *image = config_util_text("[service a]\ncommand = x\ninstances = 1\n"
 					       "[sinit]\ncritical_action = reboot\n");
 	assert_non_null(image);
@@ -99,7 +95,7 @@ static void test_unknown(void **state)
 	bad("frobnicate = 1", "t:3: frobnicate: unknown key; sinit --print-defaults lists all\n");
 	bad("log_level = debug", "t:3: log_level: not a key of this section, but of [sinit]\n");
 	refused("[sinit]\ncommand = x\n",
-	    "t:2: command: not a key of this section, but of [service NAME]\n");
+	    "t:2: command: not a key of this section, but of [service NAME] or [defaults]\n");
 	refused("[servce a]\ncommand = x\n",
 	    "t:1: [servce a]: unknown section; did you mean 'service'?\n");
 	refused(

@@ -82,13 +82,20 @@ static int tear_down(void **state)
 static void test_nothing_there(void **state)
 {
 	(void)state;
-	struct image *image = load();
-	assert_int_equal(image->service_count, 0);
-	config_free(image);
 	struct config_input input = {0};
-	image = config_util_dir("/nonexistent/directory", &input);
-	assert_int_equal(image->service_count, 0);
+	struct config_errors errors = {0};
+	char *const command[] = {(char[]){"true"}, NULL};
+	struct image *image = NULL;
+
+	/* A slip of the pen, or a file system that is not mounted: not "nothing to do". */
+	assert_int_equal(config_load("/nonexistent/directory", &input, &errors, &image), -EINVAL);
+	assert_int_equal(errors.errors.count, 1);
+	config_errors_free(&errors);
+	input.main_argv = command;
+	assert_int_equal(config_load("/nonexistent/directory", &input, &errors, &image), 0);
+	assert_int_equal(image->service_count, 1);
 	config_free(image);
+	config_errors_free(&errors);
 }
 
 static void test_drop_ins(void **state)

@@ -292,6 +292,8 @@ static void test_graph(void **state)
 	assert_int_equal(fixture_run(f, "graph", "--dot", NULL), 0);
 	has(f->out, "digraph sinit {\n");
 	has(f->out, "\t\"web\" -> \"db\" [style=dashed]; // wants\n");
+	assert_int_equal(fixture_run(f, "graph", "--json", NULL), 0);
+	has(f->out, "{\"name\":\"db\",\"requires\":[\"prepare\"],\"wants\":[],");
 }
 
 static void write_file(const char *dir, const char *name, const char *content)

@@ -130,10 +130,10 @@ static void test_stopped(void **state)
 	s.m.exit_code = 0;
 	assert_string_equal(reason(&s, NULL), "exited 0; sinitctl start web starts it again");
 	s.m.cause = CAUSE_SHUTDOWN;
-	assert_string_equal(reason(&s, NULL), "stopped: sinit shuts down");
+	assert_string_equal(reason(&s, NULL), "sinit shuts down");
 	s.m.cause = CAUSE_DEPENDENCY;
 	assert_string_equal(
-	    reason(&s, "db"), "required service db failed; sinitctl start web starts it again");
+	    reason(&s, "db"), "required service db has failed or ended; sinitctl start web starts it again");
 }
 
 static void test_on_the_way_up(void **state)
@@ -239,13 +239,13 @@ static void test_ends(void **state)
 	s.m.exit_code = 0;
 	assert_string_equal(reason(&s, NULL), "exited 0");
 	s = web(STATE_FAILED, CAUSE_DEPENDENCY);
-	assert_string_equal(reason(&s, "db"), "required service db failed");
-	assert_string_equal(reason(&s, NULL), "a service it requires failed");
+	assert_string_equal(reason(&s, "db"), "required service db has failed or ended");
+	assert_string_equal(reason(&s, NULL), "a service it requires has failed or ended");
 	s.m.cause = CAUSE_CONFIG;
 	assert_string_equal(reason(&s, NULL), "its configuration is broken; see sinitctl check");
 	s.m.cause = CAUSE_EXIT;
 	assert_string_equal(reason(&s, NULL), "exited 1; restart policy: not again; "
-					      "sinitctl start web");
+					      "sinitctl start web starts it again");
 	s.m.state = STATE_FATAL;
 	assert_string_equal(
 	    reason(&s, NULL), "restart limit reached: exited 1; sinitctl reset web, then start");
@@ -311,7 +311,7 @@ static void test_events(void **state)
 	    {{.kind = EV_STOP}, NULL, "stopped"},
 	    {{.kind = EV_DONE}, NULL, "done"},
 	    {{.kind = EV_FAILED, .cause = CAUSE_DEPENDENCY}, "db",
-		"failed: required service db failed"},
+		"failed: required service db has failed or ended"},
 	    {{.kind = EV_FATAL,
 		 .name = "web",
 		 .cause = CAUSE_EXIT,

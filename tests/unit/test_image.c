@@ -20,7 +20,13 @@ static const char three[] = "[service web]\ncommand = /bin/web -p 80\nrequires =
 			    "environment = A=1 'B=2 3'\nlimit_nofile = 1K:4K\nuser = root\n"
 			    "groups = 5 6\nsuccess_exit_codes = 0 3\n"
 			    "[service db]\ncommand = /bin/db\nbefore = web\n"
-			    "[service log]\ncommand = /bin/log\nrestart_with = db\n";
+			    "[service log]\ncommand = /bin/log\nrestart_with = db\n"
+			    "[liveness web]\ncheck = http://h:8/x\nheader = A: b\nheader = C: d\n"
+			    "fallback = exec:true x\n[readiness db]\ncheck = grpc://h:9/s\n"
+			    "[startup log]\ncheck = file:/x\nmax_age = 5\n"
+			    "[http]\nlisten = :80 /x\ntoken_file = /t\n"
+			    "[alert a]\nfile = /x\nservices = w* db\n"
+			    "[alert b]\nwebhook = http://x/y\ncommand = mail root\n";
 
 static void test_find(void **state)
 {
@@ -55,6 +61,20 @@ static void test_limits(void **state)
 	assert_int_equal(image_limit(image, web, RLIMIT_NOFILE)->soft, 1024);
 	assert_int_equal(image_limit(image, web, RLIMIT_NOFILE)->hard, 4096);
 	config_free(image);
+	/* Several, some of them by [defaults], one of those reset, one overruled. */
+	image = config_util_text("[defaults]\nlimit_core = 0\nlimit_cpu = 5\nlimit_nofile = 9\n"
+				 "[service a]\ncommand = x\nlimit_nofile = 10\nlimit_core =\n"
+				 "limit_rttime = 3\n[service b]\ncommand = x\n");
+	const struct service_settings *a = config_util_service(image, "a");
+	assert_int_equal(image_limit(image, a, RLIMIT_CPU)->soft, 5);
+	assert_int_equal(image_limit(image, a, RLIMIT_CORE)->soft, 0);
+	assert_int_equal(image_limit(image, a, RLIMIT_NOFILE)->soft, 10);
+	assert_int_equal(image_limit(image, a, RLIMIT_RTTIME)->hard, 3);
+	assert_null(image_limit(image, a, RLIMIT_AS));
+	assert_string_equal(config_util_value(image, "a", "limit_nofile"), "10");
+	assert_string_equal(config_util_value(image, "b", "limit_nofile"), "9");
+	assert_string_equal(config_util_value(image, "b", "limit_rttime"), "");
+	config_free(image);
 	/* Each key is the resource that it is named after. */
 	static const struct {
 		const char *key;
@@ -88,13 +108,19 @@ static void test_stored_once(void **state)
 	(void)state;
 	text_init(&out, text, sizeof(text));
 	for (unsigned i = 0; i < 500; i++)
-		text_addf(&out, "[service s%u]\ncommand = /bin/the-same-for-all with words\n", i);
+		text_addf(&out,
+		    "[service s%u]\ncommand = /bin/the-same-for-all with words\n"
+		    "limit_core = 0\nlimit_nofile = 1K:4K\n",
+		    i);
 	assert_false(out.cut);
 	struct image *image = config_util_text(text);
 	ref command = image_service(image, 0)->command;
 	for (uint32_t i = 0; i < 500; i++)
 		assert_int_equal(image_service(image, i)->command, command);
-	assert_true(image->size / 500 <= 360);
+	ref limits = image_service(image, 0)->limits;
+	for (uint32_t i = 0; i < 500; i++)
+		assert_int_equal(image_service(image, i)->limits, limits);
+	assert_true(image->size / 500 <= 300);
 	config_free(image);
 }
 
@@ -200,28 +226,86 @@ static void test_settings_equal(void **state)
 	config_free(c);
 }
 
+/* Prints the settings of one section. */
+static size_t print(const struct image *image, enum schema_section section, const void *settings)
+{
+	char buffer[8192];
+	struct text text;
+	size_t total = 0;
+
+	for (unsigned k = 0; k < schema_count(); k++) {
+		text_init(&text, buffer, sizeof(buffer));
+		if (schema_at(k)->section == section)
+			schema_print_value(&text, image, schema_at(k), settings);
+		total += text.used;
+	}
+	return total;
+}
+
+static size_t use_target(const struct image *image, const struct image_target *target)
+{
+	const struct image_list *command = image_list(image, target->command);
+	const ref texts[] = {target->host, target->path, target->service};
+	size_t total = 0;
+
+	assert_true(target->kind < CHECK_KINDS);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		total += texts[i] ? strlen(image_string(image, texts[i])) : 0;
+	for (uint32_t i = 0; i < command->count; i++)
+		total += strlen(image_string(image, command->item[i]));
+	return total;
+}
+
+static size_t use_probes(const struct image *image)
+{
+	size_t total = 0;
+
+	for (uint32_t i = 0; i < image->service_count; i++)
+		for (unsigned role = 0; role < PROBE_ROLES; role++) {
+			const struct probe_settings *probe =
+			    image_probe(image, image_service(image, i), (enum probe_role)role);
+			if (!probe)
+				continue;
+			assert_true(image_probe_text(image, probe) <= IMAGE_PROBE_TEXT);
+			assert_true(probe->interval >= 10 && probe->timeout <= probe->interval);
+			assert_true(image_list(image, probe->expect_status)->count <= PROBE_RANGES);
+			total += print(image, SECTION_PROBE, probe) +
+				 use_target(image, &probe->target) +
+				 use_target(image, &probe->fallback_target);
+		}
+	return total;
+}
+
+static size_t use_outside(const struct image *image)
+{
+	size_t total = 0;
+
+	if (image_http(image))
+		total += print(image, SECTION_HTTP, image_http(image));
+	for (uint32_t i = 0; i < image->alert_count; i++)
+		total += print(image, SECTION_ALERT, image_alert(image, i)) +
+			 use_target(image, &image_alert(image, i)->target);
+	assert_true(image_http_equal(image, image));
+	assert_true(image_alerts_equal(image, image));
+	return total;
+}
+
 /* Walks over all that an accepted image refers to, so that the sanitizer sees a bad one. */
 static size_t use(const struct image *image)
 {
 	static uint32_t work[1 << 16];
-	char buffer[8192];
-	struct text text;
 	size_t total = 0;
 
 	for (uint32_t i = 0; i < image->service_count; i++) {
 		const struct service_settings *service = image_service(image, i);
 		total += strlen(image_name(image, i));
 		assert_true(image_service_equal(image, i, image, i));
-		for (unsigned k = 0; k < schema_count(); k++) {
-			text_init(&text, buffer, sizeof(buffer));
-			if (schema_at(k)->section == SECTION_SERVICE)
-				schema_print_value(&text, image, schema_at(k), service);
-			total += text.used;
-		}
+		total += print(image, SECTION_SERVICE, service);
 		for (unsigned r = 0; r < IMAGE_LIMITS; r++)
 			total += image_limit(image, service, r) != NULL;
 		total += image_find(image, image_name(image, i));
 	}
+	total += use_probes(image) + use_outside(image);
 	if (image->service_count + image_order_scratch(image) < ARRAY_LEN(work))
 		image_order(image, work, work + image->service_count);
 	return total;
@@ -267,13 +351,14 @@ static void test_bad_members(void **state)
 		uint32_t value;
 	} bad[] = {
 #define BAD(member, value) {offsetof(struct service_settings, member), (value)}
-	    BAD(type, TYPE_NOTIFY), BAD(type, 4), BAD(restart, 3), BAD(kill_mode, 3),
+	    BAD(type, TYPE_FORKING), BAD(type, 4), BAD(restart, 3), BAD(kill_mode, 3),
 	    BAD(log, LOG_PREFIX), BAD(enabled, 2), BAD(stop_signal, 0), BAD(stop_signal, 65),
 	    BAD(reload_signal, UINT32_MAX), BAD(priority, 10000), BAD(priority, UINT32_MAX),
 	    BAD(nice, 20), BAD(max_restarts, 33), BAD(restart_window, 0),
 	    BAD(restart_delay, UINT32_MAX), BAD(backoff_multiplier, 999), BAD(backoff_jitter, 101),
 	    BAD(umask, 01000), BAD(command, 0), BAD(command, 2), BAD(name, 0),
-	    BAD(description, UINT32_MAX), BAD(limit_core, 4), BAD(dependents, UINT32_MAX - 3)};
+	    BAD(description, UINT32_MAX), BAD(limits, 4), BAD(dependents, UINT32_MAX - 3),
+	    BAD(startup, 8), BAD(liveness, 6), BAD(readiness, UINT32_MAX - 3)};
 	struct image *image = config_util_text(three);
 	size_t size = image->size;
 

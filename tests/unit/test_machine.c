@@ -113,6 +113,38 @@ static void test_readiness(void **state)
 	IS(ev(EVENT_READY), STATE_RUNNING, 0);
 }
 
+/* A readiness probe: running is not yet ready, and it goes to and fro without a restart. */
+static void test_readiness_probe(void **state)
+{
+	(void)state;
+	set.has_readiness = true;
+	run();
+	assert_false(m.ready);
+	assert_int_equal(m.deadline, 0); /* start_timeout is not about it */
+	IS(ev(EVENT_SERVING), STATE_RUNNING, 0);
+	assert_true(m.ready);
+	IS(ev(EVENT_NOT_SERVING), STATE_RUNNING, 0);
+	assert_false(m.ready);
+	IS(ev(EVENT_SERVING), STATE_RUNNING, 0);
+	IS(ev_cause(EVENT_WANT_DOWN, CAUSE_OPERATOR), STATE_STOPPING, ACT_HOLD);
+	assert_false(m.ready); /* at once, not when the probe notices */
+	IS(ev(EVENT_SERVING), STATE_STOPPING, 0);
+	assert_false(m.ready);
+}
+
+/* A reload has taken the probe away: what says that it fails means nothing any more. */
+static void test_readiness_without_a_probe(void **state)
+{
+	(void)state;
+	run();
+	assert_true(m.ready);
+	IS(ev(EVENT_NOT_SERVING), STATE_RUNNING, 0);
+	assert_true(m.ready);
+	m.ready = 0;
+	IS(ev(EVENT_SERVING), STATE_RUNNING, 0);
+	assert_true(m.ready);
+}
+
 static void test_ready_means_nothing_elsewhere(void **state)
 {
 	(void)state;
@@ -412,6 +444,8 @@ int main(void)
 	    cmocka_unit_test_setup(test_exit_record, setup),
 	    cmocka_unit_test_setup(test_exit_while_starting, setup),
 	    cmocka_unit_test_setup(test_readiness, setup),
+	    cmocka_unit_test_setup(test_readiness_probe, setup),
+	    cmocka_unit_test_setup(test_readiness_without_a_probe, setup),
 	    cmocka_unit_test_setup(test_ready_means_nothing_elsewhere, setup),
 	    cmocka_unit_test_setup(test_oneshot, setup),
 	    cmocka_unit_test_setup(test_oneshot_again, setup),

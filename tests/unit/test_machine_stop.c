@@ -272,6 +272,22 @@ static void test_start_during_stop(void **state)
 	EMPTY(STATE_STOPPED, 0);
 }
 
+/* Its policy would leave it down: a start by hand that comes while its left-overs are being
+ * ended is not lost. */
+static void test_start_by_hand_during_cleanup(void **state)
+{
+	(void)state;
+	set.restart = RESTART_NEVER;
+	run();
+	IS(ev_exit(3), STATE_CLEANUP, LEFTOVERS);
+	IS(ev_cause(EVENT_WANT_UP, CAUSE_OPERATOR), STATE_CLEANUP, 0);
+	EMPTY(STATE_STARTING, ACT_SPAWN);
+	IS(ev(EVENT_SPAWNED), STATE_RUNNING, 0);
+	IS(ev_exit(3), STATE_CLEANUP, LEFTOVERS);
+	IS(ev(EVENT_WANT_UP), STATE_CLEANUP, 0); /* not by hand: what it needs, at boot */
+	EMPTY(STATE_FAILED, 0);
+}
+
 /* P50: never more than one life, however many restarts are asked for. */
 static void test_restart_during_stop(void **state)
 {
@@ -540,6 +556,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_released_twice, setup),
 	    cmocka_unit_test_setup(test_who_is_held, setup),
 	    cmocka_unit_test_setup(test_start_during_stop, setup),
+	    cmocka_unit_test_setup(test_start_by_hand_during_cleanup, setup),
 	    cmocka_unit_test_setup(test_restart_during_stop, setup),
 	    cmocka_unit_test_setup(test_asked_for_is_no_failure, setup),
 	    cmocka_unit_test_setup(test_restart_while_holding, setup),

@@ -58,6 +58,8 @@ enum happening {
 	H_NO_EXEC,
 	H_LATER,
 	H_READY,
+	H_SERVING,
+	H_NOT_SERVING,
 	H_EXITED,
 	H_AUX_GOOD,
 	H_AUX_BAD,
@@ -71,6 +73,7 @@ enum happening {
 
 static const char *const happening_name[H_COUNT] = {"want up", "want down", "restart", "deps wait",
     "deps ready", "deps down", "deps failed", "released", "spawned", "no exec", "later", "ready",
+    "serving", "not serving",
     "exited", "aux good", "aux bad", "empty", "unhealthy", "kill", "reset", "timer"};
 
 static const struct machine_event event_of[H_COUNT] = {
@@ -86,6 +89,8 @@ static const struct machine_event event_of[H_COUNT] = {
     [H_NO_EXEC] = {.kind = EVENT_SPAWN_FAILED, .exit_code = 2},
     [H_LATER] = {.kind = EVENT_SPAWN_LATER},
     [H_READY] = {.kind = EVENT_READY},
+    [H_SERVING] = {.kind = EVENT_SERVING},
+    [H_NOT_SERVING] = {.kind = EVENT_NOT_SERVING},
     [H_EXITED] = {.kind = EVENT_EXITED, .exit_kind = LAST_EXITED, .exit_code = 1},
     [H_AUX_GOOD] = {.kind = EVENT_AUX_EXITED, .exit_kind = LAST_EXITED},
     [H_AUX_BAD] = {.kind = EVENT_AUX_EXITED, .exit_kind = LAST_KILLED, .exit_code = 9},

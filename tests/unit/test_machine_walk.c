@@ -22,6 +22,7 @@
 enum { WALKS = 1000, STEPS = 4000, RING = 64 };
 
 struct world {
+	bool serving; /* the readiness probe passes, in this stay in running */
 	uint64_t random;
 	bool main_alive, born; /* born: its exec has been told of */
 	int aux;
@@ -45,7 +46,7 @@ static struct machine_event last;
 static unsigned did;
 
 static const char *const event_name[EVENT_COUNT] = {"want-up", "want-down", "restart", "deps",
-    "released", "spawned", "spawn-failed", "spawn-later", "ready", "exited", "aux-exited", "empty",
+    "released", "spawned", "spawn-failed", "spawn-later", "ready", "serving", "not-serving", "exited", "aux-exited", "empty",
     "unhealthy", "kill", "reset", "timer"};
 
 static uint32_t pick(uint32_t n) /* 0 .. n-1 */
@@ -87,11 +88,12 @@ static void count_restart(int64_t at)
 
 static void check_state(void)
 {
-	bool runs = m.state == STATE_RUNNING || m.state == STATE_DONE;
+	bool serves = !set.has_readiness || w.serving;
+	bool runs = m.state == STATE_DONE || (m.state == STATE_RUNNING && serves);
 	bool rests = machine_settled(&m);
 
 	hold(m.state < STATE_COUNT && m.cause < CAUSE_COUNT, "values in range");
-	hold(m.ready == runs, "ready just in running and done");
+	hold(m.ready == runs, "ready just in running, if it serves, and done");
 	hold(m.main_alive == w.main_alive && m.aux == w.aux, "knows its processes");
 	hold(machine_active(&m) || (!w.main_alive && !w.aux), "active while it has processes");
 	hold(
@@ -213,6 +215,10 @@ static void tell(struct machine_event e)
 	if (e.kind == EVENT_SPAWN_FAILED || e.kind == EVENT_SPAWN_LATER || e.kind == EVENT_EXITED)
 		hold(!m.main_alive || (did & ACT_SPAWN), "the main process is gone");
 	perform(did);
+	if (m.state != STATE_RUNNING || before.state != STATE_RUNNING || e.kind == EVENT_NOT_SERVING)
+		w.serving = false;
+	else if (e.kind == EVENT_SERVING)
+		w.serving = true;
 	check_state();
 	hold(m.state == before.state || m.since == now, "since is the time of entering");
 	if (m.failures > before.failures) {
@@ -312,6 +318,7 @@ static void operators(void)
 		break;
 	case 5:
 		tell(ev(EVENT_READY));
+		tell(ev(chance(60) ? EVENT_SERVING : EVENT_NOT_SERVING));
 		break;
 	case 6:
 		tell(ev_cause(EVENT_UNHEALTHY, sick[pick(3)]));
@@ -354,6 +361,7 @@ static void settings(void)
 	set.has_post_stop = chance(30);
 	set.has_stop_command = chance(30);
 	set.waits_ready = chance(30);
+	set.has_readiness = chance(30);
 	set.restart = (uint8_t)pick(3);
 	set.kill_mode = (uint8_t)pick(3);
 	set.start_timeout = chance(20) ? 0 : 1 + pick(20000);

@@ -38,7 +38,8 @@ static void test_rows(void **state)
 	    schema_at(KEY_SERVICE_log)->offset, offsetof(struct service_settings, log));
 }
 
-/* Each member belongs to one key, and each key that is supported has its own. */
+/* Each member belongs to one key, and each key that is supported has its own; but the limits
+ * share one. */
 static void test_members(void **state)
 {
 	(void)state;
@@ -47,7 +48,8 @@ static void test_members(void **state)
 			const struct schema_key *a = schema_at(i);
 			const struct schema_key *b = schema_at(j);
 			if (a->kind != KIND_LATER && b->kind != KIND_LATER &&
-			    a->section == b->section)
+			    a->section == b->section &&
+			    (a->kind != KIND_LIMIT || b->kind != KIND_LIMIT))
 				assert_int_not_equal(a->offset, b->offset);
 		}
 }
@@ -72,7 +74,7 @@ static void test_enumerations(void **state)
 {
 	(void)state;
 	assert_true(TYPE_SIMPLE == 0 && TYPE_ONESHOT == 1 && TYPE_NOTIFY == 2 && TYPE_FORKING == 3);
-	words(KEY_SERVICE_type, "0=simple 1=oneshot 2=notify! 3=forking! ");
+	words(KEY_SERVICE_type, "0=simple 1=oneshot 2=notify 3=forking! ");
 	assert_true(RESTART_ALWAYS == 0 && RESTART_ON_FAILURE == 1 && RESTART_NEVER == 2);
 	words(KEY_SERVICE_restart, "0=always 1=on-failure 2=never ");
 	assert_true(KILL_MAIN == 0 && KILL_GROUP == 1 && KILL_PROCESS == 2);
@@ -87,6 +89,14 @@ static void test_enumerations(void **state)
 	assert_true(CRITICAL_REBOOT == 0 && CRITICAL_ALERT == 1);
 	words(KEY_SINIT_critical_action, "0=reboot 1=alert! ");
 	words(KEY_SERVICE_priority, "");
+	assert_true(ALERT_JSON == 0 && ALERT_NTFY == 1);
+	words(KEY_ALERT_format, "0=json 1=ntfy ");
+	assert_true(ALERT_RESTART == 1 << 0 && ALERT_FATAL == 1 << 1 && ALERT_FAILED == 1 << 2 &&
+		    ALERT_RECOVERED == 1 << 3 && ALERT_UNHEALTHY == 1 << 4 && ALERT_OOM == 1 << 5 &&
+		    ALERT_CRITICAL_DOWN == 1 << 6);
+	words(KEY_ALERT_events,
+	    "0=restart 1=fatal 2=failed 3=recovered 4=unhealthy 5=oom 6=critical-down 7=* ");
+	assert_int_equal(schema_mask_all(schema_at(KEY_ALERT_events)), 127);
 }
 
 /* The documented defaults, as section 4 of the design has them. */
@@ -166,6 +176,19 @@ static void take(void *context, const char *piece)
 	text_add(context, piece);
 }
 
+/* Replaces one place in `written`. */
+static void set_example(const char *old, const char *new)
+{
+	char *at = strstr(written, old);
+	size_t rest;
+
+	assert_non_null(at);
+	rest = strlen(at + strlen(old)) + 1;
+	assert_true(strlen(written) + strlen(new) < sizeof(written));
+	memmove(at + strlen(new), at + strlen(old), rest);
+	memcpy(at, new, strlen(new));
+}
+
 /* --print-defaults is a configuration: as it stands, and with every ; taken off. */
 static void test_print_defaults(void **state)
 {
@@ -182,10 +205,26 @@ static void test_print_defaults(void **state)
 	struct image *commented = config_util_text(written);
 	for (char *at = written; (at = strstr(at, "\n;")); at++)
 		at[1] = ' ';
+	/* What has no default that would do, and a name. */
+	set_example("\n [readiness NAME]", "\n [readiness a]");
+	set_example("\n [alert NAME]", "\n [alert b]");
+	set_example("\n check =", "\n check = http://[::1]/");
+	set_example("\n webhook =", "\n webhook = http://x/");
+	set_example("control = no\n\n# file", "control = no\nlisten = :1\n\n# file");
 	struct image *set = config_util_text(written);
 	assert_string_equal(config_util_errors, "");
 	assert_true(image_service_equal(plain, 0, commented, 0));
-	assert_true(image_service_equal(plain, 0, set, 0));
+	const struct service_settings *a = image_service(set, 0);
+	const struct probe_settings *probe = image_probe(set, a, PROBE_READINESS);
+	struct image *bare = config_util_text("[service a]\ncommand = x\n[readiness a]\n"
+					      "check = http://[::1]/\n[http]\nlisten = :1\n"
+					      "[alert b]\nwebhook = http://x/\n");
+	assert_non_null(probe);
+	assert_true(image_service_same_process(plain, 0, set, 0));
+	assert_true(image_service_equal(bare, 0, set, 0));
+	assert_true(image_http_equal(bare, set));
+	assert_true(image_alerts_equal(bare, set));
+	config_free(bare);
 	assert_true(image_settings_equal(plain, set));
 	config_free(plain);
 	config_free(commented);
@@ -252,9 +291,9 @@ static void test_numbers(void **state)
 	    schema_parse_number(schema_at(KEY_SERVICE_restart_delay), "unlimited", &value),
 	    -EINVAL);
 	assert_int_equal(
-	    schema_parse_number(schema_at(KEY_SERVICE_type), "notify", &value), -EOPNOTSUPP);
+	    schema_parse_number(schema_at(KEY_SERVICE_type), "forking", &value), -EOPNOTSUPP);
 	assert_int_equal(
-	    schema_parse_number(schema_at(KEY_SERVICE_type), "!notify", &value), -EINVAL);
+	    schema_parse_number(schema_at(KEY_SERVICE_type), "!forking", &value), -EINVAL);
 	assert_int_equal(
 	    schema_parse_number(schema_at(KEY_SERVICE_log), "/x", &value), -EOPNOTSUPP);
 	assert_int_equal(

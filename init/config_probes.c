@@ -1,0 +1,192 @@
+/* The probes of each service. */
+#include "init/base.h"
+#include "init/loader.h"
+#include "probes/check.h"
+
+#include <string.h>
+
+static ref part(struct loader *loader, const char *string, struct check_part part)
+{
+	return part.length ? builder_text(&loader->builder, string + part.at, part.length) : 0;
+}
+
+bool loader_target(struct loader *loader, struct draft *draft, unsigned key,
+    const struct words_source *source, ref *ret_text, struct image_target *ret_target)
+{
+	const struct entry *entry = loader_effective(loader, draft, key);
+	struct check_target target;
+	char buffer[256];
+	struct text reason;
+
+	if (!entry)
+		return true;
+	const char *value = entry->value;
+	if (schema_at(key)->kind == KIND_URL && strncmp(value, "http://", 7) != 0) {
+		if (strncmp(value, "https", 5) == 0)
+			loader_fault(loader, draft, entry,
+			    "https is not supported, since sinit has no TLS; use command = curl");
+		else
+			loader_bad_value(loader, draft, entry);
+		return false;
+	}
+	text_init(&reason, buffer, sizeof(buffer));
+	if (check_parse(value, &target, &reason) < 0) {
+		loader_fault(loader, draft, entry, buffer);
+		return false;
+	}
+	*ret_text = builder_text(&loader->builder, value, strlen(value));
+	*ret_target = (struct image_target){
+	    .kind = target.kind,
+	    .port = target.port,
+	    .udp = target.udp,
+	    .host = part(loader, value, target.host),
+	    .path = part(loader, value, target.path),
+	    .service = part(loader, value, target.service),
+	};
+	if (target.kind == CHECK_HTTP && !ret_target->path)
+		ret_target->path = builder_text(&loader->builder, "/", 1);
+	if (target.kind == CHECK_EXEC)
+		ret_target->command =
+		    loader_command(loader, draft, entry, value + target.command.at, source);
+	return target.kind != CHECK_EXEC || ret_target->command;
+}
+
+/* RFC 9110, 5.6.2: what the name of a header may consist of. */
+static size_t token_length(const char *string)
+{
+	return strspn(string, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			      "!#$%&'*+-.^_`|~");
+}
+
+/* "Name: value" as it will be sent. */
+static ref header(struct loader *loader, struct draft *draft, const struct entry *entry)
+{
+	const char *line = entry->value;
+	size_t length = token_length(line);
+	const char *value = line + length + 1;
+	bool good = length && line[length] == ':';
+
+	for (const char *c = value; good && *c; c++)
+		good = (unsigned char)*c >= ' ' && *c != 0x7f;
+	if (!good) {
+		loader_bad_value(loader, draft, entry);
+		return 0;
+	}
+	char *text = arena_get(&loader->arena, strlen(line) + 2);
+	if (!text) {
+		loader->no_memory = true;
+		return 0;
+	}
+	memcpy(text, line, length);
+	memcpy(text + length, ": ", 2);
+	strcpy(text + length + 2, value + strspn(value, " \t"));
+	return builder_text(&loader->builder, text, strlen(text));
+}
+
+static ref headers(struct loader *loader, struct draft *draft)
+{
+	struct image_list *list = loader->list;
+
+	list->count = 0;
+	for (const struct entry *e = NULL; (e = loader_next_line(draft, KEY_PROBE_header, e));) {
+		if (list->count == LOADER_ITEMS) {
+			loader_fault(loader, draft, e, "too many headers");
+			return 0;
+		}
+		list->item[list->count++] = header(loader, draft, e);
+	}
+	return builder_list(&loader->builder, list);
+}
+
+static bool checks(const struct probe_settings *probe, enum check_kind kind)
+{
+	return probe->target.kind == kind || probe->fallback_target.kind == kind;
+}
+
+/* An error at the line of a key, if that is set. */
+static void refuse(struct loader *loader, struct draft *draft, unsigned key, const char *reason)
+{
+	const struct entry *entry = loader_effective(loader, draft, key);
+
+	if (entry)
+		loader_fault(loader, draft, entry, reason);
+}
+
+/* A section as it is named in messages. */
+static void section_error(struct loader *loader, struct draft *draft, const char *reason)
+{
+	char shown[LOADER_SHOWN];
+
+	loader_error(loader, draft, draft->file, draft->line, "[%s]: %s",
+	    loader_show(draft->title, shown), reason);
+}
+
+/* Keys that go together, once all are known to be good by themselves. */
+static void check_keys(struct loader *loader, struct draft *draft, enum probe_role role,
+    const struct probe_settings *probe)
+{
+	static const uint8_t http[] = {
+	    KEY_PROBE_expect_status, KEY_PROBE_expect_body, KEY_PROBE_header, KEY_PROBE_method};
+
+	if (probe->timeout > probe->interval)
+		refuse(loader, draft, KEY_PROBE_timeout,
+		    "it is longer than interval, so checks would overlap");
+	if (role == PROBE_LIVENESS && probe->successes != 1)
+		refuse(loader, draft, KEY_PROBE_successes,
+		    "for liveness it can only be 1; one success is a sign of life");
+	if (!checks(probe, CHECK_FILE) && !checks(probe, CHECK_HEARTBEAT))
+		refuse(loader, draft, KEY_PROBE_max_age, "only for file: and heartbeat");
+	if (checks(probe, CHECK_HEARTBEAT) && !probe->max_age)
+		refuse(loader, draft,
+		    probe->target.kind == CHECK_HEARTBEAT ? KEY_PROBE_check : KEY_PROBE_fallback,
+		    "max_age is missing; write max_age = 30s");
+	for (size_t i = 0; i < ARRAY_LEN(http) && !checks(probe, CHECK_HTTP); i++)
+		refuse(loader, draft, http[i], "only for http://");
+	if (image_probe_text(builder_image(&loader->builder), probe) > IMAGE_PROBE_TEXT)
+		section_error(loader, draft, "its checks, headers and expect_body are too long");
+}
+
+static ref make_probe(struct loader *loader, struct draft *draft, enum probe_role role,
+    const struct service_settings *service, const struct words_source *source)
+{
+	struct probe_settings probe = loader->probe;
+	bool good;
+
+	loader_apply(loader, draft, &probe, &loader->probe);
+	probe.name = service->name;
+	good = loader_target(loader, draft, KEY_PROBE_check, source, &probe.check, &probe.target);
+	good &= loader_target(
+	    loader, draft, KEY_PROBE_fallback, source, &probe.fallback, &probe.fallback_target);
+	probe.header = headers(loader, draft);
+	if (probe.timeout > probe.interval && !loader_effective(loader, draft, KEY_PROBE_timeout))
+		probe.timeout = probe.interval;
+	if (service->type == TYPE_ONESHOT)
+		section_error(loader, draft,
+		    "a oneshot has no probes; it is ready when it has exited with 0");
+	if (good && !probe.check && !draft->misspelt)
+		section_error(loader, draft,
+		    "check is missing; write check = http://HOST/PATH, "
+		    "tcp://HOST:PORT or another");
+	else if (good && !loader->builder.failed)
+		check_keys(loader, draft, role, &probe);
+	/* Of a broken service the probes are never made. */
+	if (draft->owner->broken || loader->builder.failed)
+		return 0;
+	return builder_block(
+	    &loader->builder, &probe, sizeof(probe), _Alignof(struct probe_settings));
+}
+
+void loader_probes(struct loader *loader, struct draft *draft, struct service_settings *service,
+    const struct words_source *source)
+{
+	ref *const probes[PROBE_ROLES] = {
+	    [PROBE_STARTUP] = &service->startup,
+	    [PROBE_LIVENESS] = &service->liveness,
+	    [PROBE_READINESS] = &service->readiness,
+	};
+
+	for (unsigned role = 0; role < PROBE_ROLES; role++)
+		if (draft->probe[role])
+			*probes[role] = make_probe(
+			    loader, draft->probe[role], (enum probe_role)role, service, source);
+}
