@@ -11,6 +11,8 @@ import socket
 import struct
 import subprocess
 import time
+import urllib.parse
+import urllib.request
 
 import pytest
 
@@ -241,6 +243,39 @@ def test_P107_promtool_has_no_complaint(responder):
     done = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
                           capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_P107_Prometheus_scrapes_it(responder, tmp_path):
+    if not shutil.which("prometheus"):
+        pytest.skip("no prometheus")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    config = tmp_path / "prometheus.yml"
+    config.write_text("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: sinit, "
+                      f"static_configs: [{{targets: ['127.0.0.1:{responder.port}']}}]}}]\n")
+    with (tmp_path / "prometheus.log").open("w") as log:
+        server = subprocess.Popen(
+            ["prometheus", f"--config.file={config}", f"--web.listen-address={address}",
+             f"--storage.tsdb.path={tmp_path}/tsdb"], stdout=log, stderr=log)
+
+    def query(what):
+        try:
+            url = f"http://{address}/api/v1/query?" + urllib.parse.urlencode({"query": what})
+            with urllib.request.urlopen(url, timeout=LIMIT) as answer:
+                found = json.load(answer)["data"]["result"]
+        except OSError:
+            assert server.poll() is None
+            return None
+        return found and found[0]["value"][1]
+
+    try:
+        until(lambda: query('up{job="sinit"}') == "1", "a scrape that went well")
+        assert query('sinit_service_up{service="web"}') == "1"
+        assert query('sum(sinit_service_state{service="worse",state="fatal"})') == "1"
+        assert query('sinit_service_starts_total{service="worse"}') == "2"
+    finally:
+        server.kill()
+        server.wait()
 
 
 # --- the pulse of PID 1
