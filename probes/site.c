@@ -142,6 +142,7 @@ static enum site_verdict make_order(struct call *call)
 		site_ordered(call->answer, 401, "this is not the token");
 		return SITE_ANSWERED;
 	}
+	_Static_assert(sizeof(order->name) == sizeof(call->name), "a name fits");
 	memset(order, 0, sizeof(*order));
 	memcpy(order->verb, call->route->verb, strlen(call->route->verb));
 	memcpy(order->name, call->name, sizeof(order->name));
