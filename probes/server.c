@@ -23,6 +23,7 @@ enum {
 static const int limits[CONN_COUNT] = {
     [CONN_IDLE] = SERVER_IDLE_MS,
     [CONN_REQUEST] = SERVER_REQUEST_MS,
+    [CONN_QUEUED] = SERVER_QUEUE_MS,
     [CONN_PULSE] = SERVER_PULSE_MS,
     [CONN_ORDER] = SERVER_ORDER_MS,
     [CONN_SEND] = SERVER_SEND_MS,
@@ -188,6 +189,7 @@ static void on_event(struct server *server, struct conn *conn, uint32_t events)
 	case CONN_REQUEST:
 		receive(server, conn);
 		break;
+	case CONN_QUEUED:
 	case CONN_PULSE:
 	case CONN_ORDER:
 		/* It has sent more, which has to wait; or it has gone. */
@@ -221,6 +223,7 @@ static void expire(struct server *server, struct conn *conn)
 		server_unanswered(server, conn);
 		break;
 	case CONN_IDLE:
+	case CONN_QUEUED:
 	case CONN_SEND:
 	case CONN_DRAIN:
 	case CONN_COUNT:
@@ -323,6 +326,8 @@ static int wait_time(struct server *server)
 {
 	int64_t next = server->resume_at ? server->resume_at : INT64_MAX;
 
+	if (first(server, &server->phases[CONN_QUEUED]))
+		return 0;
 	for (unsigned phase = 0; phase < CONN_COUNT; phase++) {
 		const struct conn *conn = first(server, &server->phases[phase]);
 		if (conn && conn->since + limits[phase] < next)
@@ -353,6 +358,7 @@ bool server_turn(struct server *server)
 	int count = epoll_wait(server->epoll_fd, events, EVENTS, wait_time(server));
 
 	look_at_clock(server);
+	server->made_large = false;
 	/* PID 1's word first, since requests ask for it; newcomers last: by then who has sent
 	 * a request is not idle, and a place that has become free has no event any more. */
 	for (int i = 0; i < count; i++)
@@ -364,6 +370,7 @@ bool server_turn(struct server *server)
 	for (int i = 0; i < count; i++)
 		if (events[i].data.u32 >= SOCKET && !server->resume_at)
 			accept_all(server, server->sockets[events[i].data.u32 - SOCKET]);
+	server_queue(server);
 	check_limits(server);
 	return true;
 }

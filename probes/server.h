@@ -19,6 +19,7 @@ enum {
 	SERVER_SOCKETS = 16,        /* listening sockets at most */
 	SERVER_IDLE_MS = 10000,     /* between two requests */
 	SERVER_REQUEST_MS = 5000,   /* for a request to come in whole */
+	SERVER_QUEUE_MS = 30000,    /* for a request to have its turn */
 	SERVER_PULSE_MS = 900,      /* for PID 1 to say that it lives */
 	SERVER_ORDER_MS = 10000,    /* for PID 1 to carry out an order */
 	SERVER_SEND_MS = 30000,     /* for an answer to be taken */
@@ -26,12 +27,14 @@ enum {
 	                               the connection: closing first could take it away again */
 	SERVER_ASK_MS = 1000,       /* between two questions to PID 1 */
 	SERVER_ORDERS = 100,        /* orders passed to PID 1 in a second */
+	SERVER_LARGE = 128 << 10,   /* bytes of an answer of which one is made in a turn */
 	SERVER_WAITING_MAX = 32 << 20, /* bytes of answers that wait for slow readers */
 };
 
 enum conn_phase {
 	CONN_IDLE,    /* no byte of a request yet */
 	CONN_REQUEST, /* a part of one */
+	CONN_QUEUED,  /* whole; waits for its turn, since a large answer was made in this one */
 	CONN_PULSE,   /* whole; PID 1 has been asked whether it lives */
 	CONN_ORDER,   /* whole; PID 1 has been given the order */
 	CONN_SEND,    /* the answer has not been taken yet */
@@ -70,6 +73,7 @@ struct server {
 	struct conn_list free, phases[CONN_COUNT];
 	char *area;           /* HTTP_ANSWER_HEAD and the body of one answer */
 	size_t area_size;
+	bool made_large;      /* an answer of SERVER_LARGE in this turn of the loop */
 	size_t waiting;       /* bytes of all conn.waiting */
 	int64_t resume_at;    /* when accepting goes on after a want of descriptors, 0: it does */
 	int64_t asked_at;     /* last ping */
@@ -107,6 +111,9 @@ bool server_channel(struct server *server);
 
 /* Time is up for a connection in CONN_PULSE or CONN_ORDER. */
 void server_unanswered(struct server *server, struct conn *conn);
+
+/* Goes on with those in CONN_QUEUED, as far as it goes in this turn. */
+void server_queue(struct server *server);
 
 /* --- server.c, for server_answer.c ------------------------------------------------- */
 

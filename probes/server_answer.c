@@ -100,6 +100,8 @@ static void finish(struct server *server, struct conn *conn, const struct http_a
 	memcpy(start, buffer, head.used);
 	bool body = conn->request.method != HTTP_HEAD;
 	put(server, conn, start, head.used + (body ? answer->body.used : 0));
+	if (answer->body.used >= SERVER_LARGE)
+		server->made_large = true;
 	if (answer->body.used > AREA_KEPT)
 		madvise(server->area + AREA_KEPT, server->area_size - AREA_KEPT, MADV_DONTNEED);
 }
@@ -259,6 +261,11 @@ void server_dispatch(struct server *server, struct conn *conn)
 
 	if (quick(server, conn))
 		return;
+	/* Many who ask for much must not keep those waiting who ask for /health. */
+	if (server->made_large) {
+		server_enter(server, conn, CONN_QUEUED);
+		return;
+	}
 	begin_answer(server, &answer);
 	server->site.pulse = pulse(server);
 	/* Nobody waits for it, but it may be back. */
@@ -278,6 +285,17 @@ void server_dispatch(struct server *server, struct conn *conn)
 		else
 			order_refused(server, conn, 503, "too many orders; try again in a second");
 		break;
+	}
+}
+
+void server_queue(struct server *server)
+{
+	uint16_t i;
+
+	while (
+	    !server->made_large && (i = server->phases[CONN_QUEUED].head) != SERVER_CONNECTIONS) {
+		server_dispatch(server, &server->conns[i]);
+		server_serve(server, &server->conns[i]);
 	}
 }
 
