@@ -387,6 +387,7 @@ static int allocate(struct supervisor *sv, uint32_t services)
 	}
 	pidmap_init(&sv->pids, zeroed(entries, sizeof(struct pid_entry), &failed), entries);
 	sv->spawner = spawner_new();
+	platform_prepare();
 	return failed || !sv->spawner ? -ENOMEM : 0;
 }
 
