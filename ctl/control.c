@@ -16,6 +16,8 @@
 enum {
 	TELL_EVERY = 10000,  /* ms between two log lines about refused requests */
 	SWEEP_EVERY = 60000, /* ms */
+	MADE_EVERY = 10000,  /* ms in which the FIFO is made again... */
+	MADE_MOST = 20,      /* ...so many times at most */
 	STALE = 30,          /* s: age at which a reply FIFO without a reader is left over */
 };
 
@@ -139,6 +141,11 @@ int control_open(struct control *control, int rundir_fd, gid_t gid)
 void control_close(struct control *control)
 {
 	unlinkat(control->rundir_fd, "control", 0);
+	control_leave(control);
+}
+
+void control_leave(struct control *control)
+{
 	if (control->fifo_fd >= 0)
 		close(control->fifo_fd);
 	if (control->inotify_fd >= 0)
@@ -152,7 +159,20 @@ void control_close(struct control *control)
 	control->reserve_fd = -1;
 }
 
-int control_check(struct control *control)
+/* Whether it has been made again too often of late: somebody else makes it too. */
+static bool is_contested(struct control *control, int64_t now)
+{
+	if (now - control->made_since > MADE_EVERY) {
+		control->made_since = now;
+		control->made = 0;
+	}
+	if (++control->made == MADE_MOST)
+		log_error(NULL, "the control FIFO is replaced again and again (another sinit?): left "
+				"alone for now; a reload (HUP) tries once more");
+	return control->made >= MADE_MOST;
+}
+
+int control_check(struct control *control, int64_t now)
 {
 	struct stat st;
 	int rc;
@@ -168,6 +188,8 @@ int control_check(struct control *control)
 	    fstatat(control->rundir_fd, "control", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_ino == control->ino && st.st_dev == control->dev)
 		return 0;
+	if (is_contested(control, now))
+		return -EBUSY;
 	rc = make_fifo(control);
 	if (rc < 0)
 		return rc;

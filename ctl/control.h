@@ -29,6 +29,8 @@ struct control {
 	uint64_t dev, ino; /* of the FIFO */
 	int64_t swept;   /* ms, CLOCK_MONOTONIC */
 	int64_t told;    /* ms: a refusal was logged */
+	int64_t made_since; /* ms: from then on `made` counts how often the FIFO was made again */
+	unsigned made;
 	uint64_t refused;
 	bool overlong;   /* the rest of a line that was too long is passed over */
 	size_t used;
@@ -46,9 +48,13 @@ int control_open(struct control *control, int rundir_fd, gid_t gid);
 /* Removes the FIFO; answers nobody any more. */
 void control_close(struct control *control);
 
+/* The same, but leaves what is there under that name: it is another sinit's. */
+void control_leave(struct control *control);
+
 /* Makes the FIFO again if it is not the one we have. 1: it was made anew (fifo_fd changed);
- * 0: all is well; -errno. */
-int control_check(struct control *control);
+ * 0: all is well; -EBUSY: somebody replaces it again and again, which was told, and it is
+ * left for a while; -errno. `now`: ms. */
+int control_check(struct control *control, int64_t now);
 
 /* Reads what has come and serves it. */
 void control_read(struct sinit *sinit);

@@ -15,7 +15,6 @@
 #define SINIT_VERSION "unknown"
 #endif
 
-#define BOARD_FILE      "board"
 #define BOARD_TEMPORARY ".board.new"
 #define LOCK_FILE       "lock"
 

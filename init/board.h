@@ -28,6 +28,9 @@ enum {
 	BOARD_ERRORS = 160, /* bytes of the last reload's first error */
 };
 
+#define BOARD_FILE "board" /* names in RUNDIR */
+#define BOARD_LOCK "lock"
+
 enum event_kind { /* what `sinitctl events` and alerts speak of */
 	EV_START, EV_READY, EV_EXIT, EV_BACKOFF, EV_RESTART, EV_STOP, EV_DONE, EV_FAILED, EV_FATAL,
 	EV_HEALTHY, EV_UNHEALTHY, EV_OOM, EV_RELOAD, EV_SHUTDOWN, EV_ALERT, EV_CONFIG,
@@ -156,6 +159,9 @@ void board_close(struct board *board);
  * it. -EAGAIN: another live sinit holds it, *ret_holder is its pid as this process sees
  * it (0: it lives in another PID namespace, then what it wrote); else -errno. */
 int board_lock(int dirfd, pid_t *ret_holder);
+
+/* Whether `name` in the directory still means the file that is open as `fd`. */
+bool board_is_named(int fd, int dirfd, const char *name);
 
 /* Whether another process holds that lock. Not for the holder itself: looking costs it
  * the lock. */

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_FILE "lock"
 
 enum { LOCK_ATTEMPTS = 8, LOCK_MODE = 0644 };
 
@@ -23,13 +22,11 @@ static pid_t lock_holder(int fd, const struct flock *lock)
 	return (pid_t)strtol(text, NULL, 10);
 }
 
-/* True if the name still means this file. */
-static bool is_current(int fd, int dirfd)
+bool board_is_named(int fd, int dirfd, const char *name)
 {
 	struct stat held, named;
 
-	return fstat(fd, &held) == 0 &&
-	       fstatat(dirfd, LOCK_FILE, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstat(fd, &held) == 0 && fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
@@ -39,13 +36,13 @@ static int try_lock(int dirfd, pid_t *ret_holder)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = openat(
-	    dirfd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, LOCK_MODE);
+	    dirfd, BOARD_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, LOCK_MODE);
 
 	*ret_holder = 0;
 	if (fd < 0)
 		return -errno;
 	if (fcntl(fd, F_SETLK, &lock) == 0) {
-		if (is_current(fd, dirfd))
+		if (board_is_named(fd, dirfd, BOARD_LOCK))
 			return fd;
 		close(fd);
 		return -EAGAIN;
@@ -57,7 +54,7 @@ static int try_lock(int dirfd, pid_t *ret_holder)
 		if (lock.l_type == F_WRLCK)
 			*ret_holder = lock_holder(fd, &lock);
 		else if (lock.l_type == F_RDLCK)
-			unlinkat(dirfd, LOCK_FILE, 0);
+			unlinkat(dirfd, BOARD_LOCK, 0);
 	}
 	close(fd);
 	return -error;
@@ -86,7 +83,7 @@ bool board_lock_held(int dirfd)
 {
 	/* Asking for a read lock: one that some user took by reading is no sign of life. */
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-	int fd = openat(dirfd, LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int fd = openat(dirfd, BOARD_LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0)
 		return false;

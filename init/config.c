@@ -59,6 +59,22 @@ static void mark_broken(struct loader *loader)
 	}
 }
 
+/* Last, since it depends on the probes as well. */
+static void add_machines(struct loader *loader)
+{
+	for (uint32_t i = 0; i < loader->count; i++) {
+		struct machine_settings settings;
+		struct builder *builder = &loader->builder;
+
+		if (builder->failed)
+			return;
+		image_fill_machine(builder_image(builder), builder_service(builder, i), &settings);
+		ref at = builder_block(
+		    builder, &settings, sizeof(settings), _Alignof(struct machine_settings));
+		builder_service(builder, i)->machine = at;
+	}
+}
+
 /* From what was collected to the image. */
 static int finish(struct loader *loader, struct image **ret_image)
 {
@@ -81,6 +97,7 @@ static int finish(struct loader *loader, struct image **ret_image)
 	if (loader->errors->errors.count && !(loader->input->flags & CONFIG_TOLERANT))
 		return -EINVAL;
 	mark_broken(loader);
+	add_machines(loader);
 	return builder_finish(&loader->builder, ret_image);
 }
 

@@ -54,6 +54,42 @@ const struct image_limit *image_limit(
 	return &limits->limit[place];
 }
 
+static void fill_success(
+    const struct image *image, const struct service_settings *s, uint8_t success[32])
+{
+	const struct image_list *codes = image_list(image, s->success_exit_codes);
+
+	for (uint32_t i = 0; i < codes->count; i++)
+		success[codes->item[i] / 8 % 32] |= (uint8_t)(1 << codes->item[i] % 8);
+}
+
+void image_fill_machine(const struct image *image, const struct service_settings *service,
+    struct machine_settings *ret)
+{
+	const struct service_settings *s = service;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->oneshot = s->type == TYPE_ONESHOT;
+	ret->has_pre_start = s->pre_start;
+	ret->has_post_stop = s->post_stop;
+	ret->has_stop_command = s->stop_command;
+	ret->waits_ready = s->type == TYPE_NOTIFY || s->startup;
+	ret->has_readiness = s->readiness;
+	ret->restart = (uint8_t)s->restart;
+	ret->kill_mode = (uint8_t)s->kill_mode;
+	ret->stop_signal = (uint8_t)s->stop_signal;
+	ret->start_timeout = s->start_timeout;
+	ret->stop_timeout = s->stop_timeout;
+	ret->restart_delay = s->restart_delay;
+	ret->max_backoff = s->max_backoff;
+	ret->min_uptime = s->min_uptime;
+	ret->restart_window = s->restart_window;
+	ret->backoff_multiplier = s->backoff_multiplier;
+	ret->backoff_jitter = s->backoff_jitter;
+	ret->max_restarts = s->max_restarts;
+	fill_success(image, s, ret->success);
+}
+
 _Static_assert(KEY_SERVICE_limit_rttime == KEY_SERVICE_limit_cpu + IMAGE_LIMITS - 1,
     "the limits stand in the order of their numbers");
 

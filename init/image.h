@@ -12,6 +12,7 @@
 #ifndef SINIT_IMAGE_H
 #define SINIT_IMAGE_H
 
+#include "init/machine.h"
 #include "init/schema.h"
 #include "probes/helper.h"
 
@@ -22,7 +23,7 @@
 typedef uint32_t ref;
 
 #define IMAGE_MAGIC        0x746e6973u /* "sint" */
-#define IMAGE_VERSION      2u
+#define IMAGE_VERSION      3u
 #define IMAGE_MAX_SERVICES 4096u
 #define IMAGE_MAX_NAME     63u
 #define IMAGE_MAX_ALERTS   64u
@@ -138,6 +139,7 @@ struct service_settings {
 			  * without those dropped since they would close a cycle */
 	ref dependents;  /* whose requires, wants or order_after has this service */
 	ref restarts;    /* whose restart_with has this service */
+	ref machine;     /* struct machine_settings; equal ones are stored once */
 	/* struct probe_settings, 0: none; image_probe() finds them. */
 	ref startup;
 	ref liveness;
@@ -232,6 +234,18 @@ uint32_t image_find(const struct image *image, const char *name);
 /* A service's limit of a resource (RLIMIT_CPU to RLIMIT_RTTIME, 0 to 15), NULL if unset. */
 const struct image_limit *image_limit(
     const struct image *image, const struct service_settings *service, unsigned resource);
+
+/* What the machine needs to know of a service. */
+static inline const struct machine_settings *image_machine(
+    const struct image *image, const struct service_settings *service)
+{
+	return (const void *)((const char *)image + service->machine);
+}
+
+/* Finds that out from the keys and the probes, for what is to be stored or checked. All of
+ * *ret is set, its padding to 0. */
+void image_fill_machine(const struct image *image, const struct service_settings *service,
+    struct machine_settings *ret);
 
 /* A probe of a service, NULL if it has none of that role. */
 const struct probe_settings *image_probe(

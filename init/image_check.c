@@ -206,6 +206,17 @@ static bool good_alerts(const struct image *image)
 	return true;
 }
 
+static bool good_machine(const struct image *image, const struct service_settings *service)
+{
+	struct machine_settings settings;
+
+	if (!service->machine || !good_block(image, service->machine, sizeof(settings),
+				     _Alignof(struct machine_settings)))
+		return false;
+	image_fill_machine(image, service, &settings);
+	return memcmp(image_machine(image, service), &settings, sizeof(settings)) == 0;
+}
+
 static bool good_service(const struct image *image, uint32_t index)
 {
 	const struct service_settings *service = image_service(image, index);
@@ -225,6 +236,8 @@ static bool good_service(const struct image *image, uint32_t index)
 	if (!good_probe(image, service->startup, service) ||
 	    !good_probe(image, service->liveness, service) ||
 	    !good_probe(image, service->readiness, service))
+		return false;
+	if (!good_machine(image, service))
 		return false;
 	return service->broken || image_list(image, service->command)->count;
 }

@@ -16,8 +16,8 @@ enum pid_role {
 
 struct pid_entry {
 	int32_t pid; /* 0: free */
-	uint32_t slot;
-	uint8_t role; /* enum pid_role */
+	uint32_t slot : 24;
+	uint32_t role : 8; /* enum pid_role */
 };
 
 struct pidmap {

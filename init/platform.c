@@ -37,6 +37,11 @@ int64_t platform_wall(void)
 
 /* --- Processes --------------------------------------------------------------------- */
 
+int platform_prepare(void)
+{
+	return leftovers_open();
+}
+
 int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)
 {
 	return spawn_start(spawner, spawn, ret);

@@ -14,6 +14,9 @@
 int64_t platform_now(void);  /* CLOCK_MONOTONIC, ms: clock_gettime(2) */
 int64_t platform_wall(void); /* CLOCK_REALTIME, ns */
 
+/* Opens what stays open for good, once, at load. 0 or -errno: it is tried again when needed. */
+int platform_prepare(void);
+
 /* Starts a process; see reaper/spawn.h. */
 int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret);
 

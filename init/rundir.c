@@ -37,18 +37,14 @@ static int open_directory(const char *path)
 	return fd;
 }
 
-/* 0; -1: another sinit has it. */
-static int lock(struct sinit *sinit)
+/* 0; -1: another sinit has it, *ret_holder is its pid. */
+static int lock(struct sinit *sinit, pid_t *ret_holder)
 {
 	const char *path = sinit->options.run_dir;
-	pid_t holder = 0;
 
-	sinit->lock_fd = board_lock(sinit->rundir_fd, &holder);
-	if (sinit->lock_fd == -EAGAIN) {
-		log_error(NULL, "another sinit (pid %d) is running with %s; stop it, or give this "
-		    "one another directory with -r DIR", (int)holder, path);
+	sinit->lock_fd = board_lock(sinit->rundir_fd, ret_holder);
+	if (sinit->lock_fd == -EAGAIN)
 		return -1;
-	}
 	if (sinit->lock_fd < 0)
 		log_warning(NULL, "%s/lock: %s; a second sinit would not notice this one", path,
 		    strerror(-sinit->lock_fd));
@@ -57,10 +53,17 @@ static int lock(struct sinit *sinit)
 
 int rundir_take(struct sinit *sinit)
 {
+	pid_t holder = 0;
+
 	sinit->rundir_fd = open_directory(sinit->options.run_dir);
 	sinit->lock_fd = -1;
-	if (sinit->rundir_fd >= 0)
-		return lock(sinit);
+	if (sinit->rundir_fd >= 0 && lock(sinit, &holder) == 0)
+		return 0;
+	if (sinit->rundir_fd >= 0) {
+		log_error(NULL, "another sinit (pid %d) is running with %s; stop it, or give this "
+		    "one another directory with -r DIR", (int)holder, sinit->options.run_dir);
+		return -1;
+	}
 	log_warning(NULL, "%s cannot be used (%s): running without sinitctl; -r DIR names another "
 	    "directory", sinit->options.run_dir, strerror(-sinit->rundir_fd));
 	sinit->rundir_fd = -1;
@@ -104,9 +107,20 @@ static void move_board(struct sinit *sinit)
 	sv->service = moved.services;
 }
 
+/* Another sinit has it now: what is there is that one's, and nothing is removed. */
+static void give_up(struct sinit *sinit, pid_t holder)
+{
+	log_error(NULL, "another sinit (pid %d) has taken %s over, while this one runs: going on "
+	    "without sinitctl; stop one of them", (int)holder, sinit->options.run_dir);
+	control_leave(&sinit->control);
+	close(sinit->rundir_fd);
+	sinit->rundir_fd = -1;
+}
+
 static void renew(struct sinit *sinit)
 {
 	int fd = open_directory(sinit->options.run_dir);
+	pid_t holder = 0;
 
 	if (fd < 0) {
 		log_warning(NULL, "%s is gone and cannot be made again: %s; a reload (HUP) tries "
@@ -118,13 +132,37 @@ static void renew(struct sinit *sinit)
 	if (sinit->lock_fd >= 0)
 		close(sinit->lock_fd);
 	sinit->rundir_fd = fd;
-	if (lock(sinit) < 0)
+	if (lock(sinit, &holder) < 0) {
+		give_up(sinit, holder);
 		return;
+	}
 	move_board(sinit);
 	rundir_control(sinit);
 	loop_watch(sinit, sinit->control.fifo_fd);
 	loop_watch(sinit, sinit->control.inotify_fd);
 	log_warning(NULL, "%s was gone: made it again", sinit->options.run_dir);
+}
+
+/* The lock and the board may be gone while the directory is there. False: it is another
+ * sinit's now. */
+static bool check_files(struct sinit *sinit)
+{
+	const struct supervisor *sv = &sinit->supervisor;
+	pid_t holder = 0;
+
+	if (sinit->lock_fd >= 0 && !board_is_named(sinit->lock_fd, sinit->rundir_fd, BOARD_LOCK)) {
+		close(sinit->lock_fd);
+		if (lock(sinit, &holder) < 0) {
+			give_up(sinit, holder);
+			return false;
+		}
+		log_warning(NULL, "%s/lock was gone: made it again", sinit->options.run_dir);
+	}
+	if (sv->board.file && !board_is_named(sv->board.fd, sinit->rundir_fd, BOARD_FILE)) {
+		move_board(sinit);
+		log_warning(NULL, "%s/board was gone: made it again", sinit->options.run_dir);
+	}
+	return true;
 }
 
 void rundir_check(struct sinit *sinit)
@@ -137,10 +175,12 @@ void rundir_check(struct sinit *sinit)
 		renew(sinit);
 		return;
 	}
-	rc = control_check(&sinit->control);
+	if (!check_files(sinit))
+		return;
+	rc = control_check(&sinit->control, sinit->supervisor.now);
 	if (rc == 1)
 		loop_watch(sinit, sinit->control.fifo_fd);
-	else if (rc < 0)
+	else if (rc < 0 && rc != -EBUSY)
 		log_warning(NULL, "the control FIFO cannot be made again: %s; a reload (HUP) tries "
 		    "once more", strerror(-rc));
 }

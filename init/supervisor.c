@@ -36,7 +36,7 @@ static bool signal_all(struct supervisor *sv, uint32_t slot, int sig)
 {
 	const struct board_service *s = &sv->service[slot];
 	const struct unit *u = &sv->unit[slot];
-	bool alone = u->settings.kill_mode == KILL_PROCESS, any = false;
+	bool alone = supervisor_settings(sv, slot)->kill_mode == KILL_PROCESS, any = false;
 
 	for (unsigned i = 0; i < SUPERVISOR_SESSIONS && !alone; i++) {
 		pid_t sid = session(sv, slot, i);
@@ -56,13 +56,14 @@ static bool signal_all(struct supervisor *sv, uint32_t slot, int sig)
 static void act(struct supervisor *sv, uint32_t slot, unsigned actions)
 {
 	const struct service_settings *settings = place_settings(sv, sv->unit[slot].life);
+	const struct machine_settings *machine = supervisor_settings(sv, slot);
 	struct unit *u = &sv->unit[slot];
 
 	if (actions & ACT_KILL_ALL)
 		signal_all(sv, slot, SIGKILL);
 	if (actions & ACT_STOP_MAIN && sv->service[slot].pid)
-		platform_kill(sv->service[slot].pid, u->settings.stop_signal);
-	if (actions & ACT_STOP_ALL && signal_all(sv, slot, u->settings.stop_signal) &&
+		platform_kill(sv->service[slot].pid, machine->stop_signal);
+	if (actions & ACT_STOP_ALL && signal_all(sv, slot, machine->stop_signal) &&
 	    sv->service[slot].m.state == STATE_CLEANUP)
 		sv_report_leftovers(sv, slot);
 	if (actions & ACT_HOLD) {
@@ -106,7 +107,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	board_begin(s);
 	if (s->m.deps != DEPS_WAIT && may_launch(event->kind) && ranks_has(&sv->dirty, u->rank))
 		s->m.deps = DEPS_WAIT;
-	actions = machine_step(&u->settings, &s->m, &sv->history[slot], event, sv->now);
+	actions = machine_step(supervisor_settings(sv, slot), &s->m, &sv->history[slot], event, sv->now);
 	if (s->m.ready != before.ready)
 		s->ready_at = s->m.ready ? sv->now : 0;
 	if (s->m.life != before.life) {

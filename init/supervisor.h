@@ -41,7 +41,6 @@ struct place {
 
 /* What PID 1 alone needs to know of a service; the rest is in the board's record. */
 struct unit {
-	struct machine_settings settings;
 	struct place life;  /* settings of the processes that are there */
 	struct place graph; /* newest settings: edges to other services */
 	uint32_t rank;      /* place in order[] */
@@ -128,6 +127,16 @@ struct supervisor_input {
 	uid_t uid;              /* sinit's own */
 	gid_t gid;
 };
+
+/* What the machine knows of a service, in its present life. */
+static inline const struct machine_settings *supervisor_settings(
+    const struct supervisor *sv, uint32_t slot)
+{
+	struct place place = sv->unit[slot].life;
+	const struct image *image = sv->set[place.set].image;
+
+	return image_machine(image, image_service(image, place.index));
+}
 
 /* 0 or -errno. */
 int supervisor_new(struct supervisor *ret, const struct supervisor_input *input);

@@ -16,41 +16,12 @@ static void use(struct supervisor *sv, struct place *place, struct place next)
 	*place = next;
 }
 
-static void fill_success(const struct image *image, const struct service_settings *s,
-    uint8_t success[32])
-{
-	const struct image_list *codes = image_list(image, s->success_exit_codes);
-
-	memset(success, 0, 32);
-	for (uint32_t i = 0; i < codes->count; i++)
-		success[codes->item[i] / 8 % 32] |= (uint8_t)(1 << codes->item[i] % 8);
-}
-
-/* The machine's settings and the record's descriptive fields. */
+/* The record's descriptive fields. */
 static void describe(struct supervisor *sv, uint32_t slot, struct place place)
 {
-	const struct image *image = place_image(sv, place);
 	const struct service_settings *s = place_settings(sv, place);
 	struct board_service *record = &sv->service[slot];
 
-	sv->unit[slot].settings = (struct machine_settings){
-	    .oneshot = s->type == TYPE_ONESHOT,
-	    .has_pre_start = s->pre_start,
-	    .has_post_stop = s->post_stop,
-	    .has_stop_command = s->stop_command,
-	    .restart = (uint8_t)s->restart,
-	    .kill_mode = (uint8_t)s->kill_mode,
-	    .stop_signal = (uint8_t)s->stop_signal,
-	    .start_timeout = s->start_timeout,
-	    .stop_timeout = s->stop_timeout,
-	    .restart_delay = s->restart_delay,
-	    .max_backoff = s->max_backoff,
-	    .min_uptime = s->min_uptime,
-	    .restart_window = s->restart_window,
-	    .backoff_multiplier = s->backoff_multiplier,
-	    .backoff_jitter = s->backoff_jitter,
-	    .max_restarts = s->max_restarts};
-	fill_success(image, s, sv->unit[slot].settings.success);
 	board_begin(record);
 	record->type = (uint8_t)s->type;
 	record->enabled = (uint8_t)s->enabled;
@@ -387,6 +358,7 @@ static int allocate(struct supervisor *sv, uint32_t services)
 	}
 	pidmap_init(&sv->pids, zeroed(entries, sizeof(struct pid_entry), &failed), entries);
 	sv->spawner = spawner_new();
+	platform_prepare();
 	return failed || !sv->spawner ? -ENOMEM : 0;
 }
 

@@ -13,7 +13,7 @@ static bool had_its_chance(const struct supervisor *sv, uint32_t slot, bool want
 	if (m->want == WANT_DOWN)
 		return !sv->unit[slot].renew;
 	/* One that would be tried for ever has failed for our purpose once it has failed. */
-	if (wanted && sv->unit[slot].settings.max_restarts != UINT32_MAX)
+	if (wanted && supervisor_settings(sv, slot)->max_restarts != UINT32_MAX)
 		return false;
 	return m->state == STATE_BACKOFF || m->failures > 0 || m->cause == CAUSE_RESOURCES;
 }

@@ -202,4 +202,51 @@ struct responder_answer {
 	char message[RESPONDER_TEXT];/* for people */
 };
 
+/* --- alerter ----------------------------------------------------------------------- */
+
+enum alerter_message {
+	ALERTER_RULE = 1, /* PID 1 -> alerter: one [alert NAME]; number 0 forgets those before */
+	ALERTER_EVENTS,   /* PID 1 -> alerter: the board has events that may be for it */
+	ALERTER_SENT,     /* alerter -> PID 1: an alert has been delivered, or could not be */
+};
+
+/* Texts are offsets into text[], 0: none; lists are texts one after the other. */
+struct alerter_rule {
+	uint32_t kind;      /* ALERTER_RULE */
+	uint32_t number;    /* of the rule, from 0 */
+	uint32_t events;    /* bits of enum alert_kind (init/schema.h) */
+	uint32_t cooldown;  /* ms, for each service and kind */
+	uint32_t format;    /* enum alert_format (init/schema.h) of the webhook */
+	uint16_t port;      /* of the webhook */
+	uint16_t host;      /* 0: no webhook */
+	uint16_t path;
+	uint16_t file;      /* directory of one file an alert, 0: none */
+	uint16_t name;
+	uint16_t command;   /* first word, 0: none */
+	uint16_t words;     /* of the command */
+	uint16_t services;  /* first shell pattern, 0: all services */
+	uint16_t patterns;
+	uint16_t size;      /* bytes of text[], the last one is NUL */
+	char text[];
+};
+
+struct alerter_sent {
+	uint32_t kind;
+	uint8_t ok;
+	uint8_t spare[3];
+	char service[RESPONDER_NAME];
+	char alert[RESPONDER_NAME]; /* name of the rule */
+};
+
+/* --- listen check ------------------------------------------------------------------- */
+
+/* argv[0] of the process that makes one listen check, as the service's user:
+ *   sinit: listen PORT tcp|udp PID NOTIFY_SOCKET
+ * PID is the service's main process, of whose session and descent the listener must be.
+ * Its exit code is the answer; before LISTEN_STOLEN it sends "SINIT_THIEF=PID" (0: not to be
+ * found out) to the notification socket, if there is one. */
+#define HELPER_NAME_LISTEN "sinit: listen"
+int listen_main(char **argv);
+enum { LISTEN_OK = 0, LISTEN_ABSENT = 1, LISTEN_STOLEN = 2, LISTEN_UNKNOWN = 3 };
+
 #endif

@@ -23,13 +23,18 @@ enum {
  * its session's. True may be wrong: the number is a stranger's by now, or the kernel (before
  * 4.13) does not tell. F_SETOWN (fcntl(2)) is the cheapest way to ask; it wants a descriptor
  * that can have an owner and whose owner means nothing to anybody. */
+static int asking = -1;
+
+int leftovers_open(void)
+{
+	if (asking < 0)
+		asking = eventfd(0, EFD_CLOEXEC);
+	return asking < 0 ? -errno : 0;
+}
+
 static bool may_exist(pid_t sid)
 {
-	static int fd = -1;
-
-	if (fd < 0)
-		fd = eventfd(0, EFD_CLOEXEC);
-	return fd < 0 || fcntl(fd, F_SETOWN, sid) == 0 || errno != ESRCH;
+	return leftovers_open() < 0 || fcntl(asking, F_SETOWN, sid) == 0 || errno != ESRCH;
 }
 
 /* --- Children of ours -------------------------------------------------------------- */

@@ -12,13 +12,17 @@
  * Without /proc, or with that of another PID namespace, only the group counts.
  * Session numbers must be those of services whose main process is alive, unreaped or was
  * reaped just now: the number of an empty session may be given to a stranger later.
- * Owns: what the last look at the children found. May call: libc. */
+ * Owns: what the last look at the children found, and a descriptor. May call: libc. */
 #ifndef SINIT_REAPER_LEFTOVERS_H
 #define SINIT_REAPER_LEFTOVERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+/* Opens the descriptor by which sessions are asked about, if it is not open yet; it stays
+ * open. 0 or -errno: without it the answers are the same, but cost more. */
+int leftovers_open(void);
 
 /* Signals all of session `sid` that can be found: its first group and the children of ours
  * that are in it, with everything of the session below them. Sig 0 asks only. 1 if there

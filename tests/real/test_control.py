@@ -151,6 +151,69 @@ def test_P97_taken_away(lab, what):
     assert mode(fifo) == 0o600 and mode(reply) == 0o700
 
 
+def test_P97_lock_and_board_taken_away(lab):
+    """They are made again, so that a second sinit is refused and status has its board."""
+    lab.service("x")
+    lab.start()
+    lab.ok("wait", "x")
+    pid = lab.status("x")["pid"]
+    for name in ("lock", "board", "lock"):
+        (lab.run / name).unlink()
+        until(lambda: (lab.run / name).exists(), name)
+        assert lab.status("x")["pid"] == pid
+    second = subprocess.run([SINIT, "-c", lab.conf, "-r", lab.run],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+    assert second.returncode == 70 and "another sinit" in second.stdout, second
+    lab.ok("restart", "x")
+    assert lab.status("x")["pid"] != pid
+    assert lab.shutdown() == 0
+
+
+def test_P97_another_sinit_takes_over(lab):
+    """Its lock is taken in a moment in which sinit does not look: sinit leaves it alone, says
+    so, and its services go on."""
+    lab.service("x")
+    lab.start()
+    lab.ok("wait", "x")
+    pid = lab.process("x")
+    lab.sinit.kill(signal.SIGSTOP)
+    for name in ("lock", "board", "control"):
+        (lab.run / name).unlink()
+    holder = subprocess.Popen(["/usr/bin/python3", "-c", f"""
+import fcntl, time
+lock = open({str(lab.run / "lock")!r}, "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(1000)"""], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        lab.sinit.kill(signal.SIGCONT)
+        until(lambda: "another sinit" in lab.messages())
+        assert not (lab.run / "control").exists() and not (lab.run / "board").exists()
+        assert pid.alive()
+        assert lab.shutdown() == 0
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_P97_the_fifo_is_replaced_again_and_again(lab):
+    lab.service("x")
+    lab.start()
+    lab.ok("wait", "x")
+    fifo = lab.run / "control"
+
+    def replaced():
+        try:
+            fifo.unlink()
+        except FileNotFoundError:
+            pass
+        return "again and again" in lab.messages()
+    until(replaced)
+    assert lab.messages().count("made it again") < 25
+    assert lab.status("x")["state"] == "running"
+
+
 def test_P97_again_and_again(lab):
     """What is made again leaves no descriptor of the old one, and is found at once."""
     lab.service("x")

@@ -101,13 +101,34 @@ def test_P55_a_dependency_that_ended_well_is_no_reason_to_wait_for_ever(sinit):
     sinit.start()
     sinit.until_state("app", state="running")
     sinit.until_state("db", state="stopped")
-    sinit.ctl("start", "late", code=1)
-    late = sinit.status("late")
-    assert late["state"] == "failed" and late["cause"] == "dependency"
-    assert "required service db has failed or ended" in late["reason"]
     assert sinit.status("app")["state"] == "running" and not sinit.lines("app", "TERM")
+    sinit.ctl("signal", "app", "KILL")
+    app = sinit.until_state("app", state="failed")
+    assert app["cause"] == "dependency"
+    assert "required service db has failed or ended" in app["reason"]
+    sinit.ctl("start", "late")  # starts what it needs, and that brings the other one back
+    sinit.until_state("app", state="running")
+    assert sinit.status("db")["state"] == "running"
+
+
+def test_start_of_what_waits_for_a_stopped_service_ends_at_once(sinit):
+    sinit.service("db")
+    sinit.service("app", requires="db")
+    sinit.up()
+    sinit.ctl("stop", "db")
+    sinit.ctl("start", "app", code=1, limit=30)
+    assert sinit.status("app")["reason"] == "waiting for db, which is stopped: sinitctl start db"
     sinit.ctl("start", "db")
-    sinit.until_state("late", state="running")
+    sinit.until_state("app", state="running")
+
+
+def test_restart_starts_what_is_needed(sinit):
+    sinit.service("db", sinit.fake("db", "--lives 1000,100000 --code 0"))
+    sinit.service("app", requires="db")
+    sinit.start()
+    sinit.until_state("db", state="stopped")
+    sinit.ctl("restart", "app")
+    assert sinit.status("db")["state"] == "running"
 
 
 def test_P55_running_dependents_stop_when_the_dependency_is_fatal(sinit):

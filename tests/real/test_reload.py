@@ -4,7 +4,7 @@ import signal
 import subprocess
 
 import pytest
-from control_lab import SINITCTL, SLEEP, lab, until  # noqa: F401
+from control_lab import SINIT, SINITCTL, SLEEP, lab, until  # noqa: F401
 
 
 def lives(lab):
@@ -113,6 +113,36 @@ def test_P75_settings_of_sinit_hold_after_a_reload(lab):
     lab.ok("reload")
     lab.ok("restart", "w")
     until(lambda: "w: started" in (lab.base / "other").read_text())
+
+
+@pytest.mark.parametrize("gone", ["all", "conf.d"])
+def test_P75_a_configuration_that_has_gone_is_an_error(lab, gone):
+    """A volume that is not mounted any more, a slip of the pen: nothing is stopped for it."""
+    lab.service("w")
+    lab.start()
+    lab.ok("wait", "w")
+    before = lives(lab)
+    place = lab.conf if gone == "all" else lab.conf / "conf.d"
+    place.rename(lab.base / "away")
+    done = lab.ctl("reload")
+    assert done.code == 1, done
+    assert ("no sinit.ini" if gone == "all" else "no service is configured") in done.err
+    assert lives(lab) == before
+    assert subprocess.run([SINIT, "-c", lab.base / "nothing", "--check"],
+                          stderr=subprocess.DEVNULL).returncode == 78
+    (lab.base / "away").rename(place)
+    lab.ok("reload")
+    assert lives(lab) == before
+
+
+def test_a_removed_service_says_so(lab):
+    lab.service("w")
+    lab.service("x")
+    lab.start()
+    lab.ok("wait", "w", "x")
+    lab.remove("x")
+    lab.ok("reload")
+    until(lambda: "x: stopped: removed from the configuration" in lab.messages())
 
 
 def test_P75_every_error_is_answered(lab):

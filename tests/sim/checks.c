@@ -140,7 +140,6 @@ static void check_alone(int number, uint64_t life)
 static uint64_t on_spawn(int number, enum role role)
 {
 	uint32_t slot = spawning_slot(number, role);
-	const struct unit *u = &sim.sv.unit[slot];
 	uint64_t life = life_of(slot);
 
 	if (sim.sv.killing && role != ROLE_RELOAD)
@@ -152,10 +151,10 @@ static uint64_t on_spawn(int number, enum role role)
 		sim_fail("s%02d is started after the shutdown began", number);
 	check_wanted(number);
 	/* The settings may be new ones; those of the last life counted for its end. */
-	if (u->settings.kill_mode == KILL_PROCESS || sim.seen[slot].kill_mode == KILL_PROCESS)
+	if (supervisor_settings(&sim.sv, slot)->kill_mode == KILL_PROCESS || sim.seen[slot].kill_mode == KILL_PROCESS)
 		abandon(slot, life);
 	check_alone(number, life);
-	if (role == ROLE_PRE || !u->settings.has_pre_start)
+	if (role == ROLE_PRE || !supervisor_settings(&sim.sv, slot)->has_pre_start)
 		check_requires(slot, number);
 	return life;
 }
@@ -204,7 +203,7 @@ static void on_signal(pid_t pid, int sig, bool named)
 		    sig, (int)pid);
 	if (!sim.by_operator && !stops)
 		sim_fail("s%02d: signal %d in state %s", p->service, sig, state_of(slot));
-	if (!named && sim.sv.unit[slot].settings.kill_mode == KILL_PROCESS && p->role == ROLE_CHILD)
+	if (!named && supervisor_settings(&sim.sv, slot)->kill_mode == KILL_PROCESS && p->role == ROLE_CHILD)
 		sim_fail("s%02d: kill_mode=process, but a child gets signal %d", p->service, sig);
 	if (named && !sim.by_operator && sig != SIGKILL && s->m.state == STATE_STOPPING &&
 	    s->m.cause == CAUSE_SHUTDOWN && !sim.sv.unit[slot].removed)
@@ -272,7 +271,7 @@ static void check_record(uint32_t slot)
 		    sim.plan.service[number_of(slot)].enabled || is_needed(number_of(slot), 0);
 	if (s->m.state == STATE_BACKOFF && entered)
 		check_delay(slot);
-	if (!machine_active(&s->m) && sim.sv.unit[slot].settings.kill_mode == KILL_PROCESS)
+	if (!machine_active(&s->m) && supervisor_settings(&sim.sv, slot)->kill_mode == KILL_PROCESS)
 		abandon(slot, 0);
 	if (s->by_hand != sim.hand[number_of(slot)] && !sim.sv.unit[slot].removed)
 		sim_fail("s%02d: stopped by hand: %d, by the record %d", number_of(slot),
@@ -416,7 +415,7 @@ static void look(uint32_t slot)
 	    .exits = s->exits,
 	    .life = s->m.life,
 	    .state = s->m.state,
-	    .kill_mode = sim.sv.unit[slot].settings.kill_mode,
+	    .kill_mode = s->used ? supervisor_settings(&sim.sv, slot)->kill_mode : 0,
 	    .since = s->m.since};
 }
 

@@ -61,6 +61,11 @@ static bool exec_fails(enum behaviour behaviour)
 	       (behaviour == HANGING && kernel_chance(20));
 }
 
+int platform_prepare(void)
+{
+	return 0;
+}
+
 int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)
 {
 	enum role role = role_of(spawn->argv[0] + sizeof("/sim/") - 1);

@@ -65,7 +65,7 @@ ONLY = [
     ("reaper/leftovers.h", "init/platform.c reaper/*"),
     ("reaper/child.h", "reaper/*"),
     ("init/loader.h", "init/config*.c"),
-    ("init/machine.h", "init/machine.c init/board.h init/supervisor.h"),
+    ("init/machine.h", "init/machine.c init/board.h init/image.h init/supervisor.h"),
 ]
 
 # Memory and text: no system call, no allocation, no clock, no state.

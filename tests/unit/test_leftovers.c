@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MANY = 300 };
@@ -97,12 +98,16 @@ static bool find(pid_t sid)
 	return any == 1;
 }
 
-/* Waits for a death by KILL. */
+/* Waits for a death by KILL. It may have to become our child first, by its parent's death. */
 static void killed(pid_t pid)
 {
-	int status;
+	const struct timespec pause = {.tv_nsec = 1000000};
+	int status, patience = 20000;
+	pid_t found;
 
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	while ((found = waitpid(pid, &status, 0)) < 0 && errno == ECHILD && patience-- > 0)
+		nanosleep(&pause, NULL);
+	assert_int_equal(found, pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
