@@ -10,8 +10,8 @@
 #ifndef SINIT_PROBES_SERVER_H
 #define SINIT_PROBES_SERVER_H
 
-#include "probes/http_answer.h"
-#include "probes/http_request.h"
+#include "probes/web_answer.h"
+#include "probes/web_request.h"
 #include "probes/site.h"
 
 enum {

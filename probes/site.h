@@ -8,8 +8,8 @@
 
 #include "init/board.h"
 #include "probes/helper.h"
-#include "probes/http_answer.h"
-#include "probes/http_request.h"
+#include "probes/web_answer.h"
+#include "probes/web_request.h"
 
 enum pulse {
 	PULSE_UNKNOWN, /* PID 1 has not been asked within the last second */

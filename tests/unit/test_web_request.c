@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "probes/http_answer.h"
-#include "probes/http_request.h"
+#include "probes/web_answer.h"
+#include "probes/web_request.h"
 
 #include <errno.h>
 #include <stdlib.h>

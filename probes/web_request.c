@@ -1,4 +1,4 @@
-#include "probes/http_request.h"
+#include "probes/web_request.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * Strict where laxness would let two readers disagree about where a request ends: no
  * obs-fold, no blank before a colon, no bare CR, no Transfer-Encoding, one Host.
  * Pure; owns nothing: the pieces point into the caller's bytes. May call: base. */
-#ifndef SINIT_PROBES_HTTP_REQUEST_H
-#define SINIT_PROBES_HTTP_REQUEST_H
+#ifndef SINIT_PROBES_WEB_REQUEST_H
+#define SINIT_PROBES_WEB_REQUEST_H
 
 #include "init/base.h"
 

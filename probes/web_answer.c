@@ -1,4 +1,4 @@
-#include "probes/http_answer.h"
+#include "probes/web_answer.h"
 
 #include "init/format.h"
 

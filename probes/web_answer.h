@@ -1,6 +1,6 @@
 /* The head of an HTTP/1.1 answer. Pure; owns nothing. May call: base. */
-#ifndef SINIT_PROBES_HTTP_ANSWER_H
-#define SINIT_PROBES_HTTP_ANSWER_H
+#ifndef SINIT_PROBES_WEB_ANSWER_H
+#define SINIT_PROBES_WEB_ANSWER_H
 
 #include "init/base.h"
 
