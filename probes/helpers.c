@@ -1,0 +1,27 @@
+#include "probes/helpers.h"
+
+#include "init/base.h"
+#include "probes/helper.h"
+
+#include <string.h>
+
+static int run_prober(char **argv)
+{
+	(void)argv;
+	return prober_main();
+}
+
+static const struct {
+	const char *name;
+	helper_main *run;
+} helpers[] = {
+    {HELPER_NAME_PROBER, run_prober},
+};
+
+helper_main *helper_find(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_LEN(helpers); i++)
+		if (strcmp(helpers[i].name, name) == 0)
+			return helpers[i].run;
+	return NULL;
+}
