@@ -233,9 +233,11 @@ static enum talk read_some(struct prober *prober, struct check *check, struct ou
 		return over(ret, FAULT_PROTOCOL, 0);
 	if (grpc->received > ANSWER)
 		return over(ret, FAULT_TOO_LONG, ANSWER);
+	/* What HTTP/2 itself has to say; after a farewell it wants no more. */
+	enum talk talk = write_some(prober, check, ret);
 	if (!nghttp2_session_want_read(grpc->session))
 		return over(ret, FAULT_PROTOCOL, 0);
-	return write_some(prober, check, ret); /* what HTTP/2 itself has to say */
+	return talk;
 }
 
 static void stop(struct check *check)
