@@ -305,7 +305,6 @@ static void start_try(struct prober *prober, struct check *check)
 
 	check->serial++;
 	check->deadline = now + check->begin->timeout;
-	alarms_set(&prober->alarms, &check->alarm, check->deadline);
 	if (target->kind == CHECK_FILE)
 		end_try(prober, check,
 		    file_probe(prober_text(check->begin, target->path), check->begin->max_age));
@@ -313,6 +312,9 @@ static void start_try(struct prober *prober, struct check *check)
 		connect_unix(prober, check, now);
 	else
 		resolve(prober, check, now);
+	/* Most are over by now, and what has set the alarm then is the next one's due time. */
+	if (check->step != TRY_NONE && check->step != TRY_AGAIN)
+		alarms_set(&prober->alarms, &check->alarm, check->deadline);
 }
 
 /* --- what it waits for has come ---------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -17,6 +18,7 @@
 enum {
 	EVENTS = 64,   /* taken from epoll at a time */
 	MESSAGES = 64, /* taken from PID 1 in a turn, so that the probes go on */
+	SLACK = 4000000, /* ns that a wake-up may be late, so that what is due soon comes with it */
 };
 
 int64_t prober_now_us(void)
@@ -53,9 +55,11 @@ static void one_event(struct prober *prober, const struct epoll_event *event)
 	uint32_t number = (uint32_t)event->data.u64, serial = (uint32_t)(event->data.u64 >> 32);
 
 	if (number & PROBER_TAG_CHANNEL) {
+		if (event->events & EPOLLOUT)
+			prober_flush(prober);
 		if (event->events & ~(uint32_t)EPOLLOUT)
 			read_channel(prober);
-		return; /* what can be written is, at the end of the turn */
+		return;
 	}
 	if (number & PROBER_TAG_RESOLVER) {
 		resolver_ready(&prober->resolver, number & ~(uint32_t)PROBER_TAG_RESOLVER,
@@ -103,7 +107,7 @@ static void turn(struct prober *prober)
 		return;
 	ring(prober);
 	resolver_reap(&prober->resolver);
-	if (prober->unsent || prober->waits_to_send)
+	if (prober->unsent && !prober->waits_to_send)
 		prober_flush(prober);
 }
 
@@ -141,6 +145,7 @@ int prober_main(void)
 	int rc;
 
 	raise_limit();
+	prctl(PR_SET_TIMERSLACK, (unsigned long)SLACK, 0, 0, 0);
 	drop_privileges();
 	rc = open_all(&prober);
 	if (rc < 0) {
