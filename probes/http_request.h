@@ -6,9 +6,9 @@
 
 struct text;
 
-/* The longest request, bytes: the texts of a message, which may stand in it once each, and
+/* The longest request, bytes: four texts of a message, which may be one and the same, and
  * what is added to them. */
-enum { HTTP_REQUEST_SIZE = HELPER_MESSAGE * 2 + 512 };
+enum { HTTP_REQUEST_SIZE = HELPER_MESSAGE * 4 + 512 };
 
 /* Adds to *text, which needs room for HTTP_REQUEST_SIZE bytes, the whole request of a checked
  * message: the given headers, and those of Host, User-Agent, Accept and Connection that
