@@ -9,7 +9,7 @@
 VERSION = 0.1.0
 # Bytes. aarch64 has a page of 64 KiB between code and data (see below).
 ROOM = $(if $(filter aarch64,$(ARCH)),+ 65536)
-SIZE_MAX_sinit = 400 * 1024 $(ROOM)
+SIZE_MAX_sinit = 320 * 1024 $(ROOM)
 SIZE_MAX_sinitctl = 160 * 1024 $(ROOM)
 
 NATIVE := $(patsubst armv%l,armhf,$(shell uname -m))

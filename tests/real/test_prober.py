@@ -191,9 +191,7 @@ def test_P66_no_connection_kept(prober, serve):
     assert prober.rss() <= before + 64
     if AS_ROOT:
         until(lambda: prober.descriptors() == idle, "connections closed")
-    states = [line.split()[3] for line in Path("/proc/net/tcp").read_text().splitlines()
-              if line.split()[2].endswith(f":{server.port:04X}")]
-    assert states.count("06") < 100, "TIME_WAIT on the prober's side"
+    assert time_wait(server.port) < 100
 
 
 # --- tcp, unix, file
@@ -201,6 +199,24 @@ def test_P66_no_connection_kept(prober, serve):
 def test_tcp(prober, serve):
     assert prober.result(TCP, **LOCAL, port=serve().port) == ("NONE", 0)
     assert prober.result(TCP, **LOCAL, port=unused_port()) == ("CONNECT", 111)
+
+
+def test_tcp_polite(prober, serve):
+    """A service, however late it looks, sees a connection that ended, and no error to log; and
+    nothing is left of it on the prober's side."""
+    server = serve()
+    prober.begin(0, TCP, **LOCAL, port=server.port)
+    prober.rounds(20)
+    prober.end(0)
+    for _ in range(20):
+        assert server.socket.accept()[0].recv(1) == b""
+    assert time_wait(server.port) == 0
+
+
+def time_wait(port):
+    """Connections to the port that are kept in TIME_WAIT on the side that made them."""
+    fields = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    return sum(words[2].endswith(f":{port:04X}") and words[3] == "06" for words in fields)
 
 
 def test_tcp_full_queue(prober, serve):
