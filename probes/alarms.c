@@ -2,31 +2,28 @@
 
 #include <stddef.h>
 
-static void put(struct alarms *alarms, struct alarm *alarm, uint32_t place)
+static void put(struct alarms *alarms, struct alarm_entry entry, uint32_t place)
 {
-	alarms->heap[place] = alarm;
-	alarm->place = place;
+	alarms->heap[place] = entry;
+	entry.alarm->place = place;
 }
 
-/* Both move *alarm from a free place to where it belongs. */
-static void rise(struct alarms *alarms, struct alarm *alarm, uint32_t place)
+/* Puts the entry where it belongs: from the free place up or down, to which others give way. */
+static void settle(struct alarms *alarms, struct alarm_entry entry, uint32_t place)
 {
-	for (; place > 1 && alarms->heap[place / 2]->at > alarm->at; place /= 2)
-		put(alarms, alarms->heap[place / 2], place);
-	put(alarms, alarm, place);
-}
+	struct alarm_entry *heap = alarms->heap;
 
-static void sink(struct alarms *alarms, struct alarm *alarm, uint32_t place)
-{
+	for (; place > 1 && heap[place / 2].at > entry.at; place /= 2)
+		put(alarms, heap[place / 2], place);
 	for (uint32_t next = place * 2; next <= alarms->count; next = place * 2) {
-		if (next < alarms->count && alarms->heap[next + 1]->at < alarms->heap[next]->at)
+		if (next < alarms->count && heap[next + 1].at < heap[next].at)
 			next++;
-		if (alarms->heap[next]->at >= alarm->at)
+		if (heap[next].at >= entry.at)
 			break;
-		put(alarms, alarms->heap[next], place);
+		put(alarms, heap[next], place);
 		place = next;
 	}
-	put(alarms, alarm, place);
+	put(alarms, entry, place);
 }
 
 void alarms_set(struct alarms *alarms, struct alarm *alarm, int64_t at)
@@ -34,26 +31,23 @@ void alarms_set(struct alarms *alarms, struct alarm *alarm, int64_t at)
 	uint32_t place = alarm->place ? alarm->place : ++alarms->count;
 
 	alarm->at = at;
-	rise(alarms, alarm, place);
-	sink(alarms, alarm, alarm->place);
+	settle(alarms, (struct alarm_entry){at, alarm}, place);
 }
 
 void alarms_remove(struct alarms *alarms, struct alarm *alarm)
 {
 	uint32_t place = alarm->place;
-	struct alarm *last;
+	struct alarm_entry last;
 
 	if (!place)
 		return;
 	last = alarms->heap[alarms->count--];
 	alarm->place = 0;
-	if (last == alarm)
-		return;
-	rise(alarms, last, place);
-	sink(alarms, last, last->place);
+	if (last.alarm != alarm)
+		settle(alarms, last, place);
 }
 
 struct alarm *alarms_first(const struct alarms *alarms)
 {
-	return alarms->count ? alarms->heap[1] : NULL;
+	return alarms->count ? alarms->heap[1].alarm : NULL;
 }

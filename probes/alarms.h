@@ -10,8 +10,15 @@ struct alarm {
 	uint32_t place; /* in the heap, from 1; 0: not in it */
 };
 
+/* With its time, so that to compare them does not touch the alarms, each of which is somewhere
+ * else in memory. */
+struct alarm_entry {
+	int64_t at;
+	struct alarm *alarm;
+};
+
 struct alarms {
-	struct alarm **heap; /* room for one more than the alarms in it: heap[0] is not used */
+	struct alarm_entry *heap; /* room for one more than the alarms in it: heap[0] is not used */
 	uint32_t count;
 };
 

@@ -146,6 +146,11 @@ static void wait_for(struct lookup *lookup, struct waiter *waiter)
 
 static bool is_numeric(const char *host, struct addresses *ret)
 {
+	*ret = (struct addresses){.count = 1};
+	ret->list[0].family = AF_INET;
+	if (inet_pton(AF_INET, host, ret->list[0].bytes) == 1)
+		return true;
+	/* Those with a scope, or written in an unusual way. */
 	look_up(host, AI_NUMERICHOST, ret);
 	return ret->error == 0;
 }

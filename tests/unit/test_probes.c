@@ -105,7 +105,7 @@ enum { ALARMS = 300 };
 static void test_alarms(void **state)
 {
 	static struct alarm alarm[ALARMS];
-	static struct alarm *heap[ALARMS + 1];
+	static struct alarm_entry heap[ALARMS + 1];
 	struct alarms alarms = {.heap = heap};
 
 	(void)state;
@@ -122,7 +122,8 @@ static void test_alarms(void **state)
 			if (!alarm[i].place)
 				continue;
 			count++;
-			assert_ptr_equal(heap[alarm[i].place], &alarm[i]);
+			assert_ptr_equal(heap[alarm[i].place].alarm, &alarm[i]);
+			assert_int_equal(heap[alarm[i].place].at, alarm[i].at);
 			if (!first || alarm[i].at < first->at)
 				first = &alarm[i];
 		}
