@@ -24,6 +24,18 @@ static void drop_capabilities(void)
 	syscall(SYS_capset, &header, none);
 }
 
+/* Each by itself: one that is refused (an id that is not mapped in a user namespace) does not
+ * spare the others. */
+static void become_nobody(void)
+{
+	int refused = 0;
+
+	refused |= setgroups(0, NULL);
+	refused |= setresgid(HELPER_UID, HELPER_UID, HELPER_UID);
+	refused |= setresuid(HELPER_UID, HELPER_UID, HELPER_UID);
+	(void)refused; /* what is left then is an id without capabilities */
+}
+
 void drop_privileges(void)
 {
 	if (chdir("/") < 0) {
@@ -32,10 +44,7 @@ void drop_privileges(void)
 	umask(077);
 	if (geteuid() == 0) {
 		drop_bounding();
-		if (setgroups(0, NULL) < 0 || setresgid(HELPER_UID, HELPER_UID, HELPER_UID) < 0 ||
-		    setresuid(HELPER_UID, HELPER_UID, HELPER_UID) < 0) {
-			/* an id that is not mapped here: goes on without capabilities */
-		}
+		become_nobody();
 	}
 	drop_capabilities();
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

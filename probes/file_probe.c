@@ -26,7 +26,8 @@ struct outcome file_probe(const char *path, uint32_t max_age)
 	int64_t age;
 
 	if (stat(path, &status) < 0)
-		return (struct outcome){probe_own_fault(errno) ? FAULT_INTERNAL : FAULT_ABSENT, errno};
+		return (struct outcome){
+		    probe_own_fault(errno) ? FAULT_INTERNAL : FAULT_ABSENT, errno};
 	age = age_of(&status);
 	if (max_age == 0 || age <= max_age)
 		return (struct outcome){FAULT_NONE, 0};

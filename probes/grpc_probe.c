@@ -16,7 +16,7 @@ enum {
 	CHUNK = 16384,  /* read at a time */
 };
 
-/* --- what nghttp2 calls --------------------------------------------------------------------- */
+/* --- what nghttp2 calls ------------------------------------------------------------- */
 
 static struct grpc_talk *talk_of(void *context)
 {
@@ -113,7 +113,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, vo
 	return 0;
 }
 
-/* --- a session -------------------------------------------------------------------------------- */
+/* --- a session ---------------------------------------------------------------------- */
 
 static int open_session(struct check *check)
 {
@@ -168,7 +168,7 @@ static int submit(const struct check *check)
 		   : 0;
 }
 
-/* --- a talk ------------------------------------------------------------------------------------- */
+/* --- a talk ------------------------------------------------------------------------- */
 
 static enum talk over(struct outcome *ret, enum probe_fault fault, int32_t detail)
 {

@@ -42,7 +42,7 @@ enum talk probe_closed(struct outcome *ret, int error)
 	return TALK_OVER;
 }
 
-/* --- the end of a try ------------------------------------------------------------------------- */
+/* --- the end of a try --------------------------------------------------------------- */
 
 /* This side closes first, and would keep each connection for a minute in TIME_WAIT: tens of
  * thousands of them. A reset spares that, but a service may take it for an error and log it
@@ -96,7 +96,7 @@ static void fail(struct prober *prober, struct check *check, enum probe_fault fa
 	end_try(prober, check, (struct outcome){fault, detail});
 }
 
-/* --- talking ------------------------------------------------------------------------------------ */
+/* --- talking ------------------------------------------------------------------------ */
 
 /* Has epoll watch for what the try waits for. */
 static void watch(struct prober *prober, struct check *check, uint32_t events)
@@ -150,7 +150,7 @@ static void talk_ready(struct prober *prober, struct check *check, uint32_t even
 	go_on(prober, check, talk, &outcome);
 }
 
-/* --- connecting ----------------------------------------------------------------------------------- */
+/* --- connecting --------------------------------------------------------------------- */
 
 /* Where nothing listens, TCP may connect a socket with itself, if the port that it is given
  * happens to be the one it asks for. */
@@ -159,7 +159,8 @@ static bool is_itself(int fd, const struct sockaddr_in6 *other)
 	struct sockaddr_in6 own = {0};
 	socklen_t size = sizeof(own);
 
-	if (getsockname(fd, (struct sockaddr *)&own, &size) < 0 || own.sin6_port != other->sin6_port)
+	if (getsockname(fd, (struct sockaddr *)&own, &size) < 0 ||
+	    own.sin6_port != other->sin6_port)
 		return false;
 	if (own.sin6_family == AF_INET)
 		return memcmp(&((struct sockaddr_in *)&own)->sin_addr,
@@ -269,7 +270,7 @@ static void connect_unix(struct prober *prober, struct check *check, int64_t now
 	}
 }
 
-/* --- the beginning of a try ------------------------------------------------------------------------ */
+/* --- the beginning of a try --------------------------------------------------------- */
 
 static void have_addresses(struct prober *prober, struct check *check)
 {
@@ -320,7 +321,7 @@ static void start_try(struct prober *prober, struct check *check)
 		alarms_set(&prober->alarms, &check->alarm, check->deadline);
 }
 
-/* --- what it waits for has come ---------------------------------------------------------------------- */
+/* --- what it waits for has come ----------------------------------------------------- */
 
 void probe_alarm(struct prober *prober, struct check *check)
 {

@@ -18,7 +18,7 @@
 enum {
 	EVENTS = 64,   /* taken from epoll at a time */
 	MESSAGES = 64, /* taken from PID 1 in a turn, so that the probes go on */
-	SLACK = 4000000, /* ns that a wake-up may be late, so that what is due soon comes with it */
+	SLACK = 8000000, /* ns that a wake-up may be late, so that what is due soon comes with it */
 };
 
 int64_t prober_now_us(void)
@@ -34,7 +34,7 @@ int64_t prober_now(void)
 	return prober_now_us() / 1000;
 }
 
-/* --- one turn ------------------------------------------------------------------------------------ */
+/* --- one turn ----------------------------------------------------------------------- */
 
 static void read_channel(struct prober *prober)
 {
@@ -111,7 +111,7 @@ static void turn(struct prober *prober)
 		prober_flush(prober);
 }
 
-/* --- beginning and end ------------------------------------------------------------------------------ */
+/* --- beginning and end -------------------------------------------------------------- */
 
 /* As many descriptors as it may have: each probe under way needs one. */
 static void raise_limit(void)

@@ -90,7 +90,7 @@ struct prober {
 int64_t prober_now_us(void); /* CLOCK_MONOTONIC */
 int64_t prober_now(void);    /* the same in ms */
 
-/* --- prober_check.c: the checks, their results ------------------------------------------ */
+/* --- prober_check.c: the checks, their results -------------------------------------- */
 
 /* A message of PID 1; what is not understood is passed over. */
 void prober_take(struct prober *prober, const void *message, size_t size);
@@ -105,7 +105,7 @@ void prober_result(struct prober *prober, struct check *check, enum probe_fault 
 /* Closes all. */
 void prober_clear(struct prober *prober);
 
-/* --- probe.c: one probe --------------------------------------------------------------------- */
+/* --- probe.c: one probe ------------------------------------------------------------- */
 
 /* What a probe is waiting for, or was waiting for until now: the alarm, its descriptor. */
 void probe_alarm(struct prober *prober, struct check *check);
@@ -115,7 +115,7 @@ void probe_resolved(void *prober, struct waiter *waiter, const struct addresses 
 /* Ends the probe that runs, if one does, without a result. */
 void probe_stop(struct prober *prober, struct check *check);
 
-/* --- one file for each protocol --------------------------------------------------------------- */
+/* --- one file for each protocol ----------------------------------------------------- */
 
 /* How a try goes on; each answers TALK_GOES_ON, or that the try is over, with the fault in
  * *ret. */

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- what it has been like --------------------------------------------------------------------- */
+/* --- what it has been like ---------------------------------------------------------- */
 
 /* The mapping may have grown since. */
 static void map_stats(struct prober *prober)
@@ -24,9 +24,9 @@ static void map_stats(struct prober *prober)
 
 	if (fstat(HELPER_STATS, &status) < 0 || !S_ISREG(status.st_mode))
 		return;
-	uint64_t count = (uint64_t)status.st_size / sizeof(struct probe_stats);
-	if (count > PROBER_CHECKS)
-		count = PROBER_CHECKS;
+	size_t count = PROBER_CHECKS;
+	if ((uint64_t)status.st_size < count * sizeof(struct probe_stats))
+		count = (size_t)status.st_size / sizeof(struct probe_stats);
 	if (count <= prober->stats_count)
 		return;
 	mapped = mmap(NULL, count * sizeof(struct probe_stats), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -96,7 +96,7 @@ static void count(struct prober *prober, const struct check *check, enum probe_f
 	add(&stats->timeouts, fault == FAULT_TIMEOUT);
 }
 
-/* --- verdicts --------------------------------------------------------------------------------------- */
+/* --- verdicts ----------------------------------------------------------------------- */
 
 static void wait_to_send(struct prober *prober, bool wait)
 {
@@ -168,7 +168,7 @@ void prober_result(struct prober *prober, struct check *check, enum probe_fault 
 	enqueue(prober, check);
 }
 
-/* --- what PID 1 asks for ------------------------------------------------------------------------------ */
+/* --- what PID 1 asks for ------------------------------------------------------------ */
 
 /* Without memory there is nothing left to do: PID 1 will start another one, and tell it all
  * that it has told this one. */

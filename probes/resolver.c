@@ -22,7 +22,7 @@ enum { OLD_KERNEL_FDS = 4096 }; /* closed one by one where there is no close_ran
 
 _Static_assert(sizeof(struct addresses) <= PIPE_BUF, "an answer is written in one piece");
 
-/* --- the child -------------------------------------------------------------------------- */
+/* --- the child ---------------------------------------------------------------------- */
 
 static void add_address(struct addresses *addresses, const struct sockaddr *found)
 {
@@ -63,7 +63,7 @@ static void close_others(int fd)
 {
 	if (dup2(fd, 0) < 0)
 		_exit(1);
-	if (raw_syscall3(SYS_close_range, 3, ~0u, 0) == 0)
+	if (raw_syscall3(SYS_close_range, 3, (long)~0u, 0) == 0)
 		return;
 	for (int other = 3; other < OLD_KERNEL_FDS; other++)
 		close(other);
@@ -79,7 +79,7 @@ static _Noreturn void child_main(const char *host, int fd)
 	_exit(write(0, &addresses, sizeof(addresses)) != (ssize_t)sizeof(addresses));
 }
 
-/* --- lookups ------------------------------------------------------------------------------ */
+/* --- lookups ------------------------------------------------------------------------ */
 
 static struct lookup *find(struct resolver *resolver, const char *host)
 {

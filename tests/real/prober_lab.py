@@ -60,7 +60,8 @@ class Stats:
 
 
 class Prober:
-    def __init__(self, checks=16, files=None):
+    def __init__(self, checks=16, before=None):
+        """`before`: shell words that execute the rest of their line."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         stats = os.memfd_create("stats")
         os.ftruncate(stats, STATS.size * checks)
@@ -69,10 +70,10 @@ class Prober:
         words = ["sinit: prober"]
         actions = [(os.POSIX_SPAWN_DUP2, high[0], 3), (os.POSIX_SPAWN_DUP2, high[1], 5)]
         program = SINIT
-        if files:  # how many descriptors it may have
-            program, words = "/bin/bash", ["bash", "-c", f"ulimit -n {files}; exec -a 'sinit: prober' "
-                                           f"{SINIT} 903>&- 905>&-"]
-        actions += [(os.POSIX_SPAWN_CLOSE, number) for number in high if not files]
+        if before:
+            program = "/bin/bash"
+            words = ["bash", "-c", f"{before} bash -c 'exec -a \"sinit: prober\" {SINIT}'"]
+        actions += [(os.POSIX_SPAWN_CLOSE, number) for number in high]
         self.pid = os.posix_spawn(program, words, os.environ, file_actions=actions)
         for number in high:
             os.close(number)

@@ -4,6 +4,7 @@ is counted is checks, not seconds."""
 import os
 import socket
 import struct
+import subprocess
 import time
 from pathlib import Path
 
@@ -513,9 +514,24 @@ def test_privileges(prober, serve):
     assert os.stat(f"/proc/{prober.pid}/mem").st_uid == 0  # cannot be looked into
 
 
+def test_user_namespace(serve):
+    """Root of a namespace in which nobody else is known: it stays root by name, and may nothing."""
+    if subprocess.run(["unshare", "--user", "--map-root-user", "true"], check=False).returncode:
+        pytest.skip("no user namespaces here")
+    made = Prober(before="exec unshare --user --map-root-user")
+    try:
+        made.begin(0, TCP, host="localhost", port=serve().port)
+        assert made.verdict()[2:4] == (True, "NONE")
+        status = Path(f"/proc/{made.pid}/status").read_text()
+        assert "\nCapEff:\t0000000000000000\n" in status and "\nCapBnd:\t0000000000000000\n" in status
+        assert made.close() == 0
+    finally:
+        made.kill()
+
+
 def test_descriptors_run_out(serve):
     """A lack of our own is no fault of the service: told as such, and no verdict."""
-    made = Prober(files=12)
+    made = Prober(before="ulimit -n 12; exec")
     try:
         server = serve(hold)
         for check in range(1, 12):

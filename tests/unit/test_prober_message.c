@@ -153,7 +153,7 @@ static void test_texts(void **state)
 	}
 }
 
-/* --- requests --------------------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------- */
 
 static void check_request(const struct prober_begin *begin, const char *request)
 {

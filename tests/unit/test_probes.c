@@ -29,7 +29,7 @@ static uint32_t pick(uint32_t n)
 	return (uint32_t)(random_state >> 33) % n;
 }
 
-/* --- verdict ------------------------------------------------------------------------------------ */
+/* --- verdict ------------------------------------------------------------------------ */
 
 /* `results`: p or f; `changes`: P or F where the verdict changes, else a dot. */
 static void check_verdict(uint8_t health, uint32_t failures, uint32_t successes, const char *results,
@@ -62,7 +62,7 @@ static void test_verdict(void **state)
 	check_verdict(HEALTH_UNKNOWN, 0, 0, "pfpf", "PFPF");
 }
 
-/* --- schedule ------------------------------------------------------------------------------------- */
+/* --- schedule ----------------------------------------------------------------------- */
 
 static void test_schedule_first(void **state)
 {
@@ -98,7 +98,7 @@ static void test_schedule_next(void **state)
 	}
 }
 
-/* --- alarms ---------------------------------------------------------------------------------------- */
+/* --- alarms ------------------------------------------------------------------------- */
 
 enum { ALARMS = 300 };
 
@@ -133,7 +133,7 @@ static void test_alarms(void **state)
 	}
 }
 
-/* --- search ------------------------------------------------------------------------------------------ */
+/* --- search ------------------------------------------------------------------------- */
 
 /* Against strstr(3), in pieces of any size. */
 static void test_search(void **state)
@@ -160,7 +160,7 @@ static void test_search(void **state)
 	}
 }
 
-/* --- faults ------------------------------------------------------------------------------------------- */
+/* --- faults ------------------------------------------------------------------------- */
 
 static void check_sentence(unsigned fault, int32_t detail, const char *sentence)
 {
@@ -208,7 +208,7 @@ static void test_fault_all(void **state)
 		}
 }
 
-/* --- names of helpers ------------------------------------------------------------------------------------ */
+/* --- names of helpers --------------------------------------------------------------- */
 
 static void test_helpers(void **state)
 {
