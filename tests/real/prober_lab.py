@@ -168,8 +168,7 @@ class Server:
         self.socket = socket.socket(family)
         self.socket.bind(address or ("127.0.0.1", 0))
         self.socket.listen(backlog)
-        self.count, self.open, self.serve, self.stopped = 0, [], serve, False
-        self.ended = threading.Event()
+        self.count, self.serve = 0, serve
         if serve:
             threading.Thread(target=self.run, daemon=True).start()
 

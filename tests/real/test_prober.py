@@ -108,7 +108,7 @@ def test_http_hangs(prober, serve, name):
     server = serve(answers(answer, then=hold))
     assert prober.result(HTTP, **http(server.port), **more, **SHORT) == ("TIMEOUT", 150)
     stats = prober.stats()
-    assert stats.timeouts == stats.failed == 1 and stats.latency_sum >= 150000
+    assert stats.timeouts >= 1 and stats.passed == 0 and stats.latency_sum >= 150000
     assert prober.quiet()
 
 
@@ -154,7 +154,7 @@ def test_http_stops_reading(prober, serve):
     port = serve(endless).port
     assert prober.result(HTTP, **http(port)) == ("NONE", 0)
     assert prober.result(HTTP, **http(port), body="y") == ("BODY", 0)
-    until(lambda: len(sent) == 2, "connections closed")
+    until(lambda: len(sent) >= 2, "connections closed")
 
 
 def test_http_request(prober, serve):
@@ -164,8 +164,10 @@ def test_http_request(prober, serve):
         seen.append(request_of(connection))
         connection.sendall(OK)
     port = serve(remember).port
-    prober.result(HTTP, **http(port, "/a?b=%20"))
-    prober.result(HTTP, **http(port), method="POST", headers="Host: shop\r\nX-A: b c\r\nuser-agent: me\r\n")
+    once = {"interval": 3600000}
+    prober.result(HTTP, **http(port, "/a?b=%20"), **once)
+    prober.result(HTTP, **http(port), **once, method="POST",
+                  headers="Host: shop\r\nX-A: b c\r\nuser-agent: me\r\n")
     line, *headers = seen[0].split("\r\n")
     assert line == "GET /a?b=%20 HTTP/1.1"
     assert f"Host: 127.0.0.1:{port}" in headers and "Connection: close" in headers
@@ -438,11 +440,17 @@ def test_P61_lives(prober, serve):
 def test_P62_end(prober, serve):
     """After the end there is no check: the one in flight is dropped, its connection closed."""
     closed = []
-    server = serve(lambda c: (hold(c), closed.append(1)))
+
+    def note_end(connection):
+        try:
+            hold(connection)
+        finally:
+            closed.append(True)
+    server = serve(note_end)
     prober.begin(0, HTTP, **http(server.port))
     until(lambda: server.count == 1, "a check in flight")
     prober.end(0)
-    until(lambda: server.ended or closed or prober.quiet())
+    until(lambda: closed, "the connection closed")
     prober.begin(1, TCP, **LOCAL, port=server.port, interval=5)
     prober.rounds(50, 1)
     assert prober.stats(0).count == 0 and prober.verdict()[0] == 1 and prober.quiet()
@@ -452,10 +460,12 @@ def test_one_in_flight(prober, serve):
     """Never two at a time, and nothing is caught up in a burst afterwards."""
     server = serve(hold)
     prober.begin(0, HTTP, **http(server.port), interval=10, timeout=200)
-    prober.rounds(3)
-    assert server.count in (3, 4)
+    for _ in range(5):
+        prober.rounds(1)
+        begun = server.count
+        assert begun <= prober.stats().count + 1
     stats = prober.stats()
-    assert stats.timeouts == stats.failed
+    assert stats.timeouts >= 5 and stats.passed == 0
 
 
 def test_delay_and_phase(prober, serve):
