@@ -1,5 +1,5 @@
 /* Where sinit begins: reads the command line and chooses between wrapper mode and the
- * supervisor. In wrapper mode nothing of the supervisor is touched and nothing is
+ * supervisor; by another name it is one of PID 1's helpers (probes/helper.h). In wrapper mode nothing of the supervisor is touched and nothing is
  * allocated. */
 #include "init/base.h"
 #include "init/fds.h"
@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	fds_fill_standard();
-	helper_function *helper = helper_find(argv[0]);
+	helper_main *helper = helper_find(argv[0]);
 	if (helper)
 		return helper(argv);
 	int code = parse(argv, &options);

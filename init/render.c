@@ -257,7 +257,7 @@ void render_why(
 		text_add(text, text->used > before ? "; " : "");
 		text_add(text, render_role((enum probe_role)role));
 		text_add(text, ": ");
-		fault_explain(text, (enum probe_fault)probe->fault, probe->detail);
+		fault_sentence(text, (enum probe_fault)probe->fault, probe->detail);
 	}
 	if (text->used == before && !board_service_ready(s))
 		explain_reason(text, s, blocker, now);

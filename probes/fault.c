@@ -1,47 +1,152 @@
 #include "probes/fault.h"
 
+#include "init/base.h"
+#include "probes/helper.h"
+
+#include <errno.h>
+#include <netdb.h>
 #include <string.h>
 
-enum detail { DETAIL_NONE, DETAIL_NUMBER, DETAIL_ERRNO };
-
-/* What comes before the detail and after it. */
-static const struct {
-	const char *before, *after;
-	enum detail detail;
-} faults[] = {
-    [FAULT_NONE] = {"no check has failed", "", DETAIL_NONE},
-    [FAULT_TIMEOUT] = {"no answer within ", " ms", DETAIL_NUMBER},
-    [FAULT_CONNECT] = {"cannot connect: ", "", DETAIL_ERRNO},
-    [FAULT_RESOLVE] = {"the host's name has no address (EAI ", ")", DETAIL_NUMBER},
-    [FAULT_CLOSED] = {"the connection ended before the answer", "", DETAIL_NONE},
-    [FAULT_PROTOCOL] = {"not an answer of this protocol", "", DETAIL_NONE},
-    [FAULT_TOO_LONG] = {"the answer's head is longer than ", " bytes", DETAIL_NUMBER},
-    [FAULT_STATUS] = {"HTTP status ", "", DETAIL_NUMBER},
-    [FAULT_BODY] = {"the body does not have expect_body", "", DETAIL_NONE},
-    [FAULT_GRPC_STATUS] = {"gRPC status ", "", DETAIL_NUMBER},
-    [FAULT_GRPC_SERVING] = {"not SERVING (status ", ")", DETAIL_NUMBER},
-    [FAULT_ABSENT] = {"the file cannot be looked at: ", "", DETAIL_ERRNO},
-    [FAULT_OLD] = {"last renewed ", " s ago", DETAIL_NUMBER},
-    [FAULT_EXIT] = {"the command exited ", "", DETAIL_NUMBER},
-    [FAULT_KILLED] = {"the command was killed by signal ", "", DETAIL_NUMBER},
-    [FAULT_SPAWN] = {"the command could not be run: ", "", DETAIL_ERRNO},
-    [FAULT_NOT_LISTENING] = {"nothing listens there", "", DETAIL_NONE},
-    [FAULT_STOLEN] = {"another program listens there (pid ", ")", DETAIL_NUMBER},
-    [FAULT_NO_PROCESS] = {"no main process", "", DETAIL_NONE},
-    [FAULT_INTERNAL] = {"the check could not be made: ", "", DETAIL_ERRNO},
+/* How the detail is told. */
+enum telling {
+	TELL_NOTHING,  /* the words alone */
+	TELL_NUMBER,   /* the words are a format with one %d */
+	TELL_ERRNO,    /* ": " and the error in words, if there is one */
+	TELL_REFUSED,  /* the same; ECONNREFUSED says enough by itself */
+	TELL_RESOLVE,
+	TELL_GRPC,
+	TELL_SERVING,
+	TELL_PID,      /* the words, and the pid if it is known */
 };
-_Static_assert(ARRAY_LEN(faults) == FAULT_COUNT, "a sentence for each fault");
 
-void fault_explain(struct text *text, enum probe_fault fault, int32_t detail)
+struct row {
+	uint8_t telling;
+	const char *words;
+};
+
+static const struct row rows[FAULT_COUNT] = {
+    [FAULT_NONE] = {TELL_NOTHING, "passed"},
+    [FAULT_TIMEOUT] = {TELL_NUMBER, "no answer within %d ms"},
+    [FAULT_CONNECT] = {TELL_REFUSED, "cannot connect"},
+    [FAULT_RESOLVE] = {TELL_RESOLVE, "the name cannot be resolved"},
+    [FAULT_CLOSED] = {TELL_ERRNO, "the connection ended before the answer was whole"},
+    [FAULT_PROTOCOL] = {TELL_NOTHING, "the answer is not of this protocol"},
+    [FAULT_TOO_LONG] = {TELL_NUMBER, "the answer's head is longer than %d bytes"},
+    [FAULT_STATUS] = {TELL_NUMBER, "HTTP status %d"},
+    [FAULT_BODY] = {TELL_NOTHING, "the expected text is not in the body"},
+    [FAULT_GRPC_STATUS] = {TELL_GRPC, "gRPC status"},
+    [FAULT_GRPC_SERVING] = {TELL_SERVING, "gRPC health"},
+    [FAULT_ABSENT] = {TELL_ERRNO, "the file cannot be looked at"},
+    [FAULT_OLD] = {TELL_NUMBER, "last sign of life %d s ago"},
+    [FAULT_EXIT] = {TELL_NUMBER, "the command exited with code %d"},
+    [FAULT_KILLED] = {TELL_NUMBER, "the command was killed by signal %d"},
+    [FAULT_SPAWN] = {TELL_ERRNO, "the command could not be run"},
+    [FAULT_NOT_LISTENING] = {TELL_NOTHING, "nothing listens there"},
+    [FAULT_STOLEN] = {TELL_PID, "another program listens there"},
+    [FAULT_NO_PROCESS] = {TELL_NOTHING, "the main process is not alive"},
+    [FAULT_INTERNAL] = {TELL_ERRNO, "the check could not be made"},
+};
+
+struct name {
+	int number;
+	const char *name;
+};
+
+/* getaddrinfo(3) */
+static const struct name resolve_names[] = {
+    {EAI_NONAME, "no such name"},
+    {EAI_AGAIN, "no answer from the name server"},
+    {EAI_FAIL, "the name server refused"},
+    {EAI_SYSTEM, "the system's resolver failed"},
+};
+
+/* gRPC, doc/statuscodes.md */
+static const struct name grpc_names[] = {
+    {0, "OK"},
+    {1, "CANCELLED"},
+    {2, "UNKNOWN"},
+    {3, "INVALID_ARGUMENT"},
+    {4, "DEADLINE_EXCEEDED"},
+    {5, "NOT_FOUND"},
+    {6, "ALREADY_EXISTS"},
+    {7, "PERMISSION_DENIED"},
+    {8, "RESOURCE_EXHAUSTED"},
+    {9, "FAILED_PRECONDITION"},
+    {10, "ABORTED"},
+    {11, "OUT_OF_RANGE"},
+    {12, "UNIMPLEMENTED"},
+    {13, "INTERNAL"},
+    {14, "UNAVAILABLE"},
+    {15, "DATA_LOSS"},
+    {16, "UNAUTHENTICATED"},
+};
+
+/* grpc.health.v1, HealthCheckResponse.ServingStatus */
+static const struct name serving_names[] = {
+    {0, "UNKNOWN"},
+    {1, "SERVING"},
+    {2, "NOT_SERVING"},
+    {3, "SERVICE_UNKNOWN"},
+};
+
+static const char *name_of(const struct name *names, size_t count, int number)
 {
-	if ((unsigned)fault >= FAULT_COUNT) {
-		text_add(text, "unknown fault");
+	for (size_t i = 0; i < count; i++)
+		if (names[i].number == number)
+			return names[i].name;
+	return NULL;
+}
+
+static void add_name(struct text *text, const char *before, const struct name *names, size_t count,
+    int number)
+{
+	const char *name = name_of(names, count, number);
+
+	if (name)
+		text_addf(text, "%s%s", before, name);
+	else
+		text_addf(text, "%s%d", before, number);
+}
+
+/* strerror(3) begins with a capital; in the middle of a sentence it is none. */
+static void add_errno(struct text *text, int error)
+{
+	const char *words = strerror(error);
+
+	if (words[0] >= 'A' && words[0] <= 'Z' && words[1] >= 'a' && words[1] <= 'z')
+		text_addf(text, "%c%s", words[0] - 'A' + 'a', words + 1);
+	else
+		text_add(text, words);
+}
+
+static void add_row(struct text *text, const struct row *row, int32_t detail)
+{
+	if (row->telling == TELL_NUMBER) {
+		text_addf(text, row->words, (int)detail);
 		return;
 	}
-	text_add(text, faults[fault].before);
-	if (faults[fault].detail == DETAIL_NUMBER)
-		text_addf(text, "%d", detail);
-	else if (faults[fault].detail == DETAIL_ERRNO)
-		text_add(text, strerror(detail));
-	text_add(text, faults[fault].after);
+	if (row->telling == TELL_REFUSED && detail == ECONNREFUSED) {
+		add_errno(text, detail);
+		return;
+	}
+	text_add(text, row->words);
+	if (row->telling == TELL_RESOLVE)
+		add_name(text, ": ", resolve_names, ARRAY_LEN(resolve_names), detail);
+	else if (row->telling == TELL_GRPC)
+		add_name(text, " ", grpc_names, ARRAY_LEN(grpc_names), detail);
+	else if (row->telling == TELL_SERVING)
+		add_name(text, " ", serving_names, ARRAY_LEN(serving_names), detail);
+	else if (row->telling == TELL_PID && detail > 0)
+		text_addf(text, " (pid %d)", (int)detail);
+	else if ((row->telling == TELL_ERRNO || row->telling == TELL_REFUSED) && detail > 0) {
+		text_add(text, ": ");
+		add_errno(text, detail);
+	}
+}
+
+void fault_sentence(struct text *text, unsigned fault, int32_t detail)
+{
+	static const struct row unknown = {TELL_NOTHING, "failed"};
+
+	add_row(text, fault < FAULT_COUNT ? &rows[fault] : &unknown, detail);
 }

@@ -1,11 +1,15 @@
-/* Sentences about what is wrong with a check. Pure; owns nothing. May call: base. */
+/* A sentence for people for each reason why a check did not pass: one table.
+ * Pure; the text belongs to the caller. */
 #ifndef SINIT_PROBES_FAULT_H
 #define SINIT_PROBES_FAULT_H
 
-#include "init/base.h"
-#include "probes/helper.h"
+#include <stdint.h>
 
-/* Adds why a check did not pass, as it stands after "readiness: ". */
-void fault_explain(struct text *text, enum probe_fault fault, int32_t detail);
+struct text;
+
+/* Adds the sentence to *text, without a full stop: "HTTP status 503". `fault` is an enum
+ * probe_fault (probes/helper.h) and `detail` what goes with it; a number that is none, from
+ * a record written by another version, gives "failed". FAULT_NONE gives "passed". */
+void fault_sentence(struct text *text, unsigned fault, int32_t detail);
 
 #endif

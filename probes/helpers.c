@@ -5,14 +5,21 @@
 
 #include <string.h>
 
+static int run_prober(char **argv)
+{
+	(void)argv;
+	return prober_main();
+}
+
 static const struct {
 	const char *name;
-	helper_function *run;
+	helper_main *run;
 } helpers[] = {
+    {HELPER_NAME_PROBER, run_prober},
     {HELPER_NAME_RESPONDER, responder_main},
 };
 
-helper_function *helper_find(const char *name)
+helper_main *helper_find(const char *name)
 {
 	for (size_t i = 0; name && i < ARRAY_LEN(helpers); i++)
 		if (strcmp(helpers[i].name, name) == 0)

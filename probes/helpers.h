@@ -1,9 +1,11 @@
-/* The helpers by their names: one row adds one. */
+/* The helpers that this program can be instead of sinit: one row each, by argv[0]. */
 #ifndef SINIT_PROBES_HELPERS_H
 #define SINIT_PROBES_HELPERS_H
 
-/* What runs the helper of that name (argv[0]): it returns the exit code. NULL: it is none. */
-typedef int helper_function(char **argv);
-helper_function *helper_find(const char *name);
+/* What runs a helper; returns the exit code. */
+typedef int helper_main(char **argv);
+
+/* NULL: `name` (which may be NULL) is none of a helper. */
+helper_main *helper_find(const char *name);
 
 #endif

@@ -24,8 +24,11 @@ LAYERS = [
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
              "init/ranks.[ch] init/format.[ch] init/render.[ch] init/board_names.c "
              "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] "
-             "init/option_table.[ch] init/option_text.c init/options.[ch] probes/check.[ch] "
-             "probes/fault.[ch] probes/http_*.[ch] probes/metrics*.[ch]"),
+             "init/option_table.[ch] init/option_text.c init/options.[ch] "
+             "probes/verdict.[ch] probes/schedule.[ch] probes/fault.[ch] probes/alarms.[ch] "
+             "probes/search.[ch] probes/prober_message.[ch] probes/http_request.[ch] "
+             "probes/grpc_message.[ch] probes/check.[ch] probes/web_*.[ch] "
+             "probes/metrics*.[ch] init/notify.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
@@ -39,6 +42,7 @@ LAYERS = [
              "ctl/control.[ch] ctl/serve.c"),
     ("supervisor", "init/supervisor*.[ch]"),
     ("sinitctl", "ctl/*.[ch]"),
+    ("probes", "probes/*.[ch]"),
 ]
 
 # Every layer may use itself.
@@ -54,6 +58,7 @@ USES = {
     "wrapper": "base pure world platform",
     "supervisor": "base pure record world platform",
     "main": "base pure record config world platform wrapper supervisor helpers",
+    "probes": "base pure record",  # helpers: processes of their own, which call none of PID 1's
     "sinitctl": "base pure record config",
 }
 
@@ -65,6 +70,7 @@ ONLY = [
     ("reaper/leftovers.h", "init/platform.c reaper/*"),
     ("reaper/child.h", "reaper/*"),
     ("init/loader.h", "init/config*.c"),
+    ("probes/prober.h", "probes/prober*.c probes/probe.c probes/*_probe.c"),
     ("init/machine.h", "init/machine.c init/board.h init/image.h init/supervisor.h"),
 ]
 

@@ -1,0 +1,14 @@
+/* Giving up what a helper has no use for. Owns nothing; for any helper. */
+#ifndef SINIT_PROBES_DROP_H
+#define SINIT_PROBES_DROP_H
+
+/* The user that helpers become where sinit is root: "nobody" of every distribution (the
+ * kernel's overflow id), which owns no file and needs no line in /etc/passwd. */
+enum { HELPER_UID = 65534 };
+
+/* Becomes HELPER_UID if it is root, without groups and capabilities, for good; cannot be
+ * looked into; is in "/"; makes files for itself only. What is not allowed here (a user
+ * namespace without that id) is left as it is, but the capabilities go in any case. */
+void drop_privileges(void);
+
+#endif
