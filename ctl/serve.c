@@ -66,14 +66,7 @@ static void do_start(struct call *call, uint32_t slot)
 
 static void do_stop(struct call *call, uint32_t slot)
 {
-	struct supervisor *sv = &call->sinit->supervisor;
-	int rc = supervisor_down(sv, slot);
-
-	if (rc < 0)
-		log_warning(sv->service[slot].name,
-		    "stopped by hand, but that cannot be remembered in %s/stopped: %s; it will be "
-		    "up again after the next start of sinit",
-		    sv->state_dir, strerror(-rc));
+	supervisor_stop(&call->sinit->supervisor, slot);
 }
 
 static void do_restart(struct call *call, uint32_t slot)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -17,6 +18,7 @@ enum {
 	LAST_GRACE = 5000,   /* ms between the TERM and the KILL of what is left */
 	LAST_KILL = 2000,    /* ms to wait after that */
 	SIGNALS = 16,
+	EVENTS = 8,          /* descriptors looked at in one turn: all there can be */
 };
 
 enum role { ROLE_SHUTDOWN = 1, ROLE_RELOAD, ROLE_REOPEN, ROLE_DUMP, ROLE_CHILD };
@@ -115,6 +117,9 @@ static void read_signals(struct sinit *sinit)
 	for (size_t i = 0; i < count; i++)
 		if (info[i].ssi_signo == SIGCHLD)
 			one_signal(sinit, &info[i], &hint, &child);
+	/* What one said before it died. */
+	if (child)
+		helpers_notifications(sinit);
 	if (child)
 		supervisor_deaths(&sinit->supervisor, hint);
 	for (size_t i = 0; i < count; i++)
@@ -125,7 +130,7 @@ static void read_signals(struct sinit *sinit)
 static int64_t next_deadline(const struct sinit *sinit)
 {
 	int64_t next = supervisor_deadline(&sinit->supervisor);
-	const int64_t more[] = {sinit->flush_at,
+	const int64_t more[] = {sinit->flush_at, helpers_deadline(sinit),
 	    sinit->reload.image_fd >= 0 && !sinit->supervisor.loader_done ? sinit->reload.deadline
 									 : 0};
 
@@ -153,6 +158,9 @@ static void serve_events(struct sinit *sinit, const struct epoll_event *events, 
 	struct control *control = &sinit->control;
 
 	for (int i = 0; i < count; i++)
+		if (events[i].data.fd == sinit->helpers.notify_fd && sinit->helpers.notify_fd >= 0)
+			helpers_notifications(sinit);
+	for (int i = 0; i < count; i++)
 		if (events[i].data.fd == sinit->signal_fd)
 			read_signals(sinit);
 	for (int i = 0; i < count; i++) {
@@ -161,15 +169,34 @@ static void serve_events(struct sinit *sinit, const struct epoll_event *events, 
 		} else if (events[i].data.fd == control->inotify_fd) {
 			control_drain_inotify(control);
 			rundir_check(sinit);
+		} else {
+			helpers_event(sinit, events[i].data.fd, events[i].events);
 		}
 	}
+}
+
+static int64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* For the metrics: how long others may have had to wait. */
+static void note_turn(struct helpers *helpers, int64_t took)
+{
+	helpers->turns++;
+	if (took > helpers->lag_us)
+		helpers->lag_us = took;
 }
 
 static void turn(struct sinit *sinit)
 {
 	struct supervisor *sv = &sinit->supervisor;
-	struct epoll_event events[4];
+	struct epoll_event events[EVENTS];
 	int count = epoll_wait(sinit->epoll_fd, events, ARRAY_LEN(events), wait_time(sinit));
+	int64_t begin = clock_us();
 
 	supervisor_clock(sv);
 	serve_events(sinit, events, count);
@@ -185,7 +212,9 @@ static void turn(struct sinit *sinit)
 		reload_finish(sinit);
 		supervisor_settle(sv);
 	}
+	helpers_turn(sinit);
 	sinit->flush_at = log_flush() ? sv->now + FLUSH_AGAIN : 0;
+	note_turn(&sinit->helpers, clock_us() - begin);
 }
 
 void loop_run(struct sinit *sinit)
@@ -193,6 +222,7 @@ void loop_run(struct sinit *sinit)
 	loop_watch(sinit, sinit->signal_fd);
 	loop_watch(sinit, sinit->control.fifo_fd);
 	loop_watch(sinit, sinit->control.inotify_fd);
+	loop_watch(sinit, sinit->helpers.notify_fd);
 	while (!supervisor_done(&sinit->supervisor))
 		turn(sinit);
 }

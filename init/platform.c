@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -107,6 +108,25 @@ int platform_kill(pid_t pid, int sig)
 int platform_kill_session(pid_t sid, int sig)
 {
 	return leftovers_signal(sid, sig);
+}
+
+pid_t platform_session(pid_t pid)
+{
+	pid_t sid = getsid(pid);
+
+	return sid > 0 ? sid : 0;
+}
+
+bool platform_is_child(pid_t pid)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
+int platform_send(int fd, const void *message, size_t size)
+{
+	return send(fd, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 void platform_unmap(void *memory, size_t size)

@@ -32,6 +32,15 @@ pid_t platform_fork(int (*main_of_child)(void *), void *arg);
  * named by the last SIGCHLD, or 0. See reaper/reap.h. */
 int platform_reap(pid_t hint, pid_t *ret_pid, struct exit_status *ret, int64_t *ret_again);
 
+/* Session of a process, getsid(2); 0: it cannot be told. */
+pid_t platform_session(pid_t pid);
+
+/* Whether it is an unreaped child of ours: waitid(2) with WNOWAIT. */
+bool platform_is_child(pid_t pid);
+
+/* Sends a datagram on a channel without waiting. 0; -EAGAIN: there is no room now; -errno. */
+int platform_send(int fd, const void *message, size_t size);
+
 /* kill(2) of one process; 0 or -errno. A child that has not been reaped keeps its
  * number, so this never meets a stranger: only pids not yet reaped may be given. */
 int platform_kill(pid_t pid, int sig);

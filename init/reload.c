@@ -185,6 +185,7 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 		munmap(image, size);
 		return refusal(rc);
 	}
+	helpers_configure(sinit);
 	if (!same) {
 		sinit_open_log(image);
 		log_info(NULL, "reload: [sinit] has changed: log_* and shutdown_timeout hold from now "

@@ -105,6 +105,7 @@ static void move_board(struct sinit *sinit)
 	board_close(&sv->board);
 	sv->board = moved;
 	sv->service = moved.services;
+	helpers_board_moved(sinit);
 }
 
 /* Another sinit has it now: what is there is that one's, and nothing is removed. */

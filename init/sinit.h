@@ -4,6 +4,7 @@
 #define SINIT_INIT_SINIT_H
 
 #include "ctl/control.h"
+#include "init/helper_run.h"
 #include "init/options.h"
 #include "init/supervisor.h"
 
@@ -23,6 +24,7 @@ struct sinit {
 	struct supervisor supervisor;
 	struct control control;
 	struct reload reload;
+	struct helpers helpers;
 	int rundir_fd;      /* -1: RUNDIR cannot be used */
 	int lock_fd;
 	int epoll_fd;

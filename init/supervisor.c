@@ -101,7 +101,8 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	    .ready = s->m.ready,
 	    .active = machine_active(&s->m),
 	    .life = s->m.life,
-	    .restarts = s->m.restarts};
+	    .restarts = s->m.restarts,
+	    .ready_at = s->ready_at};
 	unsigned actions;
 
 	board_begin(s);
@@ -113,13 +114,19 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	if (s->m.life != before.life) {
 		u->told_kill = false;
 		memset(u->sid, 0, sizeof(u->sid)); /* kill_mode=process: they are on their own */
+		u->notified = false;
+		u->next_main = 0;
+		u->beat = 0;
 	}
+	sv_totals(sv, slot, &before);
 	board_end(s);
 	sv->deadline[slot] = s->m.deadline;
 	sv->active += (uint32_t)machine_active(&s->m) - (uint32_t)before.active;
 	if (s->m.life != before.life && sv->starts)
 		sv->starts--;
 	sv_report(sv, slot, &before, event, actions);
+	if (s->m.state != before.state || event->kind == EVENT_SPAWNED)
+		sv_probes_follow(sv, slot);
 	if (s->m.state != before.state || s->m.want != before.want || s->m.ready != before.ready)
 		sv_touch(sv, slot, s->m.ready && !before.ready);
 	act(sv, slot, actions);
@@ -165,6 +172,8 @@ static void process_ended(struct supervisor *sv, const struct pid_entry *entry,
 			sv_deliver_kind(sv, slot, EVENT_SPAWNED, CAUSE_NONE);
 		}
 	}
+	if (!which && event.kind == EVENT_EXITED && sv_hand_over(sv, slot))
+		return;
 	board_begin(s);
 	if (which) {
 		s->aux_pid = 0;
@@ -198,9 +207,18 @@ static void one_death(struct supervisor *sv, pid_t pid, const struct exit_status
 		process_ended(sv, &entry, status);
 		break;
 	case PID_RELOAD:
+		sv_leave_room(sv, pid);
 		if (status->kind != EXIT_EXITED || status->code)
 			log_warning(sv->service[entry.slot].name, "reload_command failed (%s %d)",
 			    status->kind == EXIT_EXITED ? "exit code" : "signal", status->code);
+		break;
+	case PID_PROBE:
+		sv_leave_room(sv, pid);
+		sv_check_ended(sv, entry.slot, pid, status);
+		break;
+	case PID_HELPER:
+		sv->helpers_ended |= 1u << entry.slot;
+		sv->helper_status[entry.slot % SUPERVISOR_HELPERS] = *status;
 		break;
 	case PID_FAILED:
 		break;
@@ -270,6 +288,7 @@ void supervisor_timers(struct supervisor *sv)
 	for (uint32_t slot = 0; slot < sv->count; slot++)
 		if (sv->deadline[slot] && sv->deadline[slot] <= sv->now)
 			sv_deliver_kind(sv, slot, EVENT_TIMER, CAUSE_NONE);
+	sv_checks_due(sv);
 	if (sv->pendings && sv->poll_at <= sv->now) {
 		sv->poll_wait = sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;
 		sv->poll_at = sv->now + sv->poll_wait;
@@ -294,6 +313,7 @@ int64_t supervisor_deadline(const struct supervisor *sv)
 		return sv->now;
 	for (uint32_t slot = 0; slot < sv->count; slot++)
 		next = sooner(next, sv->deadline[slot]);
+	next = sooner(next, sv_checks_deadline(sv));
 	return sv->stopping && sv->active ? sooner(next, sv->stop_deadline) : next;
 }
 

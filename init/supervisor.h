@@ -15,11 +15,13 @@
 #include "init/pidmap.h"
 #include "init/platform.h"
 #include "init/ranks.h"
+#include "probes/verdict.h"
 
 enum {
 	SUPERVISOR_SETS = 4,         /* configurations that may be in use at once */
 	SUPERVISOR_NONE = UINT32_MAX,/* no slot */
 	SUPERVISOR_SESSIONS = 3,     /* of main, of pre_start or post_stop, of stop_command */
+	SUPERVISOR_HELPERS = 4,      /* numbers of helper processes */
 	SUPERVISOR_STARTS = 16,      /* most launches in one turn, so that deaths and
 	                                requests are never far away */
 };
@@ -59,6 +61,28 @@ struct unit {
 	int64_t wave;       /* start of the service whose restart brought about this life */
 	pid_t sid[SUPERVISOR_SESSIONS]; /* that have processes; 0: none. See sv_session_left() */
 	bool pending[2];    /* their exec has neither been done nor failed */
+	uint8_t probing;    /* bits 1 << role: probes that are to run now */
+	uint8_t told;       /* those that the prober has been told to make */
+	uint8_t moved;      /* those that a reload has changed */
+	bool telling;       /* the prober is to be told: it is in `tell` */
+	bool notified;      /* READY=1 has come in this life */
+	pid_t next_main;    /* MAINPID: takes over when the main process ends, 0: none */
+	int64_t beat;       /* ms: the last WATCHDOG=1, 0: none in this life */
+};
+
+/* A check that PID 1 makes itself: exec, listen, process, heartbeat. */
+struct check {
+	struct verdict verdict;
+	bool active;      /* to be made, in this stay in the state */
+	bool fallback;    /* the next, or the present one, is the fallback */
+	bool late;        /* its process was killed since its time was up */
+	int error;        /* errno of an exec that failed, 0: none */
+	int32_t thief;    /* listen: pid of whoever has the port */
+	pid_t pid;        /* its process, 0: none */
+	pid_t sid;        /* the session of that, until it is empty */
+	int64_t due;      /* ms: when the next one begins */
+	int64_t began;    /* ms */
+	int64_t deadline; /* ms: its time is up; later, when to KILL again */
 };
 
 /* Room for the pointers of one spawn, in use until its exec is done. */
@@ -67,7 +91,11 @@ struct spawn_room {
 	char **words; /* argv, NULL, envp, NULL */
 	struct spawn_limit limits[SPAWN_LIMITS];
 	char user[1024]; /* HOME=, SHELL=, USER=, LOGNAME= */
+	char notify[160], watchdog[48]; /* NOTIFY_SOCKET=, WATCHDOG_USEC= */
+	char numbers[24]; /* of a listen check */
 };
+
+struct notification;
 
 struct supervisor {
 	struct board board;
@@ -82,6 +110,14 @@ struct supervisor {
 	struct ranks dirty;            /* their dependencies are to be looked at */
 	struct ranks hold;             /* wait for their dependents to be down */
 	struct ranks check;            /* wait until nothing of them is left */
+	struct ranks tell;             /* the prober is to be told about them */
+	struct check *check_state;     /* by slot * PROBE_ROLES + role; untouched unless needed */
+	int64_t *check_due;            /* by slot: when one of its checks is due, 0: none */
+	uint32_t checks;               /* checks that are active or have a process */
+	int prober_fd;                 /* channel, -1: there is no prober */
+	bool prober_full;              /* nothing fits into it until it can be written */
+	struct probe_stats *stats;     /* by slot * PROBE_ROLES + role, NULL: none */
+	const char *notify;            /* NOTIFY_SOCKET for those who notify, NULL: none */
 	bool loose;                    /* some session has outlived its first process */
 	bool recheck;                  /* a death or a signal may have emptied one of `check` */
 	bool rehold;                   /* a change may have released one of `hold` */
@@ -114,6 +150,8 @@ struct supervisor {
 	pid_t loader;                  /* child that reads the configuration, 0: none */
 	bool loader_done;              /* it has ended; see loader_status */
 	struct exit_status loader_status;
+	uint32_t helpers_ended;        /* bits 1 << number: helpers that have ended */
+	struct exit_status helper_status[SUPERVISOR_HELPERS];
 };
 
 /* What supervisor_new() needs. The image is taken over (platform_unmap() when it is replaced). */
@@ -122,6 +160,8 @@ struct supervisor_input {
 	size_t image_size;
 	char *const *environ;
 	const char *state_dir;  /* NULL: stops by hand are not remembered */
+	const char *notify;     /* path of the notification socket, NULL: none; borrowed */
+	struct probe_stats *stats; /* for each check of the board's slots, NULL: none; borrowed */
 	const char *main_directory; /* directory that sinit was started in; NULL: unknown */
 	int rundir;             /* descriptor, or -1 */
 	uid_t uid;              /* sinit's own */
@@ -137,6 +177,9 @@ static inline const struct machine_settings *supervisor_settings(
 
 	return image_machine(image, image_service(image, place.index));
 }
+
+/* Slots that supervisor_new() makes for so many services. */
+uint32_t supervisor_capacity(uint32_t services);
 
 /* 0 or -errno. */
 int supervisor_new(struct supervisor *ret, const struct supervisor_input *input);
@@ -169,6 +212,9 @@ void supervisor_up(struct supervisor *sv, uint32_t slot);
  * that could not be written to the state directory. */
 int supervisor_down(struct supervisor *sv, uint32_t slot);
 
+/* The same; that it could not be written is logged. */
+void supervisor_stop(struct supervisor *sv, uint32_t slot);
+
 void supervisor_restart(struct supervisor *sv, uint32_t slot);
 void supervisor_reset(struct supervisor *sv, uint32_t slot);
 
@@ -180,6 +226,23 @@ int supervisor_reload_service(struct supervisor *sv, uint32_t slot);
 
 /* Stops everything. Called again, or at the end of shutdown_timeout: KILL. */
 void supervisor_shutdown(struct supervisor *sv);
+
+/* --- probes -------------------------------------------------------------------- */
+
+/* The prober has said something. What is about another life is passed over. */
+void supervisor_verdict(struct supervisor *sv, const struct prober_verdict *verdict);
+
+/* There is a new prober behind `fd`, or none (-1): it is told everything from the start. */
+void supervisor_prober(struct supervisor *sv, int fd);
+
+/* Its channel can be written again. */
+void supervisor_prober_room(struct supervisor *sv);
+
+/* Whether the configuration has a check that needs the prober. */
+bool supervisor_has_network_probes(const struct supervisor *sv);
+
+/* A notification (init/notify.h) of process `pid`, as the kernel says. */
+void supervisor_notify(struct supervisor *sv, pid_t pid, const struct notification *n);
 
 /* --- reload -------------------------------------------------------------------- */
 

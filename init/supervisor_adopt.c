@@ -28,6 +28,8 @@ static void describe(struct supervisor *sv, uint32_t slot, struct place place)
 	record->critical = (uint8_t)s->critical;
 	record->priority = s->priority;
 	board_end(record);
+	if (!machine_active(&record->m))
+		sv_probes_describe(sv, slot);
 }
 
 void sv_take_settings(struct supervisor *sv, uint32_t slot, struct place place)
@@ -80,6 +82,7 @@ void sv_free_slot(struct supervisor *sv, uint32_t slot)
 	ranks_remove(&sv->dirty, u->rank);
 	ranks_remove(&sv->hold, u->rank);
 	ranks_remove(&sv->check, u->rank);
+	ranks_remove(&sv->tell, u->rank);
 	board_begin(&sv->service[slot]);
 	sv->service[slot].used = 0;
 	sv->service[slot].name[0] = '\0';
@@ -119,6 +122,7 @@ static void rank_all(struct supervisor *sv, const struct config_set *set, uint32
 	ranks_clear(&sv->dirty);
 	ranks_clear(&sv->hold);
 	ranks_clear(&sv->check);
+	ranks_clear(&sv->tell);
 	for (uint32_t rank = 0; rank < n; rank++) {
 		uint32_t slot = sv->order[rank];
 		const struct machine *m = &sv->service[slot].m;
@@ -132,6 +136,8 @@ static void rank_all(struct supervisor *sv, const struct config_set *set, uint32
 			ranks_add(&sv->hold, rank);
 		if (m->state == STATE_CLEANUP && !m->aux)
 			ranks_add(&sv->check, rank);
+		if (sv->unit[slot].telling)
+			ranks_add(&sv->tell, rank);
 	}
 	sv->recheck = sv->rehold = true;
 }
@@ -192,6 +198,9 @@ static void meet(struct supervisor *sv, uint32_t slot, struct place next,
 		return;
 	}
 	u->lagging = false;
+	for (unsigned role = 0; role < PROBE_ROLES; role++)
+		if (!image_probe_equal(old, before.index, new, next.index, role))
+			u->moved |= (uint8_t)(1 << role);
 	same_process = image_service_same_process(old, before.index, new, next.index);
 	if (machine_active(&sv->service[slot].m) && (is_pending || !same_process)) {
 		counts->restarted++;
@@ -267,6 +276,9 @@ static void apply(struct supervisor *sv)
 
 		if (!s->used)
 			continue;
+		if (u->moved && !u->removed && !u->renew)
+			sv_probes_changed(sv, slot, u->moved);
+		u->moved = 0;
 		if (u->removed || u->renew) {
 			sv->reloading = true;
 			sv_deliver_kind(sv, slot, EVENT_WANT_DOWN,
@@ -334,19 +346,26 @@ static void *zeroed(size_t count, size_t size, bool *failed)
 	return result;
 }
 
-static int allocate(struct supervisor *sv, uint32_t services)
+uint32_t supervisor_capacity(uint32_t services)
 {
 	uint32_t capacity = services + services / 2 + SPARE_SLOTS;
+
+	return capacity < IMAGE_MAX_SERVICES ? capacity : IMAGE_MAX_SERVICES;
+}
+
+static int allocate(struct supervisor *sv, uint32_t services)
+{
+	uint32_t capacity = supervisor_capacity(services);
 	/* Room for twice as many processes as services: main and one aux process each. */
 	size_t entries = pidmap_entries(capacity), words = ranks_words(capacity);
-	struct ranks *sets[] = {&sv->dirty, &sv->hold, &sv->check};
+	struct ranks *sets[] = {&sv->dirty, &sv->hold, &sv->check, &sv->tell};
 	bool failed = false;
 
-	if (capacity > IMAGE_MAX_SERVICES)
-		capacity = IMAGE_MAX_SERVICES;
 	sv->capacity = capacity;
 	sv->unit = zeroed(capacity, sizeof(*sv->unit), &failed);
 	sv->history = zeroed(capacity, sizeof(*sv->history), &failed);
+	sv->check_state = zeroed(capacity * (size_t)PROBE_ROLES, sizeof(*sv->check_state), &failed);
+	sv->check_due = zeroed(capacity, sizeof(*sv->check_due), &failed);
 	sv->deadline = zeroed(capacity, sizeof(*sv->deadline), &failed);
 	sv->order = zeroed(capacity, sizeof(*sv->order), &failed);
 	sv->work = zeroed(capacity, sizeof(*sv->work), &failed);
@@ -377,6 +396,9 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 	sv->gid = input->gid;
 	sv->main_directory = input->main_directory;
 	sv->main_slot = SUPERVISOR_NONE;
+	sv->prober_fd = -1;
+	sv->notify = input->notify;
+	sv->stats = input->stats;
 	supervisor_clock(sv);
 	rc = allocate(sv, services);
 	if (rc < 0)

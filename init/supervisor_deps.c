@@ -276,4 +276,5 @@ void supervisor_settle(struct supervisor *sv)
 		if (sv->reloading)
 			finish_reload(sv);
 	}
+	sv_tell_prober(sv);
 }

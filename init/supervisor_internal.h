@@ -22,6 +22,14 @@ static inline uint32_t sv_slot(const struct supervisor *sv, struct place place,
 	return sv->set[place.set].slot_of[list->item[i]];
 }
 
+/* A record before a step of the machine. */
+struct before {
+	uint8_t state, want, ready;
+	bool active;
+	uint32_t life, restarts;
+	int64_t ready_at;
+};
+
 /* --- supervisor.c --- */
 
 /* Gives the machine an event and carries out what it answers. */
@@ -37,6 +45,8 @@ bool sv_session_left(struct supervisor *sv, uint32_t slot, unsigned i);
 
 /* Starts a process of a service in the given role and delivers what comes of it. */
 void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref command);
+/* A process whose exec was pending has ended, or been given up: its room is free. */
+void sv_leave_room(struct supervisor *sv, pid_t pid);
 /* A spawn failed for want of descriptors: not the service's fault. */
 bool sv_is_shortage(const struct spawn_result *result);
 /* Asks for the spawns that were pending. */
@@ -47,6 +57,59 @@ bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid
 /* Rooms for every service of the image. 0 or -ENOMEM. */
 int sv_make_rooms(struct supervisor *sv, const struct image *image);
 
+/* Starts the process of an exec or listen check. 0: *ret is filled; -errno: there is none. */
+int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct image_target *target,
+    struct spawn_result *ret);
+
+/* --- supervisor_probes.c --- */
+
+/* The probe of a service's present life, NULL: it has none of that role. */
+const struct probe_settings *sv_probe(
+    const struct supervisor *sv, uint32_t slot, enum probe_role role);
+/* A number of its own for each probe, always the same. */
+uint32_t sv_probe_seed(const struct supervisor *sv, uint32_t slot, enum probe_role role);
+/* Sets what the record says of probes, when a service is new or its settings are. */
+void sv_probes_describe(struct supervisor *sv, uint32_t slot);
+/* The service's state or life has changed: begins and ends its probes. */
+void sv_probes_follow(struct supervisor *sv, uint32_t slot);
+/* A reload has changed the probes with these bits, and the service runs on. */
+void sv_probes_changed(struct supervisor *sv, uint32_t slot, unsigned roles);
+/* What has passed or failed often enough. */
+void sv_verdict(struct supervisor *sv, uint32_t slot, enum probe_role role, bool passing,
+    enum probe_fault fault, int32_t detail);
+/* READY=1. */
+void sv_notified(struct supervisor *sv, uint32_t slot);
+/* Sends the prober what is new. */
+void sv_tell_prober(struct supervisor *sv);
+
+/* --- supervisor_notify.c --- */
+
+/* The main process has ended: true if another, which it named, has taken its place. */
+bool sv_hand_over(struct supervisor *sv, uint32_t slot);
+
+/* --- supervisor_stats.c --- */
+
+/* One check has been made: for the metrics. `ms`: how long it took. */
+void sv_stats(struct supervisor *sv, uint32_t slot, enum probe_role role, enum check_kind kind,
+    enum probe_fault fault, int32_t detail, int64_t ms);
+/* Keeps the record's totals; called after each step of the machine. */
+void sv_totals(struct supervisor *sv, uint32_t slot, const struct before *before);
+
+/* --- supervisor_checks.c --- */
+
+void sv_check_begin(struct supervisor *sv, uint32_t slot, enum probe_role role);
+void sv_check_end(struct supervisor *sv, uint32_t slot, enum probe_role role);
+/* Those whose time has come; the next one's time, 0: none. */
+void sv_checks_due(struct supervisor *sv);
+int64_t sv_checks_deadline(const struct supervisor *sv);
+/* A process of a check has ended. False: there is no such check any more. */
+bool sv_check_ended(struct supervisor *sv, uint32_t slot, pid_t pid,
+    const struct exit_status *status);
+/* The exec of a check's process has failed, late; its death follows. */
+void sv_check_failed(struct supervisor *sv, uint32_t slot, pid_t pid, int error);
+/* The listen check that is process `checker` has found who has the port. */
+void sv_check_thief(struct supervisor *sv, uint32_t slot, pid_t checker, int32_t thief);
+
 /* --- supervisor_deps.c --- */
 
 enum deps sv_dependencies(const struct supervisor *sv, uint32_t slot, int32_t *ret_blocker);
@@ -55,15 +118,12 @@ void sv_touch(struct supervisor *sv, uint32_t slot, bool became_ready);
 
 /* --- supervisor_report.c --- */
 
-struct before {
-	uint8_t state, want, ready;
-	bool active;
-	uint32_t life, restarts;
-};
 void sv_report(struct supervisor *sv, uint32_t slot, const struct before *before,
     const struct machine_event *event, unsigned actions);
 void sv_report_spawn_error(struct supervisor *sv, uint32_t slot, enum pid_role role,
     const char *command, const struct spawn_result *result);
+/* Whether a line of the log is still allowed to a service in a hurry. */
+bool sv_may_say(struct supervisor *sv, uint32_t slot);
 void sv_report_leftovers(struct supervisor *sv, uint32_t slot);
 void sv_event(struct supervisor *sv, const struct board_event *event);
 

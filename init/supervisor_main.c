@@ -190,7 +190,10 @@ static int set_up(struct sinit *sinit, struct image *image)
 		log_info(NULL, "not PID 1: running in the foreground, as subreaper");
 	if (rundir_take(sinit) < 0)
 		return -EBUSY;
+	helpers_prepare(sinit, image);
 	input.rundir = sinit->rundir_fd;
+	input.notify = sinit->helpers.notify[0] ? sinit->helpers.notify : NULL;
+	input.stats = sinit->helpers.stats;
 	rc = supervisor_new(&sinit->supervisor, &input);
 	if (rc == 0)
 		rc = open_signals(sinit);
@@ -199,6 +202,7 @@ static int set_up(struct sinit *sinit, struct image *image)
 		return rc;
 	}
 	rundir_control(sinit);
+	helpers_configure(sinit);
 	return 0;
 }
 
@@ -237,6 +241,7 @@ int supervisor_main(const struct options *options)
 		log_warning(NULL, "no service is configured in %s: waiting for a reload", sinit.options.config);
 	supervisor_start(&sinit.supervisor);
 	loop_run(&sinit);
+	helpers_close(&sinit);
 	loop_end_all(&sinit);
 	control_close(&sinit.control);
 	atomic_store(&sinit.supervisor.board.head->phase, PHASE_GONE);

@@ -20,7 +20,7 @@ void sv_event(struct supervisor *sv, const struct board_event *event)
 
 /* A service in a hurry must not fill the log; the ring has it all. What is final is told
  * always. */
-static bool may_say(struct supervisor *sv, uint32_t slot)
+bool sv_may_say(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 	int64_t more = (sv->now - u->lines_at) / LINE_EVERY;
@@ -88,9 +88,9 @@ static void report_exit(struct supervisor *sv, uint32_t slot, const struct befor
 	text_init(&text, buffer, sizeof(buffer));
 	explain_exit(&text, (enum last_kind)s->m.exit_kind, s->m.exit_code, s->m.exit_core);
 	if (told || (s->m.exit_kind == LAST_EXITED && !s->m.exit_code)) {
-		if (log_enabled(LOG_LEVEL_INFO) && may_say(sv, slot))
+		if (log_enabled(LOG_LEVEL_INFO) && sv_may_say(sv, slot))
 			log_info(s->name, "%s", text.data);
-	} else if (may_say(sv, slot)) {
+	} else if (sv_may_say(sv, slot)) {
 		log_warning(s->name, "%s", text.data);
 	}
 }
@@ -109,7 +109,7 @@ static void say_reason(struct supervisor *sv, uint32_t slot)
 		log_error(s->name, "%s: %s", state_name((enum state)s->m.state), text.data);
 		return;
 	case STATE_BACKOFF:
-		if (may_say(sv, slot))
+		if (sv_may_say(sv, slot))
 			log_warning(s->name, "%s", text.data);
 		return;
 	case STATE_STOPPED:
@@ -121,7 +121,7 @@ static void say_reason(struct supervisor *sv, uint32_t slot)
 	case STATE_DONE:
 		break;
 	}
-	if (log_enabled(LOG_LEVEL_INFO) && may_say(sv, slot))
+	if (log_enabled(LOG_LEVEL_INFO) && sv_may_say(sv, slot))
 		log_info(s->name, "%s%s%s", state_name((enum state)s->m.state),
 		    text.used ? ": " : "", text.data);
 }
@@ -146,9 +146,6 @@ static void report_state(struct supervisor *sv, uint32_t slot, const struct befo
 	enum state state = (enum state)s->m.state;
 
 	switch (state) {
-	case STATE_RUNNING:
-		event_of(sv, slot, EV_READY, 0);
-		break;
 	case STATE_STOPPING: /* the line follows when it is told to stop: see sv_report */
 		event_of(sv, slot, EV_STOP, 0);
 		break;
@@ -173,6 +170,7 @@ static void report_state(struct supervisor *sv, uint32_t slot, const struct befo
 		break;
 	case STATE_WAITING:
 	case STATE_STARTING:
+	case STATE_RUNNING:
 	case STATE_CLEANUP:
 		break;
 	}
@@ -206,11 +204,13 @@ void sv_report(struct supervisor *sv, uint32_t slot, const struct before *before
 			s->error = 0;
 			board_end(s);
 		}
-		if (log_enabled(LOG_LEVEL_INFO) && may_say(sv, slot))
+		if (log_enabled(LOG_LEVEL_INFO) && sv_may_say(sv, slot))
 			log_info(s->name, "started (pid %d)", (int)s->pid);
 	}
 	if (changed)
 		report_state(sv, slot, before);
+	if (s->m.state == STATE_RUNNING && s->m.ready && !before->ready)
+		event_of(sv, slot, EV_READY, 0);
 	if (s->m.state == STATE_STOPPING && !s->m.holding &&
 	    (changed || event->kind == EVENT_RELEASED))
 		say_reason(sv, slot);
@@ -273,7 +273,7 @@ void sv_report_spawn_error(struct supervisor *sv, uint32_t slot, enum pid_role r
 	}
 	text_init(&text, buffer, sizeof(buffer));
 	explain_spawn_error(&text, (enum spawn_step)result->step, result->error);
-	if (may_say(sv, slot))
+	if (sv_may_say(sv, slot))
 		log_error(s->name, "%scannot start%s%s: %s%s%s", role_name(sv, slot, role),
 		    command ? " " : "", command ? command : "", text.data,
 		    has_detail ? ": " : "", has_detail ? result->detail : "");
@@ -287,12 +287,12 @@ void sv_report_leftovers(struct supervisor *sv, uint32_t slot)
 
 	if (s->m.cause == CAUSE_EXIT && s->m.exit_kind == LAST_EXITED && !s->m.exit_code &&
 	    s->type == TYPE_SIMPLE) {
-		if (may_say(sv, slot))
+		if (sv_may_say(sv, slot))
 			log_warning(s->name,
 			    "its main process exited 0 but others of it remain, and are stopped "
 			    "now: a service must stay in the foreground (look for an option such "
 			    "as --no-daemon)");
-	} else if (may_say(sv, slot)) {
+	} else if (sv_may_say(sv, slot)) {
 		log_info(s->name, "stopping processes that it left behind");
 	}
 }

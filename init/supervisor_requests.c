@@ -101,6 +101,17 @@ int supervisor_down(struct supervisor *sv, uint32_t slot)
 	return rc;
 }
 
+void supervisor_stop(struct supervisor *sv, uint32_t slot)
+{
+	int rc = supervisor_down(sv, slot);
+
+	if (rc < 0)
+		log_warning(sv->service[slot].name,
+		    "stopped by hand, but that cannot be remembered in %s/stopped: %s; it will be "
+		    "up again after the next start of sinit",
+		    sv->state_dir, strerror(-rc));
+}
+
 void supervisor_restart(struct supervisor *sv, uint32_t slot)
 {
 	const struct machine *m = &sv->service[slot].m;

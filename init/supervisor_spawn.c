@@ -6,18 +6,37 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	USER_VARIABLES = 4,
+	NOTIFY_VARIABLES = 2,
 	ARGV_SPARE = 2,
+	LISTEN_WORDS = 5,
 	PENDING_POLL = 10, /* ms until the second look at a spawn that hangs; then ever longer */
 };
 
 static size_t list_count(const struct image *image, ref at)
 {
 	return image_list(image, at)->count;
+}
+
+/* The greater of `most` and what a probe's commands need. */
+static size_t most_of_probe(
+    const struct image *image, const struct probe_settings *probe, size_t most)
+{
+	const struct image_target *targets[] = {&probe->target, &probe->fallback_target};
+
+	for (unsigned i = 0; probe && i < ARRAY_LEN(targets); i++) {
+		size_t words = targets[i]->kind == CHECK_LISTEN ? LISTEN_WORDS
+								: list_count(image, targets[i]->command);
+
+		if (words > most)
+			most = words;
+	}
+	return most;
 }
 
 static size_t most_words(const struct image *image, char *const *environ)
@@ -35,11 +54,13 @@ static size_t most_words(const struct image *image, char *const *environ)
 		for (unsigned c = 0; c < ARRAY_LEN(commands); c++)
 			if (list_count(image, commands[c]) > argv)
 				argv = list_count(image, commands[c]);
+		for (unsigned role = 0; role < PROBE_ROLES; role++)
+			argv = most_of_probe(image, image_probe(image, s, role), argv);
 		total = argv + list_count(image, s->environment);
 		if (total > most)
 			most = total;
 	}
-	return most + inherited + USER_VARIABLES + ARGV_SPARE;
+	return most + inherited + USER_VARIABLES + NOTIFY_VARIABLES + ARGV_SPARE;
 }
 
 int sv_make_rooms(struct supervisor *sv, const struct image *image)
@@ -66,6 +87,8 @@ static size_t name_length(const char *variable)
 {
 	return strcspn(variable, "=");
 }
+
+static char *const no_environment[] = {NULL};
 
 static bool is_set(char *const *from, size_t count, const char *variable)
 {
@@ -100,15 +123,56 @@ static size_t user_variables(const struct image *image, const struct service_set
 	return count;
 }
 
+/* The longest that a heartbeat of the service may be away, ms; 0: it has no such check. */
+static uint32_t heartbeat(const struct image *image, const struct service_settings *s)
+{
+	uint32_t age = 0;
+
+	for (unsigned role = 0; role < PROBE_ROLES; role++) {
+		const struct probe_settings *probe = image_probe(image, s, role);
+
+		if (probe && (probe->target.kind == CHECK_HEARTBEAT ||
+				 probe->fallback_target.kind == CHECK_HEARTBEAT) &&
+		    (!age || probe->max_age < age))
+			age = probe->max_age;
+	}
+	return age;
+}
+
+/* NOTIFY_SOCKET and WATCHDOG_USEC (sd_notify(3), sd_watchdog_enabled(3)), for those who are
+ * to notify. Returns their number. */
+static size_t notify_variables(const struct supervisor *sv, const struct image *image,
+    const struct service_settings *s, struct spawn_room *room, char **ret)
+{
+	uint32_t age = heartbeat(image, s);
+	struct text text;
+	size_t count = 0;
+
+	if (!sv->notify || (s->type != TYPE_NOTIFY && !age))
+		return 0;
+	text_init(&text, room->notify, sizeof(room->notify));
+	text_addf(&text, "NOTIFY_SOCKET=%s", sv->notify);
+	if (text.cut)
+		return 0;
+	ret[count++] = text.data;
+	if (age) {
+		text_init(&text, room->watchdog, sizeof(room->watchdog));
+		text_addf(&text, "WATCHDOG_USEC=%llu", (unsigned long long)age * 1000);
+		ret[count++] = text.data;
+	}
+	return count;
+}
+
 /* The service's environment in `words`: its own variables, those of its user, and those
  * that sinit was given and that neither of them sets. */
 static char **make_environment(const struct supervisor *sv, const struct image *image,
     const struct service_settings *s, struct spawn_room *room, char **words)
 {
 	const struct image_list *own = image_list(image, s->environment);
-	char *user[USER_VARIABLES];
+	char *user[USER_VARIABLES + NOTIFY_VARIABLES];
 	size_t count = 0, user_count = user_variables(image, s, room, user);
 
+	user_count += notify_variables(sv, image, s, room, user + user_count);
 	if (!own->count && !user_count && !s->clear_environment)
 		return (char **)(uintptr_t)sv->environ;
 	for (uint32_t i = 0; i < own->count; i++)
@@ -301,6 +365,25 @@ static void note_process(struct supervisor *sv, uint32_t slot, enum pid_role rol
 	board_end(s);
 }
 
+/* Makes the process that `spawn` describes, whose words are in `room`. */
+static int make_process(struct supervisor *sv, uint32_t slot, enum pid_role role,
+    struct spawn_room *room, const struct spawn *spawn, struct spawn_result *ret)
+{
+	int rc = platform_spawn(sv->spawner, spawn, ret);
+
+	if (rc < 0)
+		return rc;
+	if (ret->pid > 0)
+		pidmap_put(&sv->pids, ret->pid, slot, ret->step && role != PID_PROBE ? PID_FAILED : role);
+	if (ret->pending) {
+		room->pid = ret->pid;
+		sv->pendings++;
+		sv->poll_at = sv->now;
+		sv->poll_wait = PENDING_POLL / 2;
+	}
+	return 0;
+}
+
 void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref command)
 {
 	struct unit *u = &sv->unit[slot];
@@ -313,37 +396,84 @@ void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref comm
 		fill(sv, u->life, command, room, &spawn);
 		if (role != PID_MAIN)
 			plain_stdio(&spawn);
-		rc = platform_spawn(sv->spawner, &spawn, &result);
+		rc = make_process(sv, slot, role, room, &spawn, &result);
 	}
 	if (rc < 0) {
 		not_spawned(sv, slot, role, rc);
 		return;
 	}
-	if (result.pid > 0)
-		pidmap_put(&sv->pids, result.pid, slot, result.step ? PID_FAILED : role);
 	if (result.step) {
 		spawn_failed(sv, slot, role, spawn.argv[0], &result);
 		return;
 	}
 	note_process(sv, slot, role, result.pid);
-	if (result.pending && role != PID_RELOAD) {
+	if (role == PID_RELOAD)
+		return;
+	if (result.pending)
 		u->pending[role == PID_AUX] = true;
-		room->pid = result.pid;
-		sv->pendings++;
-		sv->poll_at = sv->now;
-		sv->poll_wait = PENDING_POLL / 2;
-	} else if (role == PID_MAIN) {
+	else if (role == PID_MAIN)
 		sv_deliver_kind(sv, slot, EVENT_SPAWNED, CAUSE_NONE);
+}
+
+/* The words of a listen check: see probes/helper.h. They end up in the room. */
+static void listen_words(const struct supervisor *sv, uint32_t slot,
+    const struct image_target *target, struct spawn_room *room)
+{
+	struct text numbers;
+	size_t n = 0;
+
+	text_init(&numbers, room->numbers, sizeof(room->numbers));
+	text_addf(&numbers, "%u", (unsigned)target->port);
+	room->words[n++] = (char *)(uintptr_t)HELPER_NAME_LISTEN;
+	room->words[n++] = room->numbers;
+	room->words[n++] = (char *)(uintptr_t)(target->udp ? "udp" : "tcp");
+	room->words[n++] = room->numbers + numbers.used + 1;
+	snprintf(room->numbers + numbers.used + 1, sizeof(room->numbers) - numbers.used - 1, "%d",
+	    (int)sv->service[slot].pid);
+	room->words[n++] = (char *)(uintptr_t)(sv->notify ? sv->notify : "-");
+	room->words[n] = NULL;
+}
+
+int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct image_target *target,
+    struct spawn_result *ret)
+{
+	struct unit *u = &sv->unit[slot];
+	struct spawn_room *room = free_room(sv);
+	struct spawn spawn;
+
+	if (!room)
+		return -EBUSY;
+	fill(sv, u->life, target->command, room, &spawn);
+	plain_stdio(&spawn);
+	spawn.out = STDIO_NULL;
+	if (target->kind == CHECK_LISTEN) {
+		listen_words(sv, slot, target, room);
+		spawn.envp = (char **)(uintptr_t)no_environment;
+		spawn.program = "/proc/self/exe";
+		spawn.directory = NULL;
+		spawn.limit_count = 0;
+	}
+	return make_process(sv, slot, PID_PROBE, room, &spawn, ret);
+}
+
+static void leave(struct supervisor *sv, pid_t pid)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(sv->room); i++) {
+		if (sv->room[i].pid != pid)
+			continue;
+		sv->room[i].pid = 0;
+		sv->pendings--;
 	}
 }
 
-static void forget_pending(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid)
+void sv_leave_room(struct supervisor *sv, pid_t pid)
 {
-	sv->unit[slot].pending[which] = false;
-	sv->pendings--;
-	for (unsigned i = 0; i < ARRAY_LEN(sv->room); i++)
-		if (sv->room[i].pid == pid)
-			sv->room[i].pid = 0;
+	struct spawn_result result = {0};
+
+	if (!sv->pendings)
+		return;
+	platform_spawn_poll(sv->spawner, pid, &result); /* gives its slot back */
+	leave(sv, pid);
 }
 
 bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid,
@@ -351,36 +481,50 @@ bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid
 {
 	*ret = (struct spawn_result){0};
 	platform_spawn_poll(sv->spawner, pid, ret);
-	forget_pending(sv, slot, which, pid);
+	sv->unit[slot].pending[which] = false;
+	leave(sv, pid);
 	return ret->step != STEP_NONE;
 }
 
-static void poll_one(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid)
+/* The exec of a main or aux process has come to its end. */
+static void birth_ended(struct supervisor *sv, uint32_t slot, enum pid_role role, pid_t pid,
+    const struct spawn_result *result)
 {
-	struct spawn_result result = {0};
+	unsigned which = role == PID_AUX;
 
-	if (platform_spawn_poll(sv->spawner, pid, &result) < 0 || result.pending)
-		return;
-	forget_pending(sv, slot, which, pid);
-	if (!result.step) {
+	sv->unit[slot].pending[which] = false;
+	if (!result->step) {
 		if (!which)
 			sv_deliver_kind(sv, slot, EVENT_SPAWNED, CAUSE_NONE);
 		return;
 	}
 	pidmap_put(&sv->pids, pid, slot, PID_FAILED);
-	sv->unit[slot].sid[session_index(sv, slot, which ? PID_AUX : PID_MAIN)] = 0;
+	sv->unit[slot].sid[session_index(sv, slot, role)] = 0;
 	board_begin(&sv->service[slot]);
 	*(which ? &sv->service[slot].aux_pid : &sv->service[slot].pid) = 0;
 	board_end(&sv->service[slot]);
-	spawn_failed(sv, slot, which ? PID_AUX : PID_MAIN, NULL, &result);
+	spawn_failed(sv, slot, role, NULL, result);
 }
 
 void sv_poll_pending(struct supervisor *sv)
 {
-	for (uint32_t slot = 0; slot < sv->count && sv->pendings; slot++) {
-		if (sv->unit[slot].pending[0])
-			poll_one(sv, slot, 0, sv->service[slot].pid);
-		if (sv->unit[slot].pending[1])
-			poll_one(sv, slot, 1, sv->service[slot].aux_pid);
+	for (unsigned i = 0; i < ARRAY_LEN(sv->room) && sv->pendings; i++) {
+		pid_t pid = sv->room[i].pid;
+		const struct pid_entry *entry = pid ? pidmap_get(&sv->pids, pid) : NULL;
+		struct spawn_result result = {0};
+		enum pid_role role;
+		uint32_t slot;
+
+		if (!entry || platform_spawn_poll(sv->spawner, pid, &result) < 0 || result.pending)
+			continue;
+		slot = entry->slot;
+		role = (enum pid_role)entry->role;
+		leave(sv, pid);
+		if (role == PID_MAIN || role == PID_AUX)
+			birth_ended(sv, slot, role, pid, &result);
+		else if (role == PID_PROBE && result.step)
+			sv_check_failed(sv, slot, pid, result.error);
+		else if (role == PID_RELOAD && result.step)
+			spawn_failed(sv, slot, role, NULL, &result);
 	}
 }

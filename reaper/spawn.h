@@ -32,6 +32,7 @@ enum spawn_stdio { STDIO_INHERIT, STDIO_NULL, STDIO_PATH };
  * it answers "pending" until that ends. */
 struct spawn {
 	char *const *argv;
+	const char *program;     /* absolute path to execute instead of argv[0], or NULL */
 	char *const *envp;
 	const char *path;        /* PATH to look argv[0] up in */
 	const char *directory;   /* NULL: "/" */

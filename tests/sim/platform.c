@@ -23,6 +23,27 @@ int64_t platform_wall(void)
 	return midnight + (kernel.now % (7 * HOUR)) * 1000000;
 }
 
+pid_t platform_session(pid_t pid)
+{
+	return pid > 1 && pid < KERNEL_PIDS && kernel.process[pid].state != PROCESS_FREE
+		   ? kernel.process[pid].sid
+		   : 0;
+}
+
+bool platform_is_child(pid_t pid)
+{
+	return pid > 1 && pid < KERNEL_PIDS && kernel.process[pid].state != PROCESS_FREE &&
+	       kernel.process[pid].parent == 1;
+}
+
+int platform_send(int fd, const void *message, size_t size)
+{
+	(void)fd;
+	(void)message;
+	(void)size;
+	return -EPIPE;
+}
+
 void platform_unmap(void *memory, size_t size)
 {
 	munmap(memory, size);

@@ -39,7 +39,7 @@ LAYERS = [
     ("world", "init/board*.c init/log.[ch] init/fds.[ch] reaper/*.[ch]"),
     ("platform", "init/platform.[ch]"),
     ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h "
-             "ctl/control.[ch] ctl/serve.c"),
+             "init/helper_run.[ch] init/helper_http.c ctl/control.[ch] ctl/serve.c"),
     ("supervisor", "init/supervisor*.[ch]"),
     ("sinitctl", "ctl/*.[ch]"),
     ("probes", "probes/*.[ch]"),

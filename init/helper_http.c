@@ -1,0 +1,278 @@
+/* PID 1's side of the responder: what it listens on, whether PID 1 lives, and orders. */
+#include "init/helper_run.h"
+
+#include "init/log.h"
+#include "init/sinit.h"
+#include "probes/check.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 128, UNIX_MODE = 0666 };
+
+/* --- listening ----------------------------------------------------------------------------- */
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_un path;
+};
+
+/* A number's address, or every address. Returns the size, 0: it is none. */
+static socklen_t inet_address(const char *host, uint16_t port, bool v6, union address *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (v6) {
+		ret->v6.sin6_family = AF_INET6;
+		ret->v6.sin6_port = htons(port);
+		return !*host || inet_pton(AF_INET6, host, &ret->v6.sin6_addr) == 1 ? sizeof(ret->v6) : 0;
+	}
+	ret->v4.sin_family = AF_INET;
+	ret->v4.sin_port = htons(port);
+	return !*host || inet_pton(AF_INET, host, &ret->v4.sin_addr) == 1 ? sizeof(ret->v4) : 0;
+}
+
+static int listen_on(const union address *address, socklen_t size)
+{
+	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int yes = 1;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (bind(fd, &address->any, size) < 0 || listen(fd, BACKLOG) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int listen_inet(const char *host, uint16_t port)
+{
+	union address address;
+	int fd = -EAFNOSUPPORT;
+
+	/* Every address: IPv6 takes IPv4 with it (bindv6only apart), where it is. */
+	for (int v6 = 1; v6 >= 0 && fd < 0; v6--) {
+		socklen_t size = inet_address(host, port, v6, &address);
+
+		if (size)
+			fd = listen_on(&address, size);
+	}
+	return fd;
+}
+
+static int listen_unix(const char *path)
+{
+	union address address = {.path.sun_family = AF_UNIX};
+	struct stat st;
+	int fd;
+
+	if (strlen(path) >= sizeof(address.path.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.path.sun_path, path);
+	/* Left by an earlier sinit: a name that nobody can connect to. */
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(path);
+	fd = listen_on(&address, sizeof(address.path));
+	if (fd >= 0)
+		chmod(path, UNIX_MODE);
+	return fd;
+}
+
+static int open_one(const char *where)
+{
+	struct check_target target;
+	char host[CHECK_HOST + 1], why[128];
+	struct text reason;
+
+	text_init(&reason, why, sizeof(why));
+	if (check_parse_address(where, &target, &reason) < 0)
+		return -EINVAL;
+	if (target.kind == CHECK_UNIX)
+		return listen_unix(where);
+	if (target.host.length >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, where + target.host.at, target.host.length);
+	host[target.host.length] = '\0';
+	return listen_inet(host, target.port);
+}
+
+void helpers_listen(
+    struct helpers *h, const struct image *image, const struct http_settings *http)
+{
+	const struct image_list *list = image_list(image, http->listen);
+
+	for (uint32_t i = 0; i < list->count && h->sockets < HELPER_LISTEN_MAX; i++) {
+		const char *where = image_string(image, list->item[i]);
+		int fd = open_one(where);
+
+		if (fd >= 0)
+			h->listening[h->sockets++] = fd;
+		else
+			log_error(NULL, "[http] listen = %s: %s; nothing listens there, a reload tries "
+					"once more", where, strerror(-fd));
+	}
+	/* What could not be opened is tried again by the next reload. */
+	if (h->sockets < list->count)
+		h->http_mark = 0;
+}
+
+void helpers_stop_listening(struct helpers *h)
+{
+	while (h->sockets)
+		close(h->listening[--h->sockets]);
+}
+
+/* --- orders ------------------------------------------------------------------------------------- */
+
+void helpers_read_token(struct helpers *h, const char *path)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
+	ssize_t size;
+
+	memset(h->token, 0, sizeof(h->token));
+	if (!path)
+		return;
+	size = fd < 0 ? -1 : read(fd, h->token, sizeof(h->token));
+	if (size <= 0 || size == (ssize_t)sizeof(h->token))
+		log_error(NULL, "[http] token_file = %s: %s; no POST is accepted", path,
+		    size < 0 ? strerror(errno) : size == 0 ? "it is empty" : "longer than 255 bytes");
+	if (fd >= 0)
+		close(fd);
+	if (size <= 0 || size == (ssize_t)sizeof(h->token))
+		size = 0;
+	while (size > 0 && (h->token[size - 1] == '\n' || h->token[size - 1] == '\r' ||
+			       h->token[size - 1] == ' '))
+		size--;
+	memset(h->token + size, 0, sizeof(h->token) - (size_t)size);
+}
+
+/* In a time that does not depend on where they differ. */
+static bool same_token(const char *a, const char *b)
+{
+	unsigned char differ = 0;
+
+	for (size_t i = 0; i < HELPER_TOKEN; i++)
+		differ |= (unsigned char)(a[i] ^ b[i]);
+	return differ == 0;
+}
+
+static void answer(struct sinit *sinit, const struct responder_order *order, uint32_t status,
+    const char *format, const char *name)
+{
+	struct responder_answer message = {
+	    .kind = RESPONDER_ANSWER, .number = order->number, .status = status};
+	struct text text;
+
+	text_init(&text, message.message, sizeof(message.message));
+	text_addf(&text, format, name);
+	platform_send(sinit->helpers.helper[HELPER_RESPONDER].channel, &message, sizeof(message));
+}
+
+static void order_reload(struct sinit *sinit, const struct responder_order *order)
+{
+	int rc = reload_start(sinit);
+
+	if (rc < 0)
+		answer(sinit, order, 503, "reload cannot begin: %s", strerror(-rc));
+	else
+		answer(sinit, order, 200, "the reload has begun%s", "");
+}
+
+void helpers_order(struct sinit *sinit, struct responder_order *order)
+{
+	static const struct {
+		char verb[8];
+		void (*run)(struct supervisor *sv, uint32_t slot);
+	} verbs[] = {{"start", supervisor_up}, {"stop", supervisor_stop}, {"restart", supervisor_restart}};
+	struct helpers *h = &sinit->helpers;
+	struct supervisor *sv = &sinit->supervisor;
+	char token[HELPER_TOKEN] = "";
+	uint32_t slot;
+
+	order->verb[sizeof(order->verb) - 1] = order->name[sizeof(order->name) - 1] = '\0';
+	order->token[sizeof(order->token) - 1] = '\0';
+	strcpy(token, order->token); /* what is behind its end is zero now */
+	if (!h->control || !h->token[0] || !same_token(token, h->token)) {
+		answer(sinit, order, h->control ? 401 : 404, "the token is missing or wrong%s", "");
+		return;
+	}
+	if (sv->stopping) {
+		answer(sinit, order, 503, "sinit is stopping%s", "");
+		return;
+	}
+	if (!strcmp(order->verb, "reload")) {
+		order_reload(sinit, order);
+		return;
+	}
+	slot = supervisor_find(sv, order->name);
+	if (slot == SUPERVISOR_NONE) {
+		answer(sinit, order, 404, "there is no service %s", order->name);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (!strcmp(order->verb, verbs[i].verb)) {
+			log_info(order->name, "%s by HTTP", order->verb);
+			verbs[i].run(sv, slot);
+			answer(sinit, order, 200, "%s: done", order->verb);
+			return;
+		}
+	answer(sinit, order, 404, "no such order: %s", order->verb);
+}
+
+/* --- the pulse ------------------------------------------------------------------------------------ */
+
+static uint32_t count_files(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	uint32_t count = 0;
+
+	if (!directory)
+		return 0;
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count > 3 ? count - 3 : 0; /* ., .. and its own */
+}
+
+static uint32_t resident_kib(void)
+{
+	char text[128];
+	unsigned long size, resident = 0;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t count = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[count > 0 ? count : 0] = '\0';
+	if (sscanf(text, "%lu %lu", &size, &resident) != 2)
+		return 0;
+	return (uint32_t)(resident * (unsigned long)sysconf(_SC_PAGESIZE) / 1024);
+}
+
+void helpers_pong(struct sinit *sinit, const struct responder_ping *ping)
+{
+	struct helpers *h = &sinit->helpers;
+	struct responder_pong pong = {.kind = RESPONDER_PONG,
+	    .number = ping->number,
+	    .open_files = count_files(),
+	    .resident_kib = resident_kib(),
+	    .loop_lag_us = (uint64_t)h->lag_us,
+	    .turns = h->turns};
+
+	h->lag_us = 0;
+	platform_send(h->helper[HELPER_RESPONDER].channel, &pong, sizeof(pong));
+}

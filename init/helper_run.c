@@ -1,0 +1,541 @@
+#include "init/helper_run.h"
+
+#include "init/log.h"
+#include "init/notify.h"
+#include "init/raw_syscall.h"
+#include "init/sinit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+	DELAY = 100,       /* ms until a helper that has ended is started again; doubles */
+	DELAY_MAX = 30000,
+	GOOD_TIME = 10000, /* ms: who has lived so long begins with the first delay again */
+	ABOVE = 64,        /* descriptors are moved up there before they take their places */
+	MESSAGES = 64,     /* that are read in one turn from one channel */
+	NO_NUMBER = -1,
+};
+
+static const char *const names[HELPER_KINDS] = {
+    HELPER_NAME_PROBER, HELPER_NAME_RESPONDER, HELPER_NAME_ALERTER};
+
+/* --- starting ------------------------------------------------------------------------------ */
+
+struct birth {
+	struct sinit *sinit;
+	enum helper_kind kind;
+	int channel;
+};
+
+/* A descriptor of the same file that can only be read; the prober alone writes its numbers. */
+static int read_only(int fd)
+{
+	char path[32];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDONLY | O_CLOEXEC);
+	return again >= 0 ? again : fd;
+}
+
+/* In the child. The descriptors take the places that enum helper_fd says. */
+static void place_files(const struct birth *birth)
+{
+	const struct helpers *h = &birth->sinit->helpers;
+	int board = birth->sinit->supervisor.board.fd;
+	unsigned sockets = birth->kind == HELPER_RESPONDER ? h->sockets : 0;
+	int from[HELPER_SOCKETS - HELPER_CHANNEL + HELPER_LISTEN_MAX];
+	unsigned count = 0;
+
+	from[count++] = birth->channel;
+	from[count++] = birth->kind == HELPER_PROBER || board < 0 ? -1 : read_only(board);
+	from[count++] = birth->kind == HELPER_PROBER || h->stats_fd < 0 ? h->stats_fd
+								       : read_only(h->stats_fd);
+	for (unsigned i = 0; i < sockets; i++)
+		from[count++] = h->listening[i];
+	for (unsigned i = 0; i < count; i++)
+		from[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, ABOVE);
+	for (unsigned i = 0; i < count; i++) {
+		if (from[i] >= 0)
+			dup2(from[i], HELPER_CHANNEL + (int)i);
+		else
+			close(HELPER_CHANNEL + (int)i);
+	}
+	/* Not the program: that closes by itself. */
+	raw_syscall3(SYS_close_range, HELPER_CHANNEL + count, ABOVE - 1, 0);
+}
+
+static int child(void *context)
+{
+	const struct birth *birth = context;
+	const struct helpers *h = &birth->sinit->helpers;
+	int program = fcntl(h->program, F_DUPFD_CLOEXEC, ABOVE);
+	char sockets[12];
+	char *const argv[] = {(char *)(uintptr_t)names[birth->kind], sockets,
+	    (char *)(uintptr_t)(h->dashboard ? "dashboard" : "no-dashboard"),
+	    (char *)(uintptr_t)(h->control ? "control" : "no-control"), NULL};
+	char *const alone[] = {argv[0], NULL};
+
+	snprintf(sockets, sizeof(sockets), "%u", h->sockets);
+	setsid();
+	place_files(birth);
+	raw_syscall6(SYS_execveat, program, (long)"",
+	    (long)(birth->kind == HELPER_RESPONDER ? argv : alone),
+	    (long)birth->sinit->supervisor.environ, AT_EMPTY_PATH, 0);
+	return EXIT_CODE_INTERNAL;
+}
+
+/* Every delay is twice the one before. */
+static void put_off(struct helper *helper, int64_t now)
+{
+	int64_t delay = DELAY;
+
+	for (uint32_t i = 0; i < helper->failures && delay < DELAY_MAX; i++)
+		delay *= 2;
+	helper->failures++;
+	helper->due = now + (delay < DELAY_MAX ? delay : DELAY_MAX);
+}
+
+static void send_rules(struct sinit *sinit);
+
+static void start(struct sinit *sinit, enum helper_kind kind)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct helper *helper = &sinit->helpers.helper[kind];
+	struct birth birth = {.sinit = sinit, .kind = kind};
+	int pair[2];
+	pid_t pid;
+
+	helper->due = 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
+		put_off(helper, sv->now);
+		return;
+	}
+	birth.channel = pair[1];
+	pid = platform_fork(child, &birth);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		put_off(helper, sv->now);
+		return;
+	}
+	pidmap_put(&sv->pids, pid, kind, PID_HELPER);
+	helper->pid = pid;
+	helper->channel = pair[0];
+	helper->started = sv->now;
+	helper->stale = false;
+	loop_watch(sinit, pair[0]);
+	if (kind == HELPER_PROBER)
+		supervisor_prober(sv, pair[0]);
+	if (kind == HELPER_ALERTER)
+		send_rules(sinit);
+}
+
+static void disconnect(struct sinit *sinit, enum helper_kind kind)
+{
+	struct helper *helper = &sinit->helpers.helper[kind];
+
+	if (kind == HELPER_PROBER)
+		supervisor_prober(&sinit->supervisor, -1);
+	if (helper->channel >= 0)
+		close(helper->channel);
+	helper->channel = -1;
+}
+
+static void ended(struct sinit *sinit, enum helper_kind kind)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct helper *helper = &sinit->helpers.helper[kind];
+	const struct exit_status *status = &sv->helper_status[kind];
+
+	disconnect(sinit, kind);
+	helper->pid = 0;
+	if (sv->now - helper->started > GOOD_TIME)
+		helper->failures = 0;
+	if (!helper->wanted || sv->stopping)
+		return;
+	if (helper->stale) {
+		helper->due = sv->now;
+		return;
+	}
+	put_off(helper, sv->now);
+	log_warning(NULL, "the %s has ended (%s %d); it is started again in %lld ms", names[kind] + 7,
+	    status->kind == EXIT_KILLED ? "signal" : "exit code", status->code,
+	    (long long)(helper->due - sv->now));
+}
+
+void helpers_turn(struct sinit *sinit)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct helpers *h = &sinit->helpers;
+
+	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
+		struct helper *helper = &h->helper[kind];
+
+		if (sv->helpers_ended & 1u << kind) {
+			sv->helpers_ended &= ~(1u << kind);
+			ended(sinit, kind);
+		}
+		if (helper->pid && (!helper->wanted || helper->stale) && helper->channel >= 0)
+			disconnect(sinit, kind); /* it ends by itself */
+		if (helper->wanted && !helper->pid && !sv->stopping && helper->due <= sv->now)
+			start(sinit, kind);
+	}
+	if (sv->prober_full != h->prober_waits) {
+		struct epoll_event event = {.events = EPOLLIN | (sv->prober_full ? EPOLLOUT : 0u),
+		    .data.fd = h->helper[HELPER_PROBER].channel};
+
+		h->prober_waits = sv->prober_full;
+		epoll_ctl(sinit->epoll_fd, EPOLL_CTL_MOD, event.data.fd, &event);
+	}
+	helpers_alert(sinit);
+}
+
+int64_t helpers_deadline(const struct sinit *sinit)
+{
+	int64_t next = 0;
+
+	for (unsigned kind = 0; kind < HELPER_KINDS && !sinit->supervisor.stopping; kind++) {
+		const struct helper *helper = &sinit->helpers.helper[kind];
+
+		if (helper->wanted && !helper->pid && helper->due && (!next || helper->due < next))
+			next = helper->due;
+	}
+	return next;
+}
+
+void helpers_board_moved(struct sinit *sinit)
+{
+	sinit->helpers.helper[HELPER_RESPONDER].stale = true;
+	sinit->helpers.helper[HELPER_ALERTER].stale = true;
+}
+
+void helpers_close(struct sinit *sinit)
+{
+	struct helpers *h = &sinit->helpers;
+
+	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
+		h->helper[kind].wanted = false;
+		disconnect(sinit, kind);
+	}
+	if (h->notify[0] == '/')
+		unlink(h->notify);
+}
+
+/* --- what the configuration wants ------------------------------------------------------------ */
+
+static uint32_t mix(uint32_t hash, const void *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ ((const uint8_t *)bytes)[i]) * 16777619u;
+	return hash;
+}
+
+/* A number that changes with [http]. */
+static uint32_t http_mark(const struct image *image, const struct http_settings *http)
+{
+	const struct image_list *list = image_list(image, http->listen);
+	uint32_t hash = mix(2166136261u, &http->control, sizeof(http->control));
+
+	hash = mix(hash, &http->dashboard, sizeof(http->dashboard));
+	for (uint32_t i = 0; i < list->count; i++) {
+		const char *address = image_string(image, list->item[i]);
+
+		hash = mix(hash, address, strlen(address) + 1);
+	}
+	return hash;
+}
+
+static void configure_http(struct sinit *sinit, const struct image *image)
+{
+	struct helpers *h = &sinit->helpers;
+	const struct http_settings *http = image_http(image);
+	uint32_t mark = http ? http_mark(image, http) : 0;
+
+	if (http)
+		helpers_read_token(h, image_string(image, http->token_file));
+	if (mark == h->http_mark)
+		return;
+	h->http_mark = mark;
+	helpers_stop_listening(h);
+	if (http) {
+		h->control = http->control;
+		h->dashboard = http->dashboard;
+		helpers_listen(h, image, http);
+	}
+	h->helper[HELPER_RESPONDER].wanted = h->sockets > 0;
+	h->helper[HELPER_RESPONDER].stale = true;
+}
+
+void helpers_configure(struct sinit *sinit)
+{
+	struct helpers *h = &sinit->helpers;
+	const struct image *image = sinit->supervisor.set[sinit->supervisor.current].image;
+
+	if (h->program < 0)
+		return;
+	h->helper[HELPER_PROBER].wanted = supervisor_has_network_probes(&sinit->supervisor);
+	h->helper[HELPER_ALERTER].wanted = image->alert_count > 0;
+	configure_http(sinit, image);
+	if (h->helper[HELPER_ALERTER].channel >= 0 && image->alert_count > 0)
+		send_rules(sinit);
+}
+
+/* --- alerter ------------------------------------------------------------------------------------ */
+
+struct rule {
+	union {
+		struct alerter_rule head;
+		char room[HELPER_MESSAGE];
+	} u;
+	size_t used;
+};
+
+static uint16_t put(struct rule *rule, const char *string)
+{
+	const size_t room = sizeof(rule->u) - sizeof(rule->u.head);
+	size_t size = string ? strlen(string) + 1 : 0;
+	uint16_t place = (uint16_t)rule->used;
+
+	if (!string || rule->used + size > room)
+		return 0;
+	memcpy(rule->u.head.text + rule->used, string, size);
+	rule->used += size;
+	return place;
+}
+
+/* The first of a list's texts; they stand one after the other. */
+static uint16_t put_list(
+    struct rule *rule, const struct image *image, ref at, uint16_t *ret_count)
+{
+	const struct image_list *list = image_list(image, at);
+	uint16_t first = 0;
+
+	*ret_count = 0;
+	for (uint32_t i = 0; i < list->count; i++) {
+		uint16_t place = put(rule, image_string(image, list->item[i]));
+
+		if (!place)
+			break;
+		first = first ? first : place;
+		++*ret_count;
+	}
+	return first;
+}
+
+static void send_rules(struct sinit *sinit)
+{
+	const struct image *image = sinit->supervisor.set[sinit->supervisor.current].image;
+	int channel = sinit->helpers.helper[HELPER_ALERTER].channel;
+
+	for (uint32_t i = 0; i < image->alert_count; i++) {
+		const struct alert_settings *alert = image_alert(image, i);
+		static struct rule rule;
+
+		rule.used = 1;
+		rule.u.head = (struct alerter_rule){.kind = ALERTER_RULE,
+		    .number = i,
+		    .events = alert->events,
+		    .cooldown = alert->cooldown,
+		    .format = alert->format,
+		    .port = (uint16_t)alert->target.port};
+		rule.u.head.text[0] = '\0';
+		if (alert->target.kind == CHECK_HTTP) {
+			const char *path = image_string(image, alert->target.path);
+
+			rule.u.head.host = put(&rule, image_string(image, alert->target.host));
+			rule.u.head.path = put(&rule, path ? path : "/");
+		}
+		rule.u.head.file = put(&rule, image_string(image, alert->file));
+		rule.u.head.name = put(&rule, image_string(image, alert->name));
+		rule.u.head.command = put_list(&rule, image, alert->command, &rule.u.head.words);
+		rule.u.head.services = put_list(&rule, image, alert->services, &rule.u.head.patterns);
+		rule.u.head.size = (uint16_t)rule.used;
+		if (platform_send(channel, &rule.u.head, sizeof(rule.u.head) + rule.used) < 0)
+			log_warning(image_string(image, alert->name),
+			    "this alert could not be handed to the alerter");
+	}
+}
+
+void helpers_alert(struct sinit *sinit)
+{
+	struct helpers *h = &sinit->helpers;
+	uint64_t last = atomic_load(&sinit->supervisor.board.head->last_event);
+	uint32_t kind = ALERTER_EVENTS;
+
+	if (h->helper[HELPER_ALERTER].channel < 0 || last == h->alert_poked)
+		return;
+	/* A full channel is no loss: it has not yet looked at what it was told of before. */
+	platform_send(h->helper[HELPER_ALERTER].channel, &kind, sizeof(kind));
+	h->alert_poked = last;
+}
+
+static void alert_sent(struct sinit *sinit, struct alerter_sent *sent)
+{
+	struct board_event event = {.kind = EV_ALERT, .code = !sent->ok, .blocker = -1};
+
+	_Static_assert(sizeof(sent->service) <= sizeof(event.name), "a service's name fits");
+	sent->service[sizeof(sent->service) - 1] = '\0';
+	sent->alert[sizeof(sent->alert) - 1] = '\0';
+	memcpy(event.name, sent->service, sizeof(sent->service));
+	board_event(&sinit->supervisor.board, &event, platform_wall());
+	/* Not an event to be told of again. */
+	sinit->helpers.alert_poked = atomic_load(&sinit->supervisor.board.head->last_event);
+	if (!sent->ok)
+		log_warning(NULL, "alert %s about %s could not be delivered", sent->alert, sent->service);
+}
+
+/* --- messages ------------------------------------------------------------------------------------- */
+
+union message {
+	uint32_t kind;
+	struct prober_verdict verdict;
+	struct responder_ping ping;
+	struct responder_order order;
+	struct alerter_sent sent;
+};
+
+static void one_message(
+    struct sinit *sinit, enum helper_kind kind, union message *message, size_t size)
+{
+	switch (kind) {
+	case HELPER_PROBER:
+		if (message->kind == PROBER_VERDICT && size == sizeof(message->verdict))
+			supervisor_verdict(&sinit->supervisor, &message->verdict);
+		return;
+	case HELPER_RESPONDER:
+		if (message->kind == RESPONDER_PING && size == sizeof(message->ping))
+			helpers_pong(sinit, &message->ping);
+		else if (message->kind == RESPONDER_ORDER && size == sizeof(message->order))
+			helpers_order(sinit, &message->order);
+		return;
+	case HELPER_ALERTER:
+		if (message->kind == ALERTER_SENT && size == sizeof(message->sent))
+			alert_sent(sinit, &message->sent);
+		return;
+	}
+}
+
+bool helpers_event(struct sinit *sinit, int fd, uint32_t events)
+{
+	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
+		union message message;
+		ssize_t size = 0;
+
+		if (sinit->helpers.helper[kind].channel != fd)
+			continue;
+		for (unsigned i = 0; i < MESSAGES; i++) {
+			size = recv(fd, &message, sizeof(message), MSG_DONTWAIT);
+			if (size < (ssize_t)sizeof(message.kind))
+				break;
+			one_message(sinit, kind, &message, (size_t)size);
+		}
+		if (size == 0 || events & EPOLLERR)
+			disconnect(sinit, kind); /* its death follows */
+		else if (events & EPOLLOUT && kind == HELPER_PROBER)
+			supervisor_prober_room(&sinit->supervisor);
+		return true;
+	}
+	return false;
+}
+
+/* --- notifications ---------------------------------------------------------------------------------- */
+
+static void open_notify(struct sinit *sinit)
+{
+	struct helpers *h = &sinit->helpers;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct text path;
+	int fd, yes = 1;
+
+	text_init(&path, h->notify, sizeof(h->notify));
+	text_addf(&path, "%s/notify", sinit->options.run_dir);
+	if (sinit->rundir_fd < 0 || path.cut || path.used >= sizeof(address.sun_path)) {
+		h->notify[0] = '\0';
+		return;
+	}
+	memcpy(address.sun_path, h->notify, path.used + 1);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	unlink(h->notify);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0) {
+		log_warning(NULL, "%s: %s; services cannot notify", h->notify, strerror(errno));
+		h->notify[0] = '\0';
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	/* Services run as any user; who it was is the kernel's word. */
+	chmod(h->notify, 0666);
+	h->notify_fd = fd;
+}
+
+/* The kernel puts the credentials first; for anything else there is no room. */
+static pid_t sender_of(const struct msghdr *header)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(header);
+	struct ucred credentials;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+		return 0;
+	memcpy(&credentials, CMSG_DATA(c), sizeof(credentials));
+	return credentials.pid;
+}
+
+void helpers_notifications(struct sinit *sinit)
+{
+	char datagram[NOTIFY_SIZE];
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
+
+	for (unsigned i = 0; sinit->helpers.notify_fd >= 0 && i < MESSAGES; i++) {
+		struct iovec io = {datagram, sizeof(datagram)};
+		struct msghdr header = {.msg_iov = &io,
+		    .msg_iovlen = 1,
+		    .msg_control = control,
+		    .msg_controllen = sizeof(control)};
+		ssize_t size = recvmsg(
+		    sinit->helpers.notify_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		struct notification notification;
+		pid_t sender;
+
+		if (size < 0)
+			return;
+		sender = sender_of(&header);
+		if (sender <= 1 || header.msg_flags & MSG_TRUNC)
+			continue;
+		notify_parse(datagram, (size_t)size, &notification);
+		supervisor_notify(&sinit->supervisor, sender, &notification);
+	}
+}
+
+/* --- at load --------------------------------------------------------------------------------------------- */
+
+void helpers_prepare(struct sinit *sinit, const struct image *image)
+{
+	struct helpers *h = &sinit->helpers;
+
+	for (unsigned kind = 0; kind < HELPER_KINDS; kind++)
+		h->helper[kind].channel = NO_NUMBER;
+	h->notify_fd = h->stats_fd = NO_NUMBER;
+	h->program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	open_notify(sinit);
+	/* Only the pages of checks that there are will ever be touched. */
+	h->stats_size = supervisor_capacity(image->service_count) * PROBE_ROLES *
+			sizeof(struct probe_stats);
+	h->stats_fd = memfd_create("sinit-probes", MFD_CLOEXEC);
+	if (h->stats_fd < 0 || ftruncate(h->stats_fd, (off_t)h->stats_size) < 0)
+		return;
+	h->stats = mmap(NULL, h->stats_size, PROT_READ | PROT_WRITE, MAP_SHARED, h->stats_fd, 0);
+	if (h->stats == MAP_FAILED)
+		h->stats = NULL;
+}

@@ -1,0 +1,86 @@
+/* The helpers of PID 1 (probes/helper.h): who is to run, started and restarted with a growing
+ * delay, fed through a channel. Whatever they do, PID 1 only reads small messages of known
+ * size from them, and never waits.
+ *
+ * Owns: channels, listening sockets, the notification socket, the probes' numbers.
+ * May call: supervisor, platform, config's image. */
+#ifndef SINIT_INIT_HELPER_RUN_H
+#define SINIT_INIT_HELPER_RUN_H
+
+#include "probes/helper.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sinit;
+struct image;
+struct http_settings;
+
+enum helper_kind { HELPER_PROBER, HELPER_RESPONDER, HELPER_ALERTER };
+enum { HELPER_KINDS = HELPER_ALERTER + 1, HELPER_LISTEN_MAX = 16, HELPER_TOKEN = RESPONDER_TOKEN };
+
+struct helper {
+	pid_t pid;         /* 0: not running */
+	int channel;       /* -1: none */
+	bool wanted;       /* by the configuration */
+	bool stale;        /* to be started anew: what it was started with has changed */
+	uint32_t failures; /* ends in a row */
+	int64_t started;   /* ms */
+	int64_t due;       /* ms: when it is started next, 0: not due */
+};
+
+struct helpers {
+	struct helper helper[HELPER_KINDS];
+	int program;       /* sinit's own, O_PATH; -1: cannot be executed again */
+	int stats_fd;      /* memfd of struct probe_stats[], -1: none */
+	struct probe_stats *stats;
+	size_t stats_size;
+	int notify_fd;     /* -1: none */
+	char notify[128];  /* its path, "": none */
+	int listening[HELPER_LISTEN_MAX];
+	unsigned sockets;
+	bool control;      /* of [http] */
+	bool dashboard;
+	char token[HELPER_TOKEN]; /* "": no POST is accepted */
+	uint32_t http_mark;   /* of the [http] that is in force, 0: none, or not whole */
+	bool prober_waits;    /* it is watched for room in its channel */
+	uint64_t alert_poked; /* the last event the alerter was told of */
+	int64_t lag_us;    /* longest lateness or turn since the last pong */
+	uint64_t turns;
+};
+
+/* Before the supervisor is made: the notification socket, and room for the probes' numbers. */
+void helpers_prepare(struct sinit *sinit, const struct image *image);
+
+/* Sees from the configuration which are needed, and opens what they listen on; at the start
+ * and after each reload. */
+void helpers_configure(struct sinit *sinit);
+
+/* In each turn: those that have ended, those that are due. */
+void helpers_turn(struct sinit *sinit);
+int64_t helpers_deadline(const struct sinit *sinit); /* ms, 0: none */
+
+/* Something has come through `fd`, or can be written again. False: it is none of theirs. */
+bool helpers_event(struct sinit *sinit, int fd, uint32_t events);
+
+/* Reads what services have said; before deaths, so that the senders still have their numbers. */
+void helpers_notifications(struct sinit *sinit);
+
+/* They end by themselves when their channels do. */
+void helpers_close(struct sinit *sinit);
+
+/* The board is another file now: who reads it is started anew. */
+void helpers_board_moved(struct sinit *sinit);
+
+/* --- between helper_run.c and helper_http.c --- */
+
+void helpers_alert(struct sinit *sinit); /* wakes the alerter if there are new events */
+void helpers_listen(struct helpers *h, const struct image *image, const struct http_settings *http);
+void helpers_stop_listening(struct helpers *h);
+void helpers_read_token(struct helpers *h, const char *path); /* NULL: none */
+void helpers_order(struct sinit *sinit, struct responder_order *order);
+void helpers_pong(struct sinit *sinit, const struct responder_ping *ping);
+
+#endif

@@ -1,0 +1,266 @@
+/* The checks that PID 1 makes itself: those that need the service's own user, environment
+ * and processes (exec, listen), and those that it knows the answer to (process, heartbeat).
+ *
+ * One process a check at a time. When its time is up its whole session is killed, and the
+ * next one does not begin before that is gone. */
+#include "init/supervisor_internal.h"
+
+#include "probes/schedule.h"
+#include "probes/verdict.h"
+
+#include <errno.h>
+#include <signal.h>
+
+enum { KILL_AGAIN = 100 }; /* ms between KILLs of what a check has left behind */
+
+static struct check *check_of(struct supervisor *sv, uint32_t slot, enum probe_role role)
+{
+	return &sv->check_state[slot * PROBE_ROLES + role];
+}
+
+static bool is_idle(const struct check *c)
+{
+	return !c->active && !c->pid && !c->sid;
+}
+
+/* Finds out when something is to be done for the service's checks. */
+static void schedule(struct supervisor *sv, uint32_t slot)
+{
+	int64_t next = 0;
+
+	for (unsigned role = 0; role < PROBE_ROLES; role++) {
+		const struct check *c = check_of(sv, slot, role);
+		int64_t due = c->pid || c->sid ? c->deadline : c->active ? c->due : 0;
+
+		if (due && (!next || due < next))
+			next = due;
+	}
+	sv->check_due[slot] = next;
+}
+
+void sv_check_begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
+{
+	const struct probe_settings *probe = sv_probe(sv, slot, role);
+	struct check *c = check_of(sv, slot, role);
+
+	if (is_idle(c))
+		sv->checks++;
+	c->active = true;
+	c->fallback = false;
+	c->due = schedule_first(sv->now, probe->initial_delay, probe->interval,
+	    sv_probe_seed(sv, slot, role), role == PROBE_STARTUP);
+	verdict_init(&c->verdict, HEALTH_UNKNOWN);
+	schedule(sv, slot);
+}
+
+static void kill_session(struct supervisor *sv, struct check *c)
+{
+	if (c->sid)
+		platform_kill_session(c->sid, SIGKILL);
+	if (c->pid)
+		platform_kill(c->pid, SIGKILL);
+	c->deadline = sv->now + KILL_AGAIN;
+}
+
+void sv_check_end(struct supervisor *sv, uint32_t slot, enum probe_role role)
+{
+	struct check *c = check_of(sv, slot, role);
+
+	if (!sv->checks || !c->active)
+		return;
+	c->active = false;
+	if (c->pid || c->sid)
+		kill_session(sv, c);
+	else
+		sv->checks--;
+	schedule(sv, slot);
+}
+
+/* One probe has ended; the fallback comes at once when it has failed. */
+static void finish(struct supervisor *sv, uint32_t slot, enum probe_role role, enum probe_fault fault,
+    int32_t detail)
+{
+	const struct probe_settings *probe = sv_probe(sv, slot, role);
+	struct check *c = check_of(sv, slot, role);
+	const struct image_target *target = c->fallback ? &probe->fallback_target : &probe->target;
+
+	sv_stats(sv, slot, role, (enum check_kind)target->kind, fault, detail, sv->now - c->began);
+	if (fault != FAULT_NONE && !c->fallback && probe->fallback_target.kind != CHECK_NONE) {
+		c->fallback = true;
+		c->due = sv->now;
+		return;
+	}
+	c->fallback = false;
+	c->due = schedule_next(c->due, probe->interval, sv->now);
+	if (fault == FAULT_INTERNAL)
+		return;
+	if (verdict_step(&c->verdict, fault == FAULT_NONE, probe->failures, probe->successes))
+		sv_verdict(sv, slot, role, fault == FAULT_NONE, fault, detail);
+}
+
+/* Starts the process of an exec or listen check. */
+static void spawn(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    const struct probe_settings *probe, const struct image_target *target)
+{
+	struct check *c = check_of(sv, slot, role);
+	struct spawn_result result = {0};
+	int rc = sv_spawn_check(sv, slot, target, &result);
+
+	if (rc < 0 || (result.step && sv_is_shortage(&result))) {
+		finish(sv, slot, role, FAULT_INTERNAL, rc < 0 ? -rc : result.error);
+		return;
+	}
+	c->pid = c->sid = result.pid;
+	c->late = false;
+	c->error = result.step ? result.error : 0;
+	c->deadline = sv->now + probe->timeout;
+}
+
+static void run(struct supervisor *sv, uint32_t slot, enum probe_role role)
+{
+	const struct probe_settings *probe = sv_probe(sv, slot, role);
+	struct check *c = check_of(sv, slot, role);
+	const struct image_target *target = c->fallback ? &probe->fallback_target : &probe->target;
+	const struct machine *m = &sv->service[slot].m;
+	int64_t beat = sv->unit[slot].beat > m->started ? sv->unit[slot].beat : m->started;
+
+	c->began = sv->now;
+	switch ((enum check_kind)target->kind) {
+	case CHECK_EXEC:
+	case CHECK_LISTEN:
+		spawn(sv, slot, role, probe, target);
+		break;
+	case CHECK_PROCESS:
+		finish(sv, slot, role, m->main_alive ? FAULT_NONE : FAULT_NO_PROCESS, 0);
+		break;
+	case CHECK_HEARTBEAT:
+		if (sv->now - beat > probe->max_age)
+			finish(sv, slot, role, FAULT_OLD, (int32_t)((sv->now - beat) / 1000));
+		else
+			finish(sv, slot, role, FAULT_NONE, 0);
+		break;
+	case CHECK_NONE:
+	case CHECK_HTTP:
+	case CHECK_TCP:
+	case CHECK_UNIX:
+	case CHECK_GRPC:
+	case CHECK_FILE: /* the configuration has no fallback from one side to the other */
+		finish(sv, slot, role, FAULT_INTERNAL, EINVAL);
+		break;
+	}
+}
+
+/* The process of a check is gone; is its session? */
+static void look_after(struct supervisor *sv, uint32_t slot, struct check *c)
+{
+	if (c->pid || !c->sid)
+		return;
+	if (platform_kill_session(c->sid, SIGKILL) > 0) {
+		c->deadline = sv->now + KILL_AGAIN;
+		return;
+	}
+	c->sid = 0;
+	c->deadline = 0;
+	if (is_idle(c))
+		sv->checks--;
+	schedule(sv, slot);
+}
+
+static void one_due(struct supervisor *sv, uint32_t slot, enum probe_role role)
+{
+	struct check *c = check_of(sv, slot, role);
+
+	if (c->pid && c->deadline <= sv->now) {
+		c->late = true;
+		kill_session(sv, c);
+	} else if (c->sid && !c->pid && c->deadline <= sv->now) {
+		look_after(sv, slot, c);
+	} else if (c->active && !c->pid && !c->sid && c->due <= sv->now) {
+		run(sv, slot, role);
+	}
+}
+
+void sv_checks_due(struct supervisor *sv)
+{
+	if (!sv->checks)
+		return;
+	for (uint32_t slot = 0; slot < sv->count; slot++) {
+		if (!sv->check_due[slot] || sv->check_due[slot] > sv->now)
+			continue;
+		for (unsigned role = 0; role < PROBE_ROLES; role++)
+			one_due(sv, slot, role);
+		schedule(sv, slot);
+	}
+}
+
+int64_t sv_checks_deadline(const struct supervisor *sv)
+{
+	int64_t next = 0;
+
+	for (uint32_t slot = 0; slot < sv->count && sv->checks; slot++)
+		if (sv->check_due[slot] && (!next || sv->check_due[slot] < next))
+			next = sv->check_due[slot];
+	return next;
+}
+
+static enum probe_fault fault_of(const struct check *c, const struct image_target *target,
+    const struct probe_settings *probe, const struct exit_status *status, int32_t *ret_detail)
+{
+	*ret_detail = status->code;
+	if (c->late) {
+		*ret_detail = (int32_t)probe->timeout;
+		return FAULT_TIMEOUT;
+	}
+	if (c->error) {
+		*ret_detail = c->error;
+		return FAULT_SPAWN;
+	}
+	if (status->kind != EXIT_EXITED)
+		return FAULT_KILLED;
+	if (status->code == 0)
+		return FAULT_NONE;
+	if (target->kind != CHECK_LISTEN)
+		return FAULT_EXIT;
+	*ret_detail = c->thief;
+	return status->code == LISTEN_STOLEN   ? FAULT_STOLEN
+	       : status->code == LISTEN_ABSENT ? FAULT_NOT_LISTENING
+					       : FAULT_INTERNAL;
+}
+
+bool sv_check_ended(struct supervisor *sv, uint32_t slot, pid_t pid, const struct exit_status *status)
+{
+	for (unsigned role = 0; role < PROBE_ROLES; role++) {
+		struct check *c = check_of(sv, slot, role);
+		const struct probe_settings *probe;
+		enum probe_fault fault;
+		int32_t detail;
+
+		if (c->pid != pid)
+			continue;
+		c->pid = 0;
+		if (c->active) {
+			probe = sv_probe(sv, slot, role);
+			fault = fault_of(c, c->fallback ? &probe->fallback_target : &probe->target,
+			    probe, status, &detail);
+			finish(sv, slot, role, fault, detail);
+		}
+		look_after(sv, slot, c);
+		schedule(sv, slot);
+		return true;
+	}
+	return false;
+}
+
+void sv_check_failed(struct supervisor *sv, uint32_t slot, pid_t pid, int error)
+{
+	for (unsigned role = 0; role < PROBE_ROLES; role++)
+		if (check_of(sv, slot, role)->pid == pid)
+			check_of(sv, slot, role)->error = error;
+}
+
+void sv_check_thief(struct supervisor *sv, uint32_t slot, pid_t checker, int32_t thief)
+{
+	for (unsigned role = 0; role < PROBE_ROLES; role++)
+		if (check_of(sv, slot, role)->pid == checker)
+			check_of(sv, slot, role)->thief = thief;
+}

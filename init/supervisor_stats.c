@@ -1,0 +1,97 @@
+/* What is counted for metrics: probes that PID 1 makes itself, and the totals of a service. */
+#include "init/supervisor_internal.h"
+
+void sv_stats(struct supervisor *sv, uint32_t slot, enum probe_role role, enum check_kind kind,
+    enum probe_fault fault, int32_t detail, int64_t ms)
+{
+	static const uint32_t edges[PROBE_BUCKETS] = {PROBE_BUCKET_EDGES};
+	uint64_t us = (uint64_t)ms * 1000;
+	struct probe_stats *stats;
+	unsigned bucket = 0;
+
+	if (!sv->stats)
+		return;
+	stats = &sv->stats[slot * PROBE_ROLES + role];
+	if (stats->generation != sv->service[slot].used) {
+		*stats = (struct probe_stats){0};
+		stats->generation = sv->service[slot].used;
+	}
+	while (bucket < PROBE_BUCKETS && us > edges[bucket])
+		bucket++;
+	stats->fault = (uint8_t)fault;
+	stats->kind = (uint8_t)kind;
+	stats->detail = detail;
+	stats->last_latency = (uint32_t)us;
+	stats->last_time = sv->now;
+	atomic_fetch_add_explicit(
+	    fault == FAULT_NONE ? &stats->passed : &stats->failed, 1, memory_order_relaxed);
+	if (fault == FAULT_TIMEOUT)
+		atomic_fetch_add_explicit(&stats->timeouts, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&stats->latency_sum, us, memory_order_relaxed);
+	atomic_fetch_add_explicit(&stats->bucket[bucket], 1, memory_order_relaxed);
+}
+
+static enum restart_reason reason_of(enum cause cause)
+{
+	switch (cause) {
+	case CAUSE_NONE:
+	case CAUSE_EXIT:
+		return RESTARTED_EXIT;
+	case CAUSE_SPAWN:
+	case CAUSE_PRE_START:
+	case CAUSE_RESOURCES:
+	case CAUSE_CONFIG:
+		return RESTARTED_SPAWN;
+	case CAUSE_START_TIMEOUT:
+	case CAUSE_STARTUP:
+		return RESTARTED_STARTUP;
+	case CAUSE_LIVENESS:
+		return RESTARTED_LIVENESS;
+	case CAUSE_OOM:
+		return RESTARTED_OOM;
+	case CAUSE_OPERATOR:
+	case CAUSE_RESTART:
+	case CAUSE_RELOAD:
+	case CAUSE_SHUTDOWN:
+	case CAUSE_DEPENDENCY:
+	case CAUSE_RESTART_WITH:
+	case CAUSE_REMOVED:
+		return RESTARTED_ASKED;
+	}
+	return RESTARTED_ASKED;
+}
+
+/* Into back-off, or given up; or straight into the next life, without a delay. */
+static bool has_failed(const struct machine *m, const struct before *before)
+{
+	bool entered = m->state != before->state;
+
+	if (m->cause == CAUSE_RESOURCES || m->cause == CAUSE_DEPENDENCY)
+		return false;
+	if (entered && (m->state == STATE_BACKOFF || m->state == STATE_FATAL || m->state == STATE_FAILED))
+		return true;
+	return m->restarts != before->restarts && before->state != STATE_BACKOFF;
+}
+
+void sv_totals(struct supervisor *sv, uint32_t slot, const struct before *before)
+{
+	struct board_service *s = &sv->service[slot];
+	struct board_totals *total = &s->total;
+	bool restarted = s->m.life != before->life && s->m.life > 1;
+	bool failed = has_failed(&s->m, before);
+
+	if (before->ready && !s->m.ready && before->ready_at)
+		total->ready_ms += (uint64_t)(sv->now - before->ready_at);
+	if (restarted)
+		total->restarts[reason_of((enum cause)s->m.cause)]++;
+	if (failed) {
+		total->failures++;
+		if (!total->failed_at)
+			total->failed_at = sv->now;
+	}
+	if (s->m.ready && !before->ready && total->failed_at) {
+		total->recoveries++;
+		total->repair_ms += (uint64_t)(sv->now - total->failed_at);
+		total->failed_at = 0;
+	}
+}
