@@ -1,5 +1,6 @@
 /* What the verbs of the control FIFO do: one table, one row a verb. */
 #include "init/log.h"
+#include "init/render.h"
 #include "init/schema.h"
 #include "init/sinit.h"
 #include "reaper/signals.h"
@@ -192,22 +193,37 @@ static bool is_asked(const struct request *request, const char *key)
 	return request->argc < 2;
 }
 
-static void show_key(struct call *call, const struct image *image,
-    const struct service_settings *settings, const struct schema_key *key)
+static void show_key(struct call *call, const struct image *image, const void *settings,
+    const struct schema_key *key, const char *prefix)
 {
-	char value[LINE / 4], line[LINE];
-	struct text plain, json;
+	char value[LINE / 4], line[LINE], name[64];
+	struct text plain, json, shown;
 
 	text_init(&plain, value, sizeof(value));
 	schema_print_value(&plain, image, key, settings);
 	text_init(&json, line, sizeof(line));
 	text_add(&json, "{\"key\":");
-	text_json(&json, schema_name(key));
+	text_init(&shown, name, sizeof(name));
+	text_addf(&shown, "%s%s%s", prefix ? prefix : "", prefix ? "." : "", schema_name(key));
+	text_json(&json, name);
 	text_add(&json, ",\"value\":");
 	text_json(&json, plain.used ? plain.data : NULL);
 	text_add(&json, "}\n");
 	if (!json.cut && !control_write(call->reply, json.data, json.used))
 		call->reply = -1;
+}
+
+/* A probe's keys are shown as [liveness NAME] has them, with the role in front. */
+static void show_probes(struct call *call, const struct image *image,
+    const struct service_settings *service)
+{
+	for (unsigned role = 0; role < PROBE_ROLES; role++) {
+		const struct probe_settings *probe = image_probe(image, service, role);
+
+		for (unsigned i = 0; probe && i < schema_count(); i++)
+			if (schema_at(i)->section == SECTION_PROBE && schema_at(i)->kind != KIND_LATER)
+				show_key(call, image, probe, schema_at(i), render_role(role));
+	}
 }
 
 static void show_service(struct call *call, uint32_t slot)
@@ -221,8 +237,10 @@ static void show_service(struct call *call, uint32_t slot)
 
 		if (key->section == SECTION_SERVICE && key->kind != KIND_LATER &&
 		    is_asked(call->request, schema_name(key)))
-			show_key(call, image, image_service(image, place.index), key);
+			show_key(call, image, image_service(image, place.index), key, NULL);
 	}
+	if (call->request->argc < 2)
+		show_probes(call, image, image_service(image, place.index));
 }
 
 static bool keys_are_known(struct call *call)

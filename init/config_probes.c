@@ -121,6 +121,12 @@ static void section_error(struct loader *loader, struct draft *draft, const char
 	    loader_show(draft->title, shown), reason);
 }
 
+/* By PID 1, or else by the prober: one of them makes a check and its fallback. */
+static bool is_made_by_pid1(const struct image_target *target)
+{
+	return target->kind >= CHECK_EXEC;
+}
+
 /* Keys that go together, once all are known to be good by themselves. */
 static void check_keys(struct loader *loader, struct draft *draft, enum probe_role role,
     const struct probe_settings *probe)
@@ -140,6 +146,11 @@ static void check_keys(struct loader *loader, struct draft *draft, enum probe_ro
 		refuse(loader, draft,
 		    probe->target.kind == CHECK_HEARTBEAT ? KEY_PROBE_check : KEY_PROBE_fallback,
 		    "max_age is missing; write max_age = 30s");
+	if (probe->fallback_target.kind != CHECK_NONE &&
+	    is_made_by_pid1(&probe->target) != is_made_by_pid1(&probe->fallback_target))
+		refuse(loader, draft, KEY_PROBE_fallback,
+		    "http, tcp, unix, grpc and file checks cannot be mixed with exec, listen, "
+		    "process and heartbeat");
 	for (size_t i = 0; i < ARRAY_LEN(http) && !checks(probe, CHECK_HTTP); i++)
 		refuse(loader, draft, http[i], "only for http://");
 	if (image_probe_text(builder_image(&loader->builder), probe) > IMAGE_PROBE_TEXT)

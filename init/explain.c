@@ -1,5 +1,7 @@
 #include "init/explain.h"
 
+#include "probes/fault.h"
+
 #include "reaper/signals.h"
 
 #include <string.h>
@@ -76,7 +78,16 @@ struct why {
 	bool core;
 	enum spawn_step step;
 	const char *blocker;
+	struct board_probe probe; /* of the probe that failed, if the cause is one */
 };
+
+static void add_fault(struct text *text, const struct board_probe *probe)
+{
+	if (probe->fault == FAULT_NONE)
+		return;
+	text_add(text, ": ");
+	fault_sentence(text, probe->fault, probe->detail);
+}
 
 static void add_end(struct text *text, const struct why *why)
 {
@@ -109,9 +120,11 @@ static void add_cause(struct text *text, const struct why *why)
 		break;
 	case CAUSE_STARTUP:
 		text_add(text, "its startup probe failed");
+		add_fault(text, &why->probe);
 		break;
 	case CAUSE_LIVENESS:
 		text_add(text, "its liveness probe failed");
+		add_fault(text, &why->probe);
 		break;
 	case CAUSE_OOM:
 		text_add(text, "killed for want of memory; see memory_max");
@@ -191,8 +204,10 @@ static void add_running(struct text *text, const struct board_service *s, const 
 {
 	if (s->probe[PROBE_LIVENESS].health == HEALTH_FAILING) {
 		text_add(text, "its liveness probe fails");
+		add_fault(text, &s->probe[PROBE_LIVENESS]);
 	} else if (s->probe[PROBE_READINESS].health == HEALTH_FAILING) {
 		text_add(text, "its readiness probe fails");
+		add_fault(text, &s->probe[PROBE_READINESS]);
 	} else if (s->m.restarts > 0 && why->cause != CAUSE_NONE) {
 		text_addf(text, "restarted %u time%s", s->m.restarts, s->m.restarts == 1 ? "" : "s");
 		if (is_failure(why->cause)) {
@@ -271,6 +286,7 @@ void explain_reason(
 	    .core = s->m.exit_core,
 	    .step = (enum spawn_step)s->error_step,
 	    .blocker = blocker,
+	    .probe = s->probe[s->m.cause == CAUSE_STARTUP ? PROBE_STARTUP : PROBE_LIVENESS],
 	};
 
 	switch ((enum state)s->m.state) {
@@ -332,7 +348,9 @@ static void add_health(struct text *text, const struct board_event *event, bool 
 			    : event->cause == CAUSE_LIVENESS ? "liveness"
 							     : "readiness";
 
-	text_addf(text, "%s probe %s", probe, good ? "passes" : "fails");
+	text_addf(text, "%s probe %s", probe, good ? "passes again" : "fails");
+	if (!good)
+		add_fault(text, &(struct board_probe){.fault = event->step, .detail = event->code});
 }
 
 /* "configuration loaded" or what was wrong; `value`: services that it touched. */

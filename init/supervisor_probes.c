@@ -69,7 +69,9 @@ static void end(struct supervisor *sv, uint32_t slot, enum probe_role role)
 	if (!(u->probing & 1 << role))
 		return;
 	u->probing &= (uint8_t)~(1 << role);
-	set_health(sv, slot, role, sv_probe(sv, slot, role) ? HEALTH_UNKNOWN : HEALTH_NONE, FAULT_NONE, 0);
+	/* Why it failed stays to be told, until the next life. */
+	set_health(sv, slot, role, sv_probe(sv, slot, role) ? HEALTH_UNKNOWN : HEALTH_NONE,
+	    (enum probe_fault)sv->service[slot].probe[role].fault, sv->service[slot].probe[role].detail);
 	sv_check_end(sv, slot, role);
 	if (u->told & 1 << role)
 		tell_prober(sv, slot);

@@ -112,8 +112,8 @@ static void test_kinds(void **state)
 	struct image *image = config_util_text(
 	    "[service w@2]\ncommand = x\nenvironment = PORT=80\n"
 	    "[liveness w@2]\ncheck = exec:/bin/c -p ${PORT} '%n' %i ${GIVEN}\n"
-	    "[readiness w@2]\ncheck = listen:udp:53\nfallback = unix:/run/x y\n"
-	    "[startup w@2]\ncheck = file:/run/stamp\nfallback = heartbeat\nmax_age = 3s\n");
+	    "[readiness w@2]\ncheck = listen:udp:53\nfallback = heartbeat\nmax_age = 3s\n"
+	    "[startup w@2]\ncheck = file:/run/stamp\nfallback = unix:/run/x y\n");
 	const struct probe_settings *probe = probe_of(image, "w@2", PROBE_LIVENESS);
 
 	(void)state;
@@ -124,11 +124,11 @@ static void test_kinds(void **state)
 	probe = probe_of(image, "w@2", PROBE_READINESS);
 	assert_int_equal(probe->target.port, 53);
 	assert_int_equal(probe->target.udp, 1);
-	assert_string_equal(image_string(image, probe->fallback_target.path), "/run/x y");
-	probe = probe_of(image, "w@2", PROBE_STARTUP);
-	assert_string_equal(image_string(image, probe->target.path), "/run/stamp");
 	assert_int_equal(probe->fallback_target.kind, CHECK_HEARTBEAT);
 	assert_int_equal(probe->max_age, 3000);
+	probe = probe_of(image, "w@2", PROBE_STARTUP);
+	assert_string_equal(image_string(image, probe->target.path), "/run/stamp");
+	assert_string_equal(image_string(image, probe->fallback_target.path), "/run/x y");
 	config_free(image);
 }
 
@@ -225,6 +225,9 @@ static void test_keys_that_go_together(void **state)
 	bad("check = process\nmax_age = 2", "t:5: max_age = 2: only for file: and heartbeat\n");
 	bad("check = heartbeat",
 	    "t:4: check = heartbeat: max_age is missing; write max_age = 30s\n");
+	bad("check = process\nfallback = tcp://x:1",
+	    "t:5: fallback = tcp://x:1: http, tcp, unix, grpc and file checks cannot be mixed with "
+	    "exec, listen, process and heartbeat\n");
 	bad("check = process\nfallback = heartbeat",
 	    "t:5: fallback = heartbeat: max_age is missing; write max_age = 30s\n");
 	bad("check = tcp://x:1\nexpect_status = 200\nexpect_body = x\nheader = A: b\nmethod = HEAD",
@@ -317,7 +320,7 @@ static bool same(const char *a, const char *b, enum probe_role role)
 /* Each key makes a difference to the service, but none asks for a new process. */
 static void test_equal(void **state)
 {
-	static const char *const lines[] = {"fallback = process", "interval = 11s", "timeout = 2s",
+	static const char *const lines[] = {"fallback = tcp://x:1", "interval = 11s", "timeout = 2s",
 	    "initial_delay = 1", "failures = 4", "expect_status = 200", "expect_body = x",
 	    "header = A: b", "method = HEAD"};
 	static const char plain[] = "[liveness a]\ncheck = http://x/\n";

@@ -319,7 +319,7 @@ static void test_events(void **state)
 		 .code = 1},
 		NULL, "restart limit reached: exited 1; sinitctl reset web, then start"},
 	    {{.kind = EV_UNHEALTHY, .cause = CAUSE_LIVENESS}, NULL, "liveness probe fails"},
-	    {{.kind = EV_HEALTHY}, NULL, "readiness probe passes"},
+	    {{.kind = EV_HEALTHY}, NULL, "readiness probe passes again"},
 	    {{.kind = EV_RELOAD, .value = 1}, NULL, "configuration loaded, 1 service changed"},
 	    {{.kind = EV_RELOAD, .code = EINVAL}, NULL,
 		"configuration refused, the old one stays; see sinitctl check"},

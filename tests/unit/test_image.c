@@ -22,8 +22,8 @@ static const char three[] = "[service web]\ncommand = /bin/web -p 80\nrequires =
 			    "[service db]\ncommand = /bin/db\nbefore = web\n"
 			    "[service log]\ncommand = /bin/log\nrestart_with = db\n"
 			    "[liveness web]\ncheck = http://h:8/x\nheader = A: b\nheader = C: d\n"
-			    "fallback = exec:true x\n[readiness db]\ncheck = grpc://h:9/s\n"
-			    "[startup log]\ncheck = file:/x\nmax_age = 5\n"
+			    "fallback = tcp://h:9\n[readiness db]\ncheck = grpc://h:9/s\n"
+			    "[startup log]\ncheck = heartbeat\nfallback = exec:true x\nmax_age = 5\n"
 			    "[http]\nlisten = :80 /x\ntoken_file = /t\n"
 			    "[alert a]\nfile = /x\nservices = w* db\n"
 			    "[alert b]\nwebhook = http://x/y\ncommand = mail root\n";
