@@ -231,6 +231,7 @@ static bool still_lags(struct supervisor *sv, uint32_t slot)
 static void finish_reload(struct supervisor *sv)
 {
 	sv->reloading = false;
+	sv_tell_prober(sv);
 	for (uint32_t slot = 0; slot < sv->count; slot++) {
 		struct unit *u = &sv->unit[slot];
 		struct board_service *s = &sv->service[slot];
@@ -242,7 +243,8 @@ static void finish_reload(struct supervisor *sv)
 				sv->reloading = true;
 			continue;
 		}
-		if (machine_active(&s->m)) {
+		/* Nor is it forgotten before the prober has let go of it. */
+		if (machine_active(&s->m) || (u->removed && u->told)) {
 			sv->reloading = true;
 			continue;
 		}

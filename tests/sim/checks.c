@@ -359,7 +359,7 @@ static void check_stuck(uint32_t slot)
 	if (s->m.deadline && s->m.deadline <= kernel.now)
 		sim_fail("s%02d: %s past its deadline", number, state_of(slot));
 	if (sim.sv.unit[slot].removed || sim.sv.unit[slot].renew) {
-		if (!machine_active(&s->m))
+		if (!machine_active(&s->m) && !sim.sv.unit[slot].told)
 			sim_fail("s%02d is down, but the reload is not finished", number);
 		return;
 	}

@@ -82,6 +82,8 @@ static void draw_service(struct plan *plan, unsigned number)
 	    .stop_timeout = ANY(100, 2000, 10000, 10000, UINT32_MAX)};
 	if (s->oneshot && kernel_chance(80))
 		s->behaviour = QUICK;
+	for (unsigned role = 0; role < PLAN_PROBES; role++)
+		s->probe[role] = !s->oneshot && kernel_chance(10);
 	/* One that fails at once and without end would make the day one of failures only. */
 	if (s->max_restarts == UINT32_MAX || s->restart_window < HOUR || s->min_uptime < 10000) {
 		bool hasty = s->restart_delay < 1000 || s->max_backoff < 1000 || s->jitter > 50;
@@ -187,6 +189,7 @@ static void write_service(const struct plan_service *s, unsigned number, struct 
 {
 	static const char restart[][12] = {"always", "on-failure", "never"};
 	static const char kill_mode[][8] = {"main", "group", "process"};
+	static const char probes[PLAN_PROBES][12] = {"startup", "liveness", "readiness"};
 
 	text_addf(text, "[service s%02u]\n", number);
 	command(text, "command", "main", number, s->behaviour);
@@ -218,6 +221,10 @@ static void write_service(const struct plan_service *s, unsigned number, struct 
 	ms(text, "min_uptime", s->min_uptime);
 	ms(text, "start_timeout", s->start_timeout);
 	ms(text, "stop_timeout", s->stop_timeout);
+	for (unsigned role = 0; role < PLAN_PROBES; role++)
+		if (s->probe[role])
+			text_addf(text, "[%s s%02u]\ncheck = tcp://127.0.0.1:%u\n", probes[role],
+			    number, 1 + role);
 }
 
 void plan_write(const struct plan *plan, char *buffer)

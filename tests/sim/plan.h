@@ -6,12 +6,15 @@
 
 #include <stddef.h>
 
+enum { PLAN_PROBES = 3 };
+
 /* A service. Others are bits of a mask. */
 struct plan_service {
 	bool present, enabled, oneshot, critical;
 	uint32_t level; /* requires, wants and after name lower levels only */
 	uint32_t requires, wants, after, restart_with;
 	bool has_pre, has_stop, has_post, has_reload;
+	bool probe[PLAN_PROBES]; /* by enum probe_role */
 	uint8_t behaviour, pre, stop, post; /* enum behaviour */
 	int priority;
 	uint8_t restart, kill_mode; /* enum restart, enum kill_mode of schema.h */

@@ -3,6 +3,7 @@
  *     test_sim [--seeds N] [--from SEED]     N days (1500)
  *     test_sim --seed SEED [--trace]         one day again, told in full */
 #include "init/config.h"
+#include "tests/sim/prober.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>
@@ -118,6 +119,11 @@ static void reload(void)
 
 static void weather(void)
 {
+	if (kernel_chance(20)) {
+		sim_trace(" the prober dies");
+		prober_die();
+		return;
+	}
 	kernel.short_until = kernel.now + 1 + kernel_pick(kernel_chance(20) ? 5 * MINUTE : 2000);
 	sim_trace(" no processes to be had until %lld", (long long)kernel.short_until);
 }
@@ -207,6 +213,8 @@ static void turn(int64_t *request, void (*ask)(void))
 	struct supervisor *sv = &sim.sv;
 	int64_t next = least(least(supervisor_deadline(sv), kernel_next()), *request);
 
+	next = least(next, prober_next());
+
 	if (!kernel.chld && next > kernel.now)
 		kernel.now = next;
 	if (!kernel.chld && !next)
@@ -219,6 +227,7 @@ static void turn(int64_t *request, void (*ask)(void))
 	}
 	if (sv->reap_again && sv->reap_again <= sv->now)
 		supervisor_deaths(sv, 0);
+	prober_run();
 	if (*request && *request <= kernel.now) {
 		*request = 0;
 		ask();
@@ -226,6 +235,7 @@ static void turn(int64_t *request, void (*ask)(void))
 	supervisor_timers(sv);
 	supervisor_settle(sv);
 	checks_turn();
+	prober_check();
 }
 
 static int64_t next_request(int64_t until)
@@ -294,6 +304,10 @@ static void release(struct supervisor *sv)
 	free(sv->dirty.bits);
 	free(sv->hold.bits);
 	free(sv->check.bits);
+	free(sv->tell.bits);
+	free(sv->history);
+	free(sv->check_state);
+	free(sv->check_due);
 	free(sv->pids.entry);
 	spawner_free(sv->spawner);
 	board_close(&sv->board);
@@ -319,6 +333,8 @@ static void day(uint64_t seed, bool trace)
 	rc = supervisor_new(&sim.sv, &input);
 	if (rc < 0)
 		sim_fail("supervisor_new: %s", strerror(-rc));
+	prober_reset();
+	supervisor_prober(&sim.sv, PROBER_FD);
 	supervisor_start(&sim.sv);
 	/* Some days end in the middle of the morning's rush. */
 	if (kernel_chance(20)) {
