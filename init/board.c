@@ -277,9 +277,9 @@ bool board_read_event(const struct board *board, uint64_t seq, struct board_even
 	return true;
 }
 
-/* Maps the file if it is a board of just our layout: -EPROTO if not. Its numbers are
- * believed only as far as they say what we would have computed from the file's size. */
-static int map_existing(struct board *board, int fd)
+/* The header's numbers are believed only as far as they say what we would have computed
+ * from the file's size. */
+int board_map(struct board *ret, int fd)
 {
 	struct stat info;
 	struct board_header head;
@@ -298,13 +298,15 @@ static int map_existing(struct board *board, int fd)
 	void *base = mmap(NULL, (size_t)layout.size, PROT_READ, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED)
 		return -errno;
-	set_pointers(board, base, &layout);
+	struct board board = {.fd = fd};
+	set_pointers(&board, base, &layout);
+	*ret = board;
 	return 0;
 }
 
 int board_open(struct board *ret, const char *rundir, enum board_life *ret_life)
 {
-	struct board board = {.fd = -1, .file = true};
+	struct board board;
 	int dirfd = open(rundir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dirfd < 0) {
@@ -313,16 +315,18 @@ int board_open(struct board *ret, const char *rundir, enum board_life *ret_life)
 		return -error;
 	}
 	/* The lock after the file: who dies in between is told dead. */
-	board.fd = openat(dirfd, BOARD_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	int error = board.fd < 0 ? -errno : map_existing(&board, board.fd);
+	int fd = openat(dirfd, BOARD_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int error = fd < 0 ? -errno : board_map(&board, fd);
 	bool held = board_lock_held(dirfd);
 	*ret_life = held ? BOARD_LIVE : error == -ENOENT ? BOARD_ABSENT : BOARD_DEAD;
 	close(dirfd);
-	if (error && board.fd >= 0)
-		close(board.fd);
-	if (!error)
-		*ret = board;
-	return error;
+	if (error && fd >= 0)
+		close(fd);
+	if (error)
+		return error;
+	board.file = true;
+	*ret = board;
+	return 0;
 }
 
 /* --- Names ------------------------------------------------------------------------- */

@@ -184,6 +184,10 @@ enum board_life { BOARD_ABSENT, BOARD_DEAD, BOARD_LIVE };
  * itself (see board_lock). */
 int board_open(struct board *ret, const char *rundir, enum board_life *ret_life);
 
+/* Maps the board behind `fd`, which stays the caller's: for a helper, which has been given
+ * it. 0, -EPROTO (no board of this layout), -errno. */
+int board_map(struct board *ret, int fd);
+
 /* Copies slot `i` consistently. False if it is free. The numbers in it are another
  * process's: not to be used as an index unchecked. */
 bool board_read(const struct board *board, uint32_t i, struct board_service *ret);

@@ -1,11 +1,12 @@
 /* Where sinit begins: reads the command line and chooses between wrapper mode and the
- * supervisor. In wrapper mode nothing of the supervisor is touched and nothing is
- * allocated. */
+ * supervisor; by another name it is one of PID 1's helpers (probes/helper.h). In wrapper
+ * mode nothing of the supervisor is touched and nothing is allocated. */
 #include "init/base.h"
 #include "init/fds.h"
 #include "init/options.h"
 #include "init/raw_syscall.h"
 #include "init/supervisor_main.h"
+#include "probes/helpers.h"
 #include "reaper/wrapper.h"
 
 #include <fcntl.h>
@@ -153,6 +154,9 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	fds_fill_standard();
+	helper_main *helper = helper_find(argv[0]);
+	if (helper)
+		return helper(argv);
 	int code = parse(argv, &options);
 	return code != 0 ? code : run(&options);
 }

@@ -23,7 +23,8 @@ LAYERS = [
     ("pure", "init/machine.[ch] init/graph.[ch] init/words.[ch] init/value.[ch] init/schema*.[ch] "
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
              "init/ranks.[ch] reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] "
-             "init/option_table.[ch] init/option_text.c init/options.[ch] probes/check.[ch]"),
+             "init/option_table.[ch] init/option_text.c init/options.[ch] probes/check.[ch] "
+             "probes/alert_*.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
@@ -34,6 +35,7 @@ LAYERS = [
              "ctl/control.[ch] ctl/serve.c"),
     ("supervisor", "init/supervisor*.[ch]"),
     ("sinitctl", "ctl/*.[ch]"),
+    ("probes", "probes/*.[ch]"),
 ]
 
 # Every layer may use itself.
@@ -46,7 +48,8 @@ USES = {
     "platform": "base world pure",
     "wrapper": "base pure world platform",
     "supervisor": "base pure record world platform",
-    "main": "base pure record config world platform wrapper supervisor",
+    "main": "base pure record config world platform wrapper supervisor probes",
+    "probes": "base pure record",  # helpers: processes of their own, which call none of PID 1's
     "sinitctl": "base pure record config",
 }
 
@@ -64,7 +67,7 @@ ONLY = [
 # Memory and text: no system call, no allocation, no clock, no state.
 PURE_CALLS = ("mem* str* snprintf vsnprintf bsearch qsort __stack_chk_fail _GLOBAL_OFFSET_TABLE_ "
               "__*_chk __errno_location isalnum isdigit isalpha isspace tolower toupper ato* strto* "
-              "inet_pton")
+              "inet_pton gmtime_r")
 
 # What an object may leave undefined besides what objects of the layers in the second
 # column define. The supervisor's own system calls all go through platform.h; its

@@ -1,0 +1,28 @@
+#include "probes/helpers.h"
+
+#include "init/base.h"
+#include "probes/helper.h"
+
+#include <string.h>
+
+static int run_alerter(char **argv)
+{
+	(void)argv;
+	return alerter_main();
+}
+
+static const struct {
+	const char *name;
+	helper_main *run;
+} helpers[] = {
+    {HELPER_NAME_ALERTER, run_alerter},
+    {HELPER_NAME_LISTEN, listen_main},
+};
+
+helper_main *helper_find(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_LEN(helpers); i++)
+		if (strcmp(helpers[i].name, name) == 0)
+			return helpers[i].run;
+	return NULL;
+}
