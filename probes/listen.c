@@ -230,6 +230,18 @@ static int answer(struct search *search, const char *notify)
 	return LISTEN_STOLEN;
 }
 
+/* The session in which everybody is the service's, 0: there is none. Of a main process that
+ * is gone others may be left in what was its session. */
+static pid_t session_of(pid_t service)
+{
+	pid_t session = getsid(service);
+
+	if (session < 0)
+		return service;
+	/* Our parent is sinit, which makes a session for each service. */
+	return session == getsid(getppid()) ? 0 : session;
+}
+
 int listen_main(char **argv)
 {
 	static struct search search;
@@ -241,10 +253,6 @@ int listen_main(char **argv)
 	search.port = (uint16_t)port;
 	search.udp = strcmp(argv[2], "udp") == 0;
 	search.service = (pid_t)pid;
-	search.session = getsid(search.service);
-	/* A main process that is no leader shares the session with others than the service:
-	 * then descent alone counts. */
-	if (search.session != search.service)
-		search.session = 0;
+	search.session = session_of(search.service);
 	return answer(&search, argv[4]);
 }
