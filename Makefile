@@ -238,7 +238,7 @@ install: all man ## install below DESTDIR and PREFIX (with /usr, sinit is /sbin/
 	set -e; for page in $(PAGES); do \
 	    install -D -m 644 $(B)/man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; \
 	done
-	set -e; for file in $(wildcard conf.d/*); do \
+	set -e; for file in $(wildcard conf.d/*.ini conf.d/examples/*.ini); do \
 	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/sinit/$$file; \
 	done
 

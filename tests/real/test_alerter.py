@@ -3,16 +3,17 @@
 import json
 import os
 import re
-import signal
+import shlex
 import socket
 import stat
 import struct
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from alerter_lab import LIMIT, NEVER, Alerter, Hook, files, rule
-from harness import until
+from alerter_lab import NEVER, TOP, Alerter, Hook, files, rule
+from harness import SINIT, until
 
 
 @pytest.fixture
@@ -344,6 +345,33 @@ def test_end_of_channel_does_not_wait_for_ever(alerter, out):
 
 def test_without_a_board(tmp_path):
     with open(os.devnull) as null:
-        pid = os.posix_spawn(os.environ.get("SINIT", "build/sinit"), ["sinit: alerter"], {},
+        pid = os.posix_spawn(SINIT, ["sinit: alerter"], {},
                              file_actions=[(os.POSIX_SPAWN_DUP2, null.fileno(), 4)])
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 70
+
+
+@pytest.mark.parametrize("name", ["ntfy", "slack", "mail"])
+def test_examples_of_the_configuration(tmp_path, name):
+    (tmp_path / "conf.d").mkdir()
+    text = (TOP / f"conf.d/examples/alert-{name}.ini").read_text()
+    (tmp_path / "conf.d/alert.ini").write_text(text)
+    (tmp_path / "conf.d/services.ini").write_text(
+        "".join(f"[service {service}]\ncommand = true\n" for service in ("redis", "nginx", "worker")))
+    found = subprocess.run([SINIT, "-c", tmp_path, "--check"], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+def test_example_of_a_mail(alerter, out):
+    """Its command as it stands, but with a curl that keeps what it is given."""
+    (out / "curl").write_text(f'#!/bin/sh\necho "$*" >{out}/words\ncat >{out}/mail\n')
+    (out / "curl").chmod(0o755)
+    line = next(line for line in (TOP / "conf.d/examples/alert-mail.ini").read_text().splitlines()
+                if line.startswith("command = "))
+    script = shlex.split(line.removeprefix("command = "))[2].replace("%%", "%")
+    alerter.rule(command=["sh", "-c", f"PATH={out}:$PATH; {script}"])
+    alerter.event("fatal")
+    wait_sent(alerter, 1)
+    head, sentence, rest = (out / "mail").read_text().split("\n\n")
+    assert head.splitlines()[2] == "Subject: [critical] web fatal"
+    assert sentence == json.loads(rest)["summary"]
+    assert "--mail-rcpt ops@example.org -T - smtp://" in (out / "words").read_text()
