@@ -88,12 +88,23 @@ static void take_rule(struct alerter *alerter, size_t size)
 	alerter->rule[number] = rule;
 }
 
+/* As in sinitctl: a name means its instances as well. */
+static bool matches_name(const char *pattern, const char *service)
+{
+	size_t length = strlen(pattern);
+
+	if (length && strncmp(pattern, service, length) == 0 &&
+	    (service[length] == '\0' || service[length] == '@'))
+		return true;
+	return fnmatch(pattern, service, 0) == 0;
+}
+
 static bool matches_service(const struct alerter_rule *rule, const char *service)
 {
 	const char *pattern = alert_rule_text(rule, rule->services);
 
 	for (unsigned i = 0; i < rule->patterns; i++, pattern = alert_rule_next(pattern))
-		if (fnmatch(pattern, service, 0) == 0)
+		if (matches_name(pattern, service))
 			return true;
 	return rule->patterns == 0;
 }

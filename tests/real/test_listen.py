@@ -163,6 +163,7 @@ class TestNamespaces:
         holder = hold()
         assert listen(holder.port, holder.pid, prefix=self.IN_PID) == UNKNOWN
 
+    @pytest.mark.release_only  # the sanitizer, too, wants a /proc
     def test_no_proc(self, hold):
         holder = hold()
         hide = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc; exec "$@"', "sh"]
