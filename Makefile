@@ -10,7 +10,7 @@ VERSION = 0.1.0
 # Bytes. aarch64 has a page of 64 KiB between code and data, and relocations of 24 bytes (see
 # below).
 ROOM = $(if $(filter aarch64,$(ARCH)),+ 65536 + 24576)
-SIZE_MAX_sinit = 400 * 1024 $(ROOM)
+SIZE_MAX_sinit = 432 * 1024 $(ROOM)
 SIZE_MAX_sinitctl = 168 * 1024 $(ROOM)
 
 NATIVE := $(patsubst armv%l,armhf,$(shell uname -m))
@@ -84,15 +84,18 @@ else
   OUT = $(O)
   READY = $(D)/src/.stamp
   COMPILE = gcc
-  FLAGS = -O1 -g $(WARN)
+  # libnl from the system: its configure script is run for the release only.
+  NL_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libnl-3.0))
+  FLAGS = -O1 -g $(WARN) $(NL_CFLAGS)
   LDFLAGS =
+  LIBS := $(shell pkg-config --libs libnl-3.0)
 endif
 ifeq ($(VARIANT),asan)
   FLAGS += $(SANITIZE)
 endif
 ifeq ($(VARIANT),fuzz)
   COMPILE = clang
-  FLAGS = -O1 -g -w $(SANITIZE) -fsanitize=fuzzer-no-link
+  FLAGS = -O1 -g -w $(SANITIZE) -fsanitize=fuzzer-no-link $(NL_CFLAGS)
 endif
 ifneq ($(DEPS),system)
   FLAGS += -isystem $(INIH) -isystem $(PARSER) -isystem $(NGHTTP2)/includes -DNGHTTP2_STATICLIB
@@ -255,7 +258,7 @@ install: all man ## install below DESTDIR and PREFIX (with /usr, sinit is /sbin/
 	set -e; for page in $(PAGES); do \
 	    install -D -m 644 $(B)/man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; \
 	done
-	set -e; for file in $(wildcard conf.d/*); do \
+	set -e; for file in $(wildcard conf.d/*.ini conf.d/examples/*.ini); do \
 	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/sinit/$$file; \
 	done
 

@@ -1,6 +1,6 @@
 /* Where sinit begins: reads the command line and chooses between wrapper mode and the
- * supervisor; by another name it is one of PID 1's helpers (probes/helper.h). In wrapper mode nothing of the supervisor is touched and nothing is
- * allocated. */
+ * supervisor; by another name it is one of PID 1's helpers (probes/helper.h). In wrapper
+ * mode nothing of the supervisor is touched and nothing is allocated. */
 #include "init/base.h"
 #include "init/fds.h"
 #include "init/options.h"

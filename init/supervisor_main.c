@@ -239,6 +239,8 @@ int supervisor_main(const struct options *options)
 		log_warning(NULL, "cannot change to /: %s", strerror(errno));
 	if (image->service_count == 0)
 		log_warning(NULL, "no service is configured in %s: waiting for a reload", sinit.options.config);
+	/* First, so that they see the services start. */
+	helpers_turn(&sinit);
 	supervisor_start(&sinit.supervisor);
 	loop_run(&sinit);
 	helpers_close(&sinit);

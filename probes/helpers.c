@@ -11,12 +11,20 @@ static int run_prober(char **argv)
 	return prober_main();
 }
 
+static int run_alerter(char **argv)
+{
+	(void)argv;
+	return alerter_main();
+}
+
 static const struct {
 	const char *name;
 	helper_main *run;
 } helpers[] = {
     {HELPER_NAME_PROBER, run_prober},
     {HELPER_NAME_RESPONDER, responder_main},
+    {HELPER_NAME_ALERTER, run_alerter},
+    {HELPER_NAME_LISTEN, listen_main},
 };
 
 helper_main *helper_find(const char *name)

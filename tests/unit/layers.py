@@ -28,7 +28,7 @@ LAYERS = [
              "probes/verdict.[ch] probes/schedule.[ch] probes/fault.[ch] probes/alarms.[ch] "
              "probes/search.[ch] probes/prober_message.[ch] probes/http_request.[ch] "
              "probes/grpc_message.[ch] probes/check.[ch] probes/web_*.[ch] "
-             "probes/metrics*.[ch] init/notify.[ch]"),
+             "probes/metrics*.[ch] init/notify.[ch] probes/alert_*.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
