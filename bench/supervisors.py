@@ -315,11 +315,11 @@ class Sinit(Supervisor):
         (d / "sinit.ini").write_text(f"[sinit]\nstate_dir = {d}/state\n")
         text = []
         for service in services:
-            if service.mode == "ready":
-                raise NotImplementedError  # readiness notification: not in this version
             text.append(f"[service {service.name}]\ncommand = {words(service.argv)}\n")
             if service.mode == "oneshot":
                 text.append("type = oneshot\n")
+            elif service.mode == "ready":
+                text.append("type = notify\n")
             elif not defaults:
                 text.append("restart = always\nrestart_delay = 0\n")
             if service.after:

@@ -214,6 +214,16 @@ int64_t helpers_deadline(const struct sinit *sinit)
 	return next;
 }
 
+bool helpers_left(const struct sinit *sinit)
+{
+	bool left = false;
+
+	for (unsigned kind = 0; kind < HELPER_KINDS; kind++)
+		left |= sinit->helpers.helper[kind].pid &&
+			!(sinit->supervisor.helpers_ended & 1u << kind);
+	return left;
+}
+
 void helpers_board_moved(struct sinit *sinit)
 {
 	sinit->helpers.helper[HELPER_RESPONDER].stale = true;

@@ -71,6 +71,9 @@ void helpers_notifications(struct sinit *sinit);
 /* They end by themselves when their channels do. */
 void helpers_close(struct sinit *sinit);
 
+/* Whether any of them has not ended yet. */
+bool helpers_left(const struct sinit *sinit);
+
 /* The board is another file now: who reads it is started anew. */
 void helpers_board_moved(struct sinit *sinit);
 

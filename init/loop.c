@@ -15,6 +15,7 @@
 
 enum {
 	FLUSH_AGAIN = 100,   /* ms until lines are offered again to a log that took none */
+	HELPERS_GRACE = 3000,/* ms for the helpers, which end by themselves; alerts go out */
 	LAST_GRACE = 5000,   /* ms between the TERM and the KILL of what is left */
 	LAST_KILL = 2000,    /* ms to wait after that */
 	SIGNALS = 16,
@@ -227,8 +228,9 @@ void loop_run(struct sinit *sinit)
 		turn(sinit);
 }
 
-/* Reaps until there are no children, or the time is up. */
-static bool wait_for_none(struct sinit *sinit, int64_t until)
+/* Reaps until there are no children (true), or the time is up. `helpers`: until there are no
+ * more of those. */
+static bool wait_for_none(struct sinit *sinit, int64_t until, bool helpers)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	struct pollfd signals = {.fd = sinit->signal_fd, .events = POLLIN};
@@ -241,6 +243,8 @@ static bool wait_for_none(struct sinit *sinit, int64_t until)
 		supervisor_deaths(sv, 0);
 		if (sv->no_children)
 			return true;
+		if (helpers && !helpers_left(sinit))
+			return false;
 		left = until - sv->now;
 		if (sv->reap_again) /* it was too soon to know (reaper/reap.h): some ms */
 			left = sv->reap_again - sv->now;
@@ -259,13 +263,13 @@ void loop_end_all(struct sinit *sinit)
 {
 	struct supervisor *sv = &sinit->supervisor;
 
-	if (wait_for_none(sinit, 0))
+	if (wait_for_none(sinit, sv->now + HELPERS_GRACE, true))
 		return;
 	log_info(NULL, "ending the processes that are left");
 	platform_kill_everything(SIGTERM);
-	if (wait_for_none(sinit, sv->now + LAST_GRACE))
+	if (wait_for_none(sinit, sv->now + LAST_GRACE, false))
 		return;
 	log_warning(NULL, "killing the processes that are left");
 	platform_kill_everything(SIGKILL);
-	wait_for_none(sinit, sv->now + LAST_KILL);
+	wait_for_none(sinit, sv->now + LAST_KILL, false);
 }
