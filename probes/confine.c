@@ -5,51 +5,12 @@
 
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-/* --- Privileges ---------------------------------------------------------------------- */
-
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
-
-	return (int)raw_syscall3(SYS_capset, (long)&header, (long)none, 0);
-}
-
-/* 32-bit ARM has older calls of these names, for 16 bits. */
-#ifdef SYS_setresuid32
-enum { SETGROUPS = SYS_setgroups32, SETRESGID = SYS_setresgid32, SETRESUID = SYS_setresuid32 };
-#else
-enum { SETGROUPS = SYS_setgroups, SETRESGID = SYS_setresgid, SETRESUID = SYS_setresuid };
-#endif
-
-/* Not by the C library, which would bring along the means to tell other threads of it. */
-static void become_nobody(void)
-{
-	if (raw_syscall3(SETGROUPS, 0, 0, 0) == 0 &&
-	    raw_syscall3(SETRESGID, CONFINE_USER, CONFINE_USER, CONFINE_USER) == 0)
-		raw_syscall3(SETRESUID, CONFINE_USER, CONFINE_USER, CONFINE_USER);
-}
-
-int confine_privileges(void)
-{
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
-		;
-	if (geteuid() == 0)
-		become_nobody();
-	/* After the change of the user, which sets it anew. */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	return drop_capabilities();
-}
 
 /* --- System calls -------------------------------------------------------------------- */
 

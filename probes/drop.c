@@ -1,11 +1,18 @@
 #include "probes/drop.h"
 
-#include <grp.h>
+#include "init/raw_syscall.h"
+
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+/* 32-bit ARM has older calls of these names, for 16 bits. */
+#ifdef SYS_setresuid32
+enum { SETGROUPS = SYS_setgroups32, SETRESGID = SYS_setresgid32, SETRESUID = SYS_setresuid32 };
+#else
+enum { SETGROUPS = SYS_setgroups, SETRESGID = SYS_setresgid, SETRESUID = SYS_setresuid };
+#endif
 
 /* Of any use only as long as there is CAP_SETPCAP; the kernel says which is the last. */
 static void drop_bounding(void)
@@ -14,30 +21,29 @@ static void drop_bounding(void)
 		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
-/* capset(2) by number: not every C library declares it. */
-static void drop_capabilities(void)
+static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	syscall(SYS_capset, &header, none);
+	return (int)raw_syscall3(SYS_capset, (long)&header, (long)none, 0);
 }
 
 /* Each by itself: one that is refused (an id that is not mapped in a user namespace) does not
- * spare the others. */
+ * spare the others. Not by the C library, which would bring along the means to tell other
+ * threads of it. */
 static void become_nobody(void)
 {
-	int refused = 0;
-
-	refused |= setgroups(0, NULL);
-	refused |= setresgid(HELPER_UID, HELPER_UID, HELPER_UID);
-	refused |= setresuid(HELPER_UID, HELPER_UID, HELPER_UID);
-	(void)refused; /* what is left then is an id without capabilities */
+	raw_syscall3(SETGROUPS, 0, 0, 0);
+	raw_syscall3(SETRESGID, HELPER_UID, HELPER_UID, HELPER_UID);
+	raw_syscall3(SETRESUID, HELPER_UID, HELPER_UID, HELPER_UID);
 }
 
-void drop_privileges(void)
+int drop_privileges(void)
 {
+	int error;
+
 	if (chdir("/") < 0) {
 		/* nothing is opened by a relative name */
 	}
@@ -46,7 +52,8 @@ void drop_privileges(void)
 		drop_bounding();
 		become_nobody();
 	}
-	drop_capabilities();
+	error = drop_capabilities();
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* last: a change of ids sets it anew */
+	return error;
 }

@@ -8,7 +8,8 @@ enum { HELPER_UID = 65534 };
 
 /* Becomes HELPER_UID if it is root, without groups and capabilities, for good; cannot be
  * looked into; is in "/"; makes files for itself only. What is not allowed here (a user
- * namespace without that id) is left as it is, but the capabilities go in any case. */
-void drop_privileges(void);
+ * namespace without that id) is left as it is, but the capabilities go in any case: -errno if
+ * even those stay, else 0. */
+int drop_privileges(void);
 
 #endif

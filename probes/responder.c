@@ -2,6 +2,7 @@
 #include "init/base.h"
 #include "init/raw_syscall.h"
 #include "probes/confine.h"
+#include "probes/drop.h"
 #include "probes/helper.h"
 #include "probes/server.h"
 
@@ -90,7 +91,7 @@ int responder_main(char **argv)
 	error = server_init(&server, HELPER_CHANNEL, HELPER_SOCKETS, sockets);
 	if (error)
 		return fail("sockets", error);
-	error = confine_privileges();
+	error = drop_privileges();
 	if (error)
 		return fail("giving up privileges", error);
 	/* A kernel without seccomp is no reason to tell nobody how things are. */

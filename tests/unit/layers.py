@@ -51,7 +51,7 @@ USES = {
     "pure": "base record",  # of the record only its types: explain's sentences, kinds of checks
     "record": "pure",
     "config": "base pure",
-    "responder": "base pure record",
+    "responder": "base pure record probes",
     "helpers": "base record",
     "world": "base pure record",
     "platform": "base world pure",

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "probes/confine.h"
+#include "probes/drop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,11 +39,11 @@ static int give_up(void)
 {
 	int root = geteuid() == 0;
 
-	if (confine_privileges() != 0)
+	if (drop_privileges() != 0)
 		return 1;
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 || prctl(PR_GET_DUMPABLE) != 0)
 		return 2;
-	if (root && (geteuid() != CONFINE_USER || getgid() != CONFINE_USER))
+	if (root && (geteuid() != HELPER_UID || getgid() != HELPER_UID))
 		return 3;
 	if (root && (setuid(0) == 0 || setgid(0) == 0 || getgroups(0, NULL) != 0))
 		return 4;
@@ -67,7 +68,7 @@ static int filter(void)
 	int ends[2];
 	char c = 'x';
 
-	if (pipe(ends) < 0 || confine_privileges() != 0 || confine_calls() != 0)
+	if (pipe(ends) < 0 || drop_privileges() != 0 || confine_calls() != 0)
 		return 1;
 	if (write(ends[1], &c, 1) != 1 || read(ends[0], &c, 1) != 1)
 		return 2;
