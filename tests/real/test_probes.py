@@ -142,7 +142,8 @@ time.sleep(1.2)
 open(BASE + '/open', 'w').close()
 say('open')
 signal.pause()
-"""), RESTART, f"pre_start = rm -f {health.base}/open")
+"""), RESTART, "pre_start = " +
+                   note(health, "begin", f"rm -f {health.base}/open"))
     health.probe("app", "startup", "exec:" +
                  note(health, "tried", f"test -e {health.base}/open && echo passed >>{health.base}/said"),
                  failures=1000)
@@ -158,11 +159,11 @@ signal.pause()
             assert health.status("app")["startup"] == "passing"
             health.process("app").kill(signal.SIGKILL)
     said = [line[0] if line[0] != "app" else line[1] for line in health.said()]
-    starts = [i for i, word in enumerate(said) if word == "start"] + [len(said)]
+    starts = [i for i, word in enumerate(said) if word == "begin"] + [len(said)]
     assert len(starts) == 3
     for begin, end in zip(starts, starts[1:]):
         life = said[begin:end]
-        assert life.index("open") < life.index("passed") < life.index("alive")
+        assert life.index("start") < life.index("open") < life.index("passed") < life.index("alive")
         assert life.index("passed") < life.index("ready")
         assert "tried" not in life[life.index("alive"):]  # startup is over for this life
     assert health.status("app")["restarts"] == 1
