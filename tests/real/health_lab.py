@@ -68,6 +68,16 @@ signal.signal(signal.SIGTERM, lambda *_: (say('TERM'), os._exit(0)))
 """
 
 
+class Late:
+    """A text that is made when it is shown: what is the case when a wait was in vain."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __str__(self):
+        return self.make()
+
+
 class Health(Lab):
     def launch(self, *more, after=LOOPBACK, **how):
         super().launch(*more, after=after, **how)
@@ -114,7 +124,7 @@ class Health(Lab):
 
     def await_said(self, *begin, count=1):
         return until(lambda: len(found := self.said(*begin)) >= count and found,
-                     f"{count} x {begin} said: {self.said()}")
+                     Late(lambda: f"{count} x {begin} said: {self.said()}"))
 
     def await_more(self, *begin, count=1):
         """So many more than now."""
@@ -126,11 +136,11 @@ class Health(Lab):
         def matches():
             status = self.status(name)
             return all(status[key] == value for key, value in fields.items()) and status
-        return until(matches, f"{name} with {fields}: {self.status(name)}")
+        return until(matches, Late(lambda: f"{name} with {fields}: {self.status(name)}"))
 
     def await_event(self, name, kind, count=1):
         return until(lambda: len(found := self.events(name, kind)) >= count and found,
-                     f"{count} x {kind} of {name}: {self.events(name)}")
+                     Late(lambda: f"{count} x {kind} of {name}: {self.events(name)}"))
 
     def sequence(self, *kinds):
         return [(e["service"], e["event"]) for e in self.events() if e["event"] in kinds]

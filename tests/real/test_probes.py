@@ -552,9 +552,85 @@ signal.pause()
     status = health.await_fields("app", life=2, ready=True)
     assert status["restarts"] == 1
     assert health.events("app", "exit")[0]["signal"] == signal.SIGKILL
-    # It is stopped as well as any other.
+    # It is stopped as well as any other, though its parent is still the main process.
     health.ok("stop", "app")
     until(lambda: len(health.processes()) == 1, "nothing of it is left")
+    assert len(health.said("app", "TERM")) == 2 and "sending KILL" not in health.messages()
+    assert health.events("app", "exit")[-1]["code"] == 0
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_main_pid_that_hangs_is_killed(health, leaves):
+    """SIGSTOP of the process that has taken over; liveness restarts it all."""
+    health.service("app", health.program("app", """
+say('start')
+child = os.fork()
+if child:
+    notify(f'MAINPID={child}')
+    if order() == 'leave':
+        os._exit(0)
+    signal.pause()
+wait_for('leave', 'stay')
+say('child', os.getpid())
+serve(8080)
+"""), *NOTIFIES, "stop_timeout = 500ms")
+    health.order("app", "leave" if leaves else "stay")
+    health.probe("app", "liveness", f"{WEB}/live", failures=2)
+    health.start()
+    health.await_fields("app", liveness="passing")
+    child = health.host(int(health.said("app", "child")[0][2]))
+    child.kill(signal.SIGSTOP)
+    status = health.await_fields("app", life=2, liveness="passing")
+    assert status["restarts"] == 1 and status["cause"] == "liveness"
+    assert not child.alive()
+
+
+def test_notify_of_a_process_that_has_gone(health):
+    """As systemd-notify(1) does: it speaks and ends, and its parent has reaped it before PID 1
+    looks. Nobody can tell any more whose it was."""
+    health.service("app", health.program("app", """
+say('start')
+wait_for('go')
+child = os.fork()
+if child == 0:
+    notify('READY=1')
+    os._exit(0)
+os.waitpid(child, 0)
+say('gone')
+wait_for('again')
+notify('READY=1')
+signal.pause()
+"""), *NOTIFIES)
+    health.start()
+    health.await_said("app", "start")
+    health.sinit.kill(signal.SIGSTOP)
+    health.order("app", "go")
+    health.await_said("app", "gone")
+    health.sinit.kill(signal.SIGCONT)
+    health.ok("ping")
+    health.order("app", "again")
+    health.await_fields("app", ready=True)
+
+
+def test_notify_before_death_counts(health):
+    """What was said before it died is heard before the death is: a hand-over in time."""
+    health.service("app", health.program("app", """
+say('start')
+child = os.fork()
+if child:
+    for _ in range(100):
+        notify('STATUS=busy')
+    notify(f'MAINPID={child}\nREADY=1')
+    os._exit(0)
+signal.pause()
+"""), *NOTIFIES)
+    health.service("stopper", "sleep 100003")
+    health.start()
+    for life in range(1, 4):
+        health.await_fields("app", ready=True, life=life)
+        assert health.status("app")["restarts"] == 0
+        assert not health.events("app", "backoff")
+        health.ok("restart", "app")
 
 
 def test_main_pid_after_the_hand_over_still_notifies(health):
