@@ -110,20 +110,60 @@ static int open_one(const char *where)
 	return listen_inet(host, target.port);
 }
 
+static void drop(struct helpers *h, unsigned i)
+{
+	close(h->listening[i]);
+	h->sockets--;
+	h->listening[i] = h->listening[h->sockets];
+	memcpy(h->where[i], h->where[h->sockets], sizeof(h->where[i]));
+}
+
+static bool is_listed(const struct image *image, const struct image_list *list, const char *where)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		if (!strcmp(image_string(image, list->item[i]), where))
+			return true;
+	return false;
+}
+
+static bool is_open(const struct helpers *h, const char *where)
+{
+	for (unsigned i = 0; i < h->sockets; i++)
+		if (!strcmp(h->where[i], where))
+			return true;
+	return false;
+}
+
+static void add(struct helpers *h, const char *where)
+{
+	struct text text;
+	int fd = open_one(where);
+
+	if (fd < 0) {
+		log_error(NULL, "[http] listen = %s: %s; nothing listens there, a reload tries once more",
+		    where, strerror(-fd));
+		return;
+	}
+	text_init(&text, h->where[h->sockets], sizeof(h->where[0]));
+	text_add(&text, where);
+	h->listening[h->sockets++] = fd;
+}
+
+/* What stays is not opened anew: the old responder still has it, so that the address would
+ * be in use. */
 void helpers_listen(
     struct helpers *h, const struct image *image, const struct http_settings *http)
 {
 	const struct image_list *list = image_list(image, http->listen);
 
+	for (unsigned i = h->sockets; i-- > 0;)
+		if (!is_listed(image, list, h->where[i]))
+			drop(h, i);
 	for (uint32_t i = 0; i < list->count && h->sockets < HELPER_LISTEN_MAX; i++) {
 		const char *where = image_string(image, list->item[i]);
-		int fd = open_one(where);
 
-		if (fd >= 0)
-			h->listening[h->sockets++] = fd;
-		else
-			log_error(NULL, "[http] listen = %s: %s; nothing listens there, a reload tries "
-					"once more", where, strerror(-fd));
+		if (!is_open(h, where))
+			add(h, where);
 	}
 	/* What could not be opened is tried again by the next reload. */
 	if (h->sockets < list->count)
@@ -133,7 +173,7 @@ void helpers_listen(
 void helpers_stop_listening(struct helpers *h)
 {
 	while (h->sockets)
-		close(h->listening[--h->sockets]);
+		drop(h, h->sockets - 1);
 }
 
 /* --- orders ------------------------------------------------------------------------------------- */

@@ -277,11 +277,12 @@ static void configure_http(struct sinit *sinit, const struct image *image)
 	if (mark == h->http_mark)
 		return;
 	h->http_mark = mark;
-	helpers_stop_listening(h);
 	if (http) {
 		h->control = http->control;
 		h->dashboard = http->dashboard;
 		helpers_listen(h, image, http);
+	} else {
+		helpers_stop_listening(h);
 	}
 	h->helper[HELPER_RESPONDER].wanted = h->sockets > 0;
 	h->helper[HELPER_RESPONDER].stale = true;

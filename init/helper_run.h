@@ -19,7 +19,8 @@ struct image;
 struct http_settings;
 
 enum helper_kind { HELPER_PROBER, HELPER_RESPONDER, HELPER_ALERTER };
-enum { HELPER_KINDS = HELPER_ALERTER + 1, HELPER_LISTEN_MAX = 16, HELPER_TOKEN = RESPONDER_TOKEN };
+enum { HELPER_KINDS = HELPER_ALERTER + 1, HELPER_LISTEN_MAX = 16, HELPER_TOKEN = RESPONDER_TOKEN,
+	HELPER_ADDRESS = 128 };
 
 struct helper {
 	pid_t pid;         /* 0: not running */
@@ -40,6 +41,7 @@ struct helpers {
 	int notify_fd;     /* -1: none */
 	char notify[128];  /* its path, "": none */
 	int listening[HELPER_LISTEN_MAX];
+	char where[HELPER_LISTEN_MAX][HELPER_ADDRESS]; /* as configured */
 	unsigned sockets;
 	bool control;      /* of [http] */
 	bool dashboard;
@@ -80,6 +82,7 @@ void helpers_board_moved(struct sinit *sinit);
 /* --- between helper_run.c and helper_http.c --- */
 
 void helpers_alert(struct sinit *sinit); /* wakes the alerter if there are new events */
+/* Listens on what is configured; sockets for what already was stay as they are. */
 void helpers_listen(struct helpers *h, const struct image *image, const struct http_settings *http);
 void helpers_stop_listening(struct helpers *h);
 void helpers_read_token(struct helpers *h, const char *path); /* NULL: none */

@@ -76,6 +76,7 @@ struct check {
 	bool active;      /* to be made, in this stay in the state */
 	bool fallback;    /* the next, or the present one, is the fallback */
 	bool late;        /* its process was killed since its time was up */
+	bool dropped;     /* its process was killed since nobody asks any more: says nothing */
 	int error;        /* errno of an exec that failed, 0: none */
 	int32_t thief;    /* listen: pid of whoever has the port */
 	pid_t pid;        /* its process, 0: none */

@@ -69,6 +69,7 @@ void sv_check_end(struct supervisor *sv, uint32_t slot, enum probe_role role)
 	if (!sv->checks || !c->active)
 		return;
 	c->active = false;
+	c->dropped = true;
 	if (c->pid || c->sid)
 		kill_session(sv, c);
 	else
@@ -111,7 +112,7 @@ static void spawn(struct supervisor *sv, uint32_t slot, enum probe_role role,
 		return;
 	}
 	c->pid = c->sid = result.pid;
-	c->late = false;
+	c->late = c->dropped = false;
 	c->error = result.step ? result.error : 0;
 	c->deadline = sv->now + probe->timeout;
 }
@@ -238,7 +239,8 @@ bool sv_check_ended(struct supervisor *sv, uint32_t slot, pid_t pid, const struc
 		if (c->pid != pid)
 			continue;
 		c->pid = 0;
-		if (c->active) {
+		/* The check may be active anew, in another life or by other settings. */
+		if (c->active && !c->dropped) {
 			probe = sv_probe(sv, slot, role);
 			fault = fault_of(c, c->fallback ? &probe->fallback_target : &probe->target,
 			    probe, status, &detail);

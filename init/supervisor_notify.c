@@ -5,6 +5,16 @@
 #include "init/log.h"
 #include "init/notify.h"
 
+/* The service whose main process's session this is. Its first process may have gone, since it
+ * handed over (MAINPID): then the number is no process's that is known here. */
+static uint32_t of_session(const struct supervisor *sv, pid_t sid)
+{
+	for (uint32_t slot = 0; slot < sv->count && sid > 1; slot++)
+		if (sv->service[slot].used && sv->unit[slot].sid[0] == sid)
+			return slot;
+	return SUPERVISOR_NONE;
+}
+
 /* The service that a process belongs to: as one that was started here, or by its session. */
 static uint32_t whose(const struct supervisor *sv, pid_t pid, enum pid_role *ret_role)
 {
@@ -14,8 +24,12 @@ static uint32_t whose(const struct supervisor *sv, pid_t pid, enum pid_role *ret
 	if (!entry) {
 		sid = platform_session(pid);
 		entry = sid > 1 ? pidmap_get(&sv->pids, sid) : NULL;
+		if (!entry) {
+			*ret_role = PID_MAIN;
+			return of_session(sv, sid);
+		}
 	}
-	if (!entry || entry->role == PID_FAILED || entry->role == PID_LOADER)
+	if (entry->role == PID_FAILED || entry->role == PID_LOADER)
 		return SUPERVISOR_NONE;
 	*ret_role = (enum pid_role)entry->role;
 	return entry->slot;
@@ -69,8 +83,12 @@ bool sv_hand_over(struct supervisor *sv, uint32_t slot)
 	u->next_main = 0;
 	if (!next || !platform_is_child(next))
 		return false;
+	/* Who is told to stop hands nothing over: what it leaves is stopped with it. */
+	if (s->m.state != STATE_STARTING && s->m.state != STATE_RUNNING)
+		return false;
 	if (pidmap_put(&sv->pids, next, slot, PID_MAIN) < 0)
 		return false;
+	sv->loose = true; /* its session goes on without its first process */
 	board_begin(s);
 	s->pid = next;
 	board_end(s);

@@ -377,6 +377,7 @@ void supervisor_prober(struct supervisor *sv, int fd)
 		if (fd >= 0 && sv->service[slot].used && sv->unit[slot].probing)
 			tell_prober(sv, slot);
 	}
+	sv_tell_prober(sv); /* at once: nothing else may happen for long */
 }
 
 void supervisor_prober_room(struct supervisor *sv)
