@@ -567,14 +567,14 @@ say('start')
 child = os.fork()
 if child:
     notify(f'MAINPID={child}')
-    if order() == 'leave':
+    if order() == '200':
         os._exit(0)
     signal.pause()
-wait_for('leave', 'stay')
 say('child', os.getpid())
 serve(8080)
 """), *NOTIFIES, "stop_timeout = 500ms")
-    health.order("app", "leave" if leaves else "stay")
+    if leaves:
+        health.order("app", "200")
     health.probe("app", "liveness", f"{WEB}/live", failures=2)
     health.start()
     health.await_fields("app", liveness="passing")
@@ -620,15 +620,13 @@ child = os.fork()
 if child:
     for _ in range(100):
         notify('STATUS=busy')
-    notify(f'MAINPID={child}\nREADY=1')
+    notify(f'MAINPID={child}\\nREADY=1')
     os._exit(0)
 signal.pause()
 """), *NOTIFIES)
-    health.service("stopper", "sleep 100003")
     health.start()
     for life in range(1, 4):
         health.await_fields("app", ready=True, life=life)
-        assert health.status("app")["restarts"] == 0
         assert not health.events("app", "backoff")
         health.ok("restart", "app")
 
