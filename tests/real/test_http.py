@@ -215,6 +215,17 @@ def test_metrics_of_checks_made_by_pid1(health):
     assert value("checks_total", "readiness", ',result="failed"') == 0
 
 
+def test_metrics_of_sinit_itself(health):
+    """What PID 1 says of itself is what /proc says of it."""
+    listening(health)
+    health.service("app", SLEEP, RESTART)
+    up(health)
+    health.ok("wait", "app")
+    until(lambda: health.metrics().get("sinit_open_fds") == len(health.sinit_fds()))
+    resident = int(health.sinit.status("VmRSS").split()[0]) * 1024
+    assert 0.5 < health.metrics()["sinit_resident_memory_bytes"] / resident < 2
+
+
 # --- orders
 
 def test_orders(health):

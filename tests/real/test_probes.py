@@ -409,6 +409,49 @@ while True:
     assert len(health.events("app", "unhealthy")) >= 1
 
 
+def test_heartbeat_is_awaited_from_when_liveness_begins(health):
+    """A start that takes longer than max_age is no silence."""
+    health.service("app", health.program("app", """
+say('start')
+time.sleep(2.5)
+notify('READY=1')
+time.sleep(0.4)
+while True:
+    notify('WATCHDOG=1')
+    say('beat')
+    time.sleep(0.05)
+"""), *NOTIFIES)
+    health.probe("app", "liveness", "heartbeat", max_age="2s", failures=1)
+    health.start()
+    health.await_said("app", "beat", count=20)
+    status = health.status("app")
+    assert (status["life"], status["liveness"]) == (1, "passing")
+    assert not health.events("app", "unhealthy")
+
+
+def test_heartbeat_that_a_reload_adds(health):
+    """Nothing is held against the service from before."""
+    health.service("app", health.program("app", f"""
+say('start')
+wait_for('beat')
+os.environ['NOTIFY_SOCKET'] = {str(health.run / 'notify')!r}
+while True:
+    notify('WATCHDOG=1')
+    say('beat')
+    time.sleep(0.05)
+"""), RESTART)
+    health.probe("app", "readiness", "exec:" + note(health, "run"))
+    health.start()
+    until(lambda: (health.status("app")["uptime_seconds"] or 0) > 3.2, "older than max_age")
+    health.probe("app", "liveness", "heartbeat", max_age="3s", failures=1)
+    health.ok("reload")
+    health.await_more("run", count=3)  # the first check has been made
+    health.order("app", "beat")
+    health.await_said("app", "beat", count=20)
+    status = health.await_fields("app", liveness="passing")
+    assert status["life"] == 1 and not health.events("app", "unhealthy")
+
+
 def test_heartbeat_trigger(health):
     """WATCHDOG=trigger: it says itself that it is not well."""
     health.service("app", health.program("app", """
@@ -750,6 +793,51 @@ signal.pause()
 """), RESTART)
     health.start()
     assert health.await_said("app", "start") == [("app", "start", "None", "None")]
+
+
+# --- many of them
+
+def test_P66_connections_do_not_pile_up(health):
+    """A new one for each probe, and nothing is kept: in the prober nor in PID 1."""
+    health.web("app")
+    health.probe("app", "liveness", f"{WEB}/live", interval="50ms", failures=1, timeout="50ms")
+    health.probe("app", "readiness", f"tcp://127.0.0.1:{PORT}", interval="50ms", failures=5)
+    # A busy machine may take longer than 50 ms: what counts here is what stays open.
+    health.probe("app", "liveness", f"{WEB}/live", interval="50ms", failures=1000)
+    health.start()
+    health.await_said("app", "asked", count=5)
+    prober = health.helper("prober")
+    until(lambda: prober.stat()[0] == "S")
+
+    def open_files(count):
+        """The least of each, until so many questions were asked."""
+        found = samples(health, lambda: [len(os.listdir(p.path / "fd"))
+                                         for p in (prober, health.sinit)],
+                        lambda: len(health.said("app", "asked")) >= count)
+        return [min(numbers) for numbers in zip(*found)]
+
+    before = open_files(60)
+    assert open_files(200) == before
+    assert health.status("app")["life"] == 1 and health.helper("prober").pid == prober.pid
+
+
+def test_a_check_that_hangs_delays_no_other(health):
+    health.web("slow")
+    health.order("slow", "late3")
+    health.probe("slow", "readiness", f"{WEB}/", interval="5s", timeout="5s")
+    health.service("stuck", "sleep 100001", RESTART)
+    health.probe("stuck", "readiness", "exec:sleep 100088", interval="60s", timeout="60s")
+    health.web("app", port=8081)
+    health.probe("app", "liveness", "http://127.0.0.1:8081/live", failures=1)
+    health.probe("app", "readiness", "exec:" + note(health, "run"))
+    health.start()
+    health.await_said("slow", "asked")
+    begin, late = time.monotonic(), len(health.said("slow", "late"))
+    health.await_more("app", "asked", count=5)
+    health.await_more("run", count=5)
+    # Either it is still at it, or the machine was so slow that this says nothing.
+    assert len(health.said("slow", "late")) == late or time.monotonic() - begin > 2.5
+    assert not health.events("app", "unhealthy")
 
 
 # --- the prober dies, and lives of a service
