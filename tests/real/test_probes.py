@@ -50,7 +50,8 @@ def test_P59_one_process_at_a_time(health, how):
     health.service("app", "sleep 100001", RESTART)
     script = health.script("probe", "#!/bin/sh\n" + {
         "plain": f"echo run $$ >>{health.base}/said; exec sleep 100059\n",
-        "stubborn": f"trap '' TERM; echo run $$ >>{health.base}/said; sleep 100059 & sleep 100059\n",
+        "stubborn": f"trap '' TERM; echo run $$ >>{health.base}/said\n"
+                    "sleep 100059 & sleep 100059\n",
     }[how])
     health.probe("app", "readiness", f"exec:{script}", interval="300ms", timeout="300ms",
                  failures=2)
@@ -145,12 +146,12 @@ signal.pause()
 """), RESTART, "pre_start = " +
                    note(health, "begin", f"rm -f {health.base}/open"))
     health.probe("app", "startup", "exec:" +
-                 note(health, "tried", f"test -e {health.base}/open && echo passed >>{health.base}/said"),
-                 failures=1000)
+                 note(health, "tried", f"test -e {health.base}/open && "
+                      f"echo passed >>{health.base}/said"), failures=1000)
     health.probe("app", "liveness", "exec:" + note(health, "alive", f"test -e {health.base}/open"),
                  failures=1)
-    health.probe("app", "readiness", "exec:" + note(health, "ready", f"test -e {health.base}/open"),
-                 failures=1)
+    health.probe("app", "readiness", "exec:" +
+                 note(health, "ready", f"test -e {health.base}/open"), failures=1)
     health.start()
     for life in (1, 2):
         health.await_fields("app", life=life, ready=True)
@@ -163,7 +164,8 @@ signal.pause()
     assert len(starts) == 3
     for begin, end in zip(starts, starts[1:]):
         life = said[begin:end]
-        assert life.index("start") < life.index("open") < life.index("passed") < life.index("alive")
+        assert life.index("start") < life.index("open") < life.index("passed")
+        assert life.index("passed") < life.index("alive")
         assert life.index("passed") < life.index("ready")
         assert "tried" not in life[life.index("alive"):]  # startup is over for this life
     assert health.status("app")["restarts"] == 1
@@ -373,7 +375,8 @@ def test_file_with_max_age(health):
     health.probe("app", "readiness", f"file:{beat}", max_age="1h", failures=1)
     health.start()
     health.await_fields("app", readiness="failing")
-    assert health.why("app") == "readiness: the file cannot be looked at: no such file or directory"
+    assert health.why("app") == \
+        "readiness: the file cannot be looked at: no such file or directory"
     beat.touch()
     health.await_fields("app", readiness="passing", ready=True)
     old = time.time() - 7200
@@ -1020,8 +1023,8 @@ def test_probes_of_a_stopped_service_stop(health):
     health.web("app")
     health.web("other", port=8081)
     health.probe("app", "readiness", f"{WEB}/ready")
-    health.probe("app", "liveness", "exec:" + note(health, "alive", "sleep 100088"), timeout="200ms",
-                 failures=1000)
+    health.probe("app", "liveness", "exec:" + note(health, "alive", "sleep 100088"),
+                 timeout="200ms", failures=1000)
     health.probe("other", "readiness", "http://127.0.0.1:8081/")
     health.start()
     health.await_fields("app", ready=True)
@@ -1085,8 +1088,8 @@ def test_shutdown_while_probes_run_leaves_nothing(health):
     health.probe("app", "readiness", f"{WEB}/ready")
     for i in range(3):
         health.service(f"e{i}", "sleep 100001", RESTART)
-        health.probe(f"e{i}", "readiness", f"exec:sh -c \"trap '' TERM; sleep 10009{i} & sleep 10009{i}\"",
-                     timeout="200ms")
+        health.probe(f"e{i}", "readiness", timeout="200ms", check="exec:sh -c "
+                     f"\"trap '' TERM; sleep 10009{i} & sleep 10009{i}\"")
         health.probe(f"e{i}", "liveness", "exec:sleep 100095", timeout="200ms", failures=1000)
     health.start()
     health.await_fields("app", ready=True)
