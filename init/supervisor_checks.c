@@ -50,6 +50,9 @@ void sv_check_begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
 	c->due = schedule_first(sv->now, probe->initial_delay, probe->interval,
 	    sv_probe_seed(sv, slot, role), role == PROBE_STARTUP);
 	verdict_init(&c->verdict, HEALTH_UNKNOWN);
+	/* Awaited from now on: a long start, or a time without this check, was no silence. */
+	if (probe->target.kind == CHECK_HEARTBEAT || probe->fallback_target.kind == CHECK_HEARTBEAT)
+		sv->unit[slot].beat = sv->now;
 	schedule(sv, slot);
 }
 

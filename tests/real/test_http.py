@@ -14,6 +14,7 @@ from responder_lab import Client
 
 API = "/api/supervisor"
 APP = API + "/services/app"
+ORDERS = (APP + "/stop", APP + "/restart", API + "/reload")
 TOKEN = "correct-horse-battery-staple"
 
 
@@ -215,6 +216,17 @@ def test_metrics_of_checks_made_by_pid1(health):
     assert value("checks_total", "readiness", ',result="failed"') == 0
 
 
+def test_metrics_of_sinit_itself(health):
+    """What PID 1 says of itself is what /proc says of it."""
+    listening(health)
+    health.service("app", SLEEP, RESTART)
+    up(health)
+    health.ok("wait", "app")
+    until(lambda: health.metrics().get("sinit_open_fds") == len(health.sinit_fds()))
+    resident = int(health.sinit.status("VmRSS").split()[0]) * 1024
+    assert 0.5 < health.metrics()["sinit_resident_memory_bytes"] / resident < 2
+
+
 # --- orders
 
 def test_orders(health):
@@ -296,11 +308,10 @@ def test_P111_strangers_get_nothing(health, control):
     health.ok("wait", "app")
     given = bearer() if control == "no" else ""
     for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
-        for target in (APP + "/stop", APP + "/restart", API + "/reload", "/health",
-                       "/metrics", "/", APP):
+        for target in (*ORDERS, "/health", "/metrics", "/", APP):
             status = health.ask(target, method, given).status
             assert status in (400, 401, 404, 405, 411, 501), (method, target, status)
-            if control == "no" and method == "POST" and target.endswith(("stop", "restart", "reload")):
+            if control == "no" and method == "POST" and target in ORDERS:
                 assert status == 404
     texts = []
     for target in ("/", "/health", "/ready", "/startup", "/metrics", API + "/status",
