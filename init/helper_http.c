@@ -75,17 +75,32 @@ static int listen_inet(const char *host, uint16_t port)
 	return fd;
 }
 
+/* Whether there is a socket by that name which nobody has open. */
+static bool is_deserted(const union address *address)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (lstat(address->path.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	rc = connect(fd, &address->any, sizeof(address->path)) < 0 ? -errno : 0;
+	close(fd);
+	return rc == -ECONNREFUSED;
+}
+
 static int listen_unix(const char *path)
 {
 	union address address = {.path.sun_family = AF_UNIX};
-	struct stat st;
 	int fd;
 
 	if (strlen(path) >= sizeof(address.path.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.path.sun_path, path);
 	/* Left by an earlier sinit: a name that nobody can connect to. */
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+	if (is_deserted(&address))
 		unlink(path);
 	fd = listen_on(&address, sizeof(address.path));
 	if (fd >= 0)
@@ -114,6 +129,8 @@ static int open_one(const char *where)
 static void drop(struct helpers *h, unsigned i)
 {
 	close(h->listening[i]);
+	if (h->where[i][0] == '/') /* a name of ours */
+		unlink(h->where[i]);
 	h->sockets--;
 	h->listening[i] = h->listening[h->sockets];
 	memcpy(h->where[i], h->where[h->sockets], sizeof(h->where[i]));

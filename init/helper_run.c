@@ -238,6 +238,7 @@ void helpers_close(struct sinit *sinit)
 		h->helper[kind].wanted = false;
 		disconnect(sinit, kind);
 	}
+	helpers_stop_listening(h);
 	if (h->notify[0] == '/')
 		unlink(h->notify);
 }

@@ -489,6 +489,23 @@ def test_shutdown_ends_it(health):
         until(client.is_closed, "end of file")
     assert not responder.alive()
     assert health.listens() is None
+    assert not (health.base / "http").exists()
+
+
+def test_a_socket_of_another_program_is_not_taken(health):
+    path = health.base / "http"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        listening(health)
+        health.service("app", SLEEP, RESTART)
+        health.start()
+        until(lambda: str(path) in health.messages())
+        assert path.exists() and not health.helpers("responder")
+    # Deserted now: a reload takes it.
+    health.ok("reload")
+    with health.unix() as client:
+        assert client.ask("/health").status == 200
 
 
 def test_ready_while_it_stops(health):
