@@ -54,6 +54,7 @@ enum ctl_option {
 	OPT_RUNDIR = 1 << 9, /* good for every verb */
 	OPT_HELP = 1 << 10,  /* likewise */
 	OPT_VERSION = 1 << 11,
+	OPT_KIND = 1 << 12,
 };
 
 struct ctl {
@@ -63,6 +64,7 @@ struct ctl {
 	unsigned options;   /* enum ctl_option: those given */
 	int64_t timeout;    /* ms of --timeout; only with OPT_TIMEOUT */
 	uint32_t lines;     /* of -n; only with OPT_LINES */
+	uint32_t kinds;     /* bits of enum event_kind; only with OPT_KIND */
 	size_t argc;        /* after the verb */
 	const char **argv;
 	struct style style;

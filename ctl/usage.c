@@ -1,4 +1,5 @@
 #include "ctl/ctl.h"
+#include "init/board.h"
 #include "init/format.h"
 #include "init/value.h"
 
@@ -22,10 +23,29 @@ static const struct option {
     {0, "stopped", NULL, OPT_STOPPED, "wait until nothing of it runs"},
     {'f', "follow", NULL, OPT_FOLLOW, "go on with what happens from now on"},
     {'n', "lines", "N", OPT_LINES, "only the last N"},
+    {'k', "kind", "KIND", OPT_KIND, "only events of this kind, such as restart; may be repeated"},
     {0, "dot", NULL, OPT_DOT, "for graphviz"},
     {'h', "help", NULL, OPT_HELP, "this text; after a verb: its usage"},
     {0, "version", NULL, OPT_VERSION, "the version"},
 };
+
+static int take_kind(struct ctl *ctl, const char *value)
+{
+	struct text *text = out_text(ctl->out);
+	size_t before = text->used;
+
+	for (unsigned kind = 0; kind < EV_KIND_COUNT; kind++)
+		if (strcmp(event_kind_name((enum event_kind)kind), value) == 0) {
+			ctl->kinds |= 1u << kind;
+			return CTL_OK;
+		}
+	for (unsigned kind = 0; kind < EV_KIND_COUNT; kind++)
+		text_addf(text, " %s", event_kind_name((enum event_kind)kind));
+	ctl_error("--kind %s: there is no such kind; there are%s", value, text->data + before);
+	text->used = before;
+	text->data[before] = '\0';
+	return CTL_USAGE;
+}
 
 static int take(struct ctl *ctl, const struct option *option, const char *value)
 {
@@ -43,6 +63,8 @@ static int take(struct ctl *ctl, const struct option *option, const char *value)
 		}
 		ctl->timeout = ms;
 	}
+	if (option->bit == OPT_KIND)
+		return take_kind(ctl, value);
 	if (option->bit == OPT_LINES && parse_u32(value, &ctl->lines) != 0) {
 		ctl_error("-n %s: not a number", value);
 		return CTL_USAGE;

@@ -14,6 +14,8 @@ enum { FOLLOW_MS = 50, FOLLOW_LINES = 10 /* shown first with -f */ };
 
 static bool is_meant(const struct ctl *ctl, const struct board_event *event)
 {
+	if (ctl_has(ctl, OPT_KIND) && !(ctl->kinds >> event->kind % 32 & 1))
+		return false;
 	for (size_t i = 0; i < ctl->argc; i++)
 		if (match_service(ctl->argv[i], event->name))
 			return true;

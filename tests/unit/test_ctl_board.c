@@ -328,6 +328,12 @@ static void test_events(void **state)
 	has(f->out, "\"event\":\"exit\"");
 	has(f->out, "\"cause\":\"exit\",\"pid\":7,\"signal\":11,\"signal_name\":\"SIGSEGV\","
 		    "\"core\":true}\n");
+	assert_int_equal(fixture_run(f, "events", "--kind", "exit", NULL), 0);
+	assert_int_equal(lines(f->out), 1);
+	assert_int_equal(fixture_run(f, "events", "-kstart", "-k", "exit", "web", NULL), 0);
+	assert_int_equal(lines(f->out), 3);
+	assert_int_equal(fixture_run(f, "events", "-k", "x", NULL), 2);
+	has(f->err, "there is no such kind; there are start ready ");
 	assert_int_equal(fixture_run(f, "events", "-n0", NULL), 0);
 	assert_string_equal(f->out, "");
 	/* There is no sinit: following ends at once. */
