@@ -64,7 +64,7 @@ static const struct route {
     {"/ready", NEEDS_NOTHING, site_get_ready, NULL,
 	"200 if every enabled service is ready, else 503"},
     {"/startup", NEEDS_NOTHING, site_get_startup, NULL,
-	"200 once every enabled service has been ready or its startup probe has passed"},
+	"200 from when every enabled service was ready, or its startup probe passed, at one time"},
     {"/health/*", NEEDS_NOTHING, site_get_health_of, NULL,
 	"200 if the service runs and neither startup nor liveness fails, else 503"},
     {"/ready/*", NEEDS_NOTHING, site_get_ready_of, NULL, "200 if the service is ready, else 503"},

@@ -164,12 +164,10 @@ void site_get_ready_of(struct site *site, struct call *call)
 	text_add(text, "}\n");
 }
 
-/* Has it ever been ready? What has recovered or has counted time in which it was ready has,
- * though it may be down now. */
-static bool ready_once(const struct board_service *s)
+/* Not "has ever been": a simple service that crashes at once was ready for a moment, too. */
+static bool has_started(const struct board_service *s)
 {
-	return s->m.ready || s->ready_at || s->total.ready_ms || s->total.recoveries ||
-	       s->probe[PROBE_STARTUP].health == HEALTH_PASSING;
+	return s->m.ready || s->probe[PROBE_STARTUP].health == HEALTH_PASSING;
 }
 
 static bool is_checked(const struct board_service *s)
@@ -220,7 +218,7 @@ void site_get_startup(struct site *site, struct call *call)
 		return;
 	}
 	site->started =
-	    put_checks(site, call, "{\"started\":true", "{\"started\":false", ready_once, true);
+	    put_checks(site, call, "{\"started\":true", "{\"started\":false", has_started, true);
 }
 
 /* --- Supervisor -------------------------------------------------------------------- */

@@ -1068,7 +1068,9 @@ while True:
 """), RESTART, "requires = db")
     health.probe("db", "startup", f"{WEB}/up")
     health.probe("db", "liveness", f"{WEB}/live", failures=2)
-    health.probe("app", "liveness", "http://127.0.0.1:8081/", failures=2)
+    # Python takes its time to listen on a machine that is busy.
+    health.probe("app", "startup", "http://127.0.0.1:8081/", failures=100)
+    health.probe("app", "liveness", "http://127.0.0.1:8081/", failures=20)
     health.start()
     health.await_fields("app", state="running", liveness="passing")
     health.process("db").kill(signal.SIGSTOP)

@@ -165,15 +165,20 @@ static void test_startup(void **state)
 	(void)state;
 	struct board_service *s = add("web", STATE_STARTING);
 	answers(503, "GET /startup", "{\"started\":false," STAMP ",\"checks\":{\"web\":false}}\n");
-	/* It has been ready, and has failed since. */
+	/* It was ready for a moment, and has failed since: no start. */
 	s->m.state = STATE_BACKOFF;
 	s->total.ready_ms = 1;
+	answers(503, "GET /startup", "{\"started\":false," STAMP ",\"checks\":{\"web\":false}}\n");
+	s->m.state = STATE_RUNNING;
+	s->m.ready = 1;
 	answers(200, "GET /startup", "{\"started\":true," STAMP ",\"checks\":{\"web\":true}}\n");
 	/* Another that a reload brings does not take it back. */
 	add("new", STATE_STARTING);
 	answers(200, "GET /startup", "{\"started\":true," STAMP "}\n");
 	f->site.started = false;
 	answers(503, "GET /startup", NULL);
+	s->m.ready = 0;
+	s->probe[PROBE_STARTUP].health = HEALTH_PASSING;
 	f->site.board.services[1].probe[PROBE_STARTUP].health = HEALTH_PASSING;
 	answers(200, "GET /startup", NULL);
 }
