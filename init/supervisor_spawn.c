@@ -27,11 +27,10 @@ static size_t list_count(const struct image *image, ref at)
 static size_t most_of_probe(
     const struct image *image, const struct probe_settings *probe, size_t most)
 {
-	const struct image_target *targets[] = {&probe->target, &probe->fallback_target};
-
-	for (unsigned i = 0; probe && i < ARRAY_LEN(targets); i++) {
-		size_t words = targets[i]->kind == CHECK_LISTEN ? LISTEN_WORDS
-								: list_count(image, targets[i]->command);
+	for (unsigned i = 0; probe && i < 2; i++) {
+		const struct image_target *target = i ? &probe->fallback_target : &probe->target;
+		size_t words = target->kind == CHECK_LISTEN ? LISTEN_WORDS
+							    : list_count(image, target->command);
 
 		if (words > most)
 			most = words;

@@ -69,19 +69,37 @@ def said(text):
     return names
 
 
+RACES = 4
+
+
 @pytest.fixture(scope="module")
 def inner(tmp_path_factory):
     """Both programs' runs, side by side. The suite wants a directory with a "tini"."""
-    runs = {}
+    places = {}
     for program in PROGRAMS:
-        place = tmp_path_factory.mktemp(program)
+        place = places[program] = tmp_path_factory.mktemp(program)
         link = place / "tini"
         link.symlink_to(BIN / program)
         subprocess.run(["cc", "-w", "-o", place / "sigconf-test",
                         SUITE / "test/sigconf/sigconf-test.c"], check=True)
-        runs[program] = Run([PYTHON, SUITE / "test/run_inner_tests.py"], SOURCE_DIR=str(SUITE),
-                            BUILD_DIR=str(place), FORCE_SUBREAPER="1")
-    return {program: (run.text(), run.status) for program, run in runs.items()}
+
+    def run(program):
+        return Run([PYTHON, SUITE / "test/run_inner_tests.py"], SOURCE_DIR=str(SUITE),
+                   BUILD_DIR=str(places[program]), FORCE_SUBREAPER="1")
+
+    results = {}
+    runs = {program: run(program) for program in PROGRAMS}
+    for program, last in runs.items():
+        text = last.text()
+        # A race of the suite's own: it sends USR1 as soon as the grandchild is forked, which
+        # ignores it until Python has come to reset it; then nobody ever ends.
+        for _ in range(RACES):
+            if last.status == 0 or not said(text)[-1:] or "process group" not in said(text)[-1]:
+                break
+            last = run(program)
+            text = last.text()
+        results[program] = text, last.status
+    return results
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
