@@ -155,6 +155,7 @@ def test_directory_missing(alerter, tmp_path):
     assert f"alert test about web: {tmp_path}/none: No such file or directory" in alerter.complaints()
 
 
+@pytest.mark.release_only  # half a minute
 def test_what_hangs_is_killed_and_others_go_on(alerter, out):
     """A webhook that takes the request and says nothing, and a command whose child hangs."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -175,6 +176,7 @@ def test_what_hangs_is_killed_and_others_go_on(alerter, out):
     assert not alerter.children()
 
 
+@pytest.mark.release_only  # counts what comes while eight are busy
 def test_eight_at_once_and_a_queue(alerter, out):
     alerter.rule(command=["sh", "-c", "while [ ! -e $1/go ]; do sleep 0.05; done", "sh", out], name="slow")
     for number in range(80):

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.release_only  # the demonstration is of the release build
+
 TOP = Path(__file__).resolve().parents[2]
 SINIT = Path(os.environ.get("SINIT") or TOP / "build/sinit").resolve()
 SINITCTL = Path(os.environ.get("SINITCTL") or TOP / "build/sinitctl").resolve()
