@@ -370,7 +370,8 @@ static void days(uint64_t from, uint64_t count)
 
 int main(int argc, char **argv)
 {
-	uint64_t from = 0, count = SEEDS;
+	const char *seeds = getenv("SIM_SEEDS");
+	uint64_t from = 0, count = seeds ? strtoull(seeds, NULL, 10) : SEEDS;
 	bool one = false, trace = false;
 
 	for (int i = 1; i < argc; i++) {
