@@ -1,13 +1,12 @@
 /* What is counted for metrics: probes that PID 1 makes itself, and the totals of a service. */
 #include "init/supervisor_internal.h"
 
+#include "probes/stats.h"
+
 void sv_stats(struct supervisor *sv, uint32_t slot, enum probe_role role, enum check_kind kind,
     enum probe_fault fault, int32_t detail, int64_t ms)
 {
-	static const uint32_t edges[PROBE_BUCKETS] = {PROBE_BUCKET_EDGES};
-	uint64_t us = (uint64_t)ms * 1000;
 	struct probe_stats *stats;
-	unsigned bucket = 0;
 
 	if (!sv->stats)
 		return;
@@ -16,19 +15,7 @@ void sv_stats(struct supervisor *sv, uint32_t slot, enum probe_role role, enum c
 		*stats = (struct probe_stats){0};
 		stats->generation = sv->service[slot].used;
 	}
-	while (bucket < PROBE_BUCKETS && us > edges[bucket])
-		bucket++;
-	stats->fault = (uint8_t)fault;
-	stats->kind = (uint8_t)kind;
-	stats->detail = detail;
-	stats->last_latency = (uint32_t)us;
-	stats->last_time = sv->now;
-	atomic_fetch_add_explicit(
-	    fault == FAULT_NONE ? &stats->passed : &stats->failed, 1, memory_order_relaxed);
-	if (fault == FAULT_TIMEOUT)
-		atomic_fetch_add_explicit(&stats->timeouts, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&stats->latency_sum, us, memory_order_relaxed);
-	atomic_fetch_add_explicit(&stats->bucket[bucket], 1, memory_order_relaxed);
+	stats_count(stats, kind, fault, detail, (uint64_t)ms * 1000, sv->now);
 }
 
 static enum restart_reason reason_of(enum cause cause)

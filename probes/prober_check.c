@@ -4,6 +4,7 @@
 #include "probes/prober_message.h"
 #include "probes/schedule.h"
 #include "probes/search.h"
+#include "probes/stats.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -62,38 +63,15 @@ static void begin_stats(struct prober *prober, const struct prober_begin *begin)
 	atomic_store_explicit(&stats->generation, begin->generation, memory_order_release);
 }
 
-/* There is one writer, so no locked instruction is needed. */
-static void add(_Atomic uint64_t *number, uint64_t more)
-{
-	uint64_t value = atomic_load_explicit(number, memory_order_relaxed);
-
-	atomic_store_explicit(number, value + more, memory_order_relaxed);
-}
-
 static void count(struct prober *prober, const struct check *check, enum probe_fault fault,
     int32_t detail)
 {
-	static const uint32_t edges[PROBE_BUCKETS] = {PROBE_BUCKET_EDGES};
 	struct probe_stats *stats = stats_of(prober, check->number);
 	int64_t now = prober_now_us();
-	uint64_t latency = (uint64_t)(now - check->started);
-	unsigned bucket = 0;
 
-	if (!stats)
-		return;
-	stats->fault = (uint8_t)fault;
-	stats->kind = (uint8_t)probe_target(check)->kind;
-	stats->detail = detail;
-	stats->last_time = now / 1000;
-	if (fault == FAULT_INTERNAL)
-		return; /* no check was made */
-	while (bucket < PROBE_BUCKETS && latency > edges[bucket])
-		bucket++;
-	stats->last_latency = latency < UINT32_MAX ? (uint32_t)latency : UINT32_MAX;
-	add(&stats->latency_sum, latency);
-	add(&stats->bucket[bucket], 1);
-	add(fault == FAULT_NONE ? &stats->passed : &stats->failed, 1);
-	add(&stats->timeouts, fault == FAULT_TIMEOUT);
+	if (stats)
+		stats_count(stats, (enum check_kind)probe_target(check)->kind, fault, detail,
+		    (uint64_t)(now - check->started), now / 1000);
 }
 
 /* --- verdicts ----------------------------------------------------------------------- */

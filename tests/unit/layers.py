@@ -28,7 +28,7 @@ LAYERS = [
              "probes/verdict.[ch] probes/schedule.[ch] probes/fault.[ch] probes/alarms.[ch] "
              "probes/search.[ch] probes/prober_message.[ch] probes/http_request.[ch] "
              "probes/grpc_message.[ch] probes/check.[ch] probes/web_*.[ch] "
-             "probes/metrics*.[ch] init/notify.[ch] probes/alert_*.[ch]"),
+             "probes/metrics*.[ch] probes/stats.[ch] init/notify.[ch] probes/alert_*.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
@@ -39,7 +39,7 @@ LAYERS = [
     ("world", "init/board*.c init/log.[ch] init/fds.[ch] reaper/*.[ch]"),
     ("platform", "init/platform.[ch]"),
     ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h "
-             "init/helper_run.[ch] init/helper_http.c ctl/control.[ch] ctl/serve.c"),
+             "init/helper_run.[ch] init/helper_*.c ctl/control.[ch] ctl/serve.c"),
     ("supervisor", "init/supervisor*.[ch]"),
     ("sinitctl", "ctl/*.[ch]"),
     ("probes", "probes/*.[ch]"),
