@@ -24,6 +24,14 @@ enum exit_code {
 	EXIT_CODE_SIGNAL = 128, /* plus the signal's number */
 };
 
+/* The earlier of two times, of which 0 means never. */
+static inline int64_t sooner(int64_t a, int64_t b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a < b ? a : b;
+}
+
 /* A NUL-terminated text that grows inside a fixed buffer. What does not fit is left
  * out and `cut` is set; after that nothing more is added, so that the content is
  * always the beginning of what was meant. Read it through `data`. */

@@ -98,11 +98,6 @@ static ref headers(struct loader *loader, struct draft *draft)
 	return builder_list(&loader->builder, list);
 }
 
-static bool checks(const struct probe_settings *probe, enum check_kind kind)
-{
-	return probe->target.kind == kind || probe->fallback_target.kind == kind;
-}
-
 /* An error at the line of a key, if that is set. */
 static void refuse(struct loader *loader, struct draft *draft, unsigned key, const char *reason)
 {
@@ -121,12 +116,6 @@ static void section_error(struct loader *loader, struct draft *draft, const char
 	    loader_show(draft->title, shown), reason);
 }
 
-/* By PID 1, or else by the prober: one of them makes a check and its fallback. */
-static bool is_made_by_pid1(const struct image_target *target)
-{
-	return target->kind >= CHECK_EXEC;
-}
-
 /* Keys that go together, once all are known to be good by themselves. */
 static void check_keys(struct loader *loader, struct draft *draft, enum probe_role role,
     const struct probe_settings *probe)
@@ -140,18 +129,18 @@ static void check_keys(struct loader *loader, struct draft *draft, enum probe_ro
 	if (role == PROBE_LIVENESS && probe->successes != 1)
 		refuse(loader, draft, KEY_PROBE_successes,
 		    "for liveness it can only be 1; one success is a sign of life");
-	if (!checks(probe, CHECK_FILE) && !checks(probe, CHECK_HEARTBEAT))
+	if (!image_probe_has(probe, CHECK_FILE) && !image_probe_has(probe, CHECK_HEARTBEAT))
 		refuse(loader, draft, KEY_PROBE_max_age, "only for file: and heartbeat");
-	if (checks(probe, CHECK_HEARTBEAT) && !probe->max_age)
+	if (image_probe_has(probe, CHECK_HEARTBEAT) && !probe->max_age)
 		refuse(loader, draft,
 		    probe->target.kind == CHECK_HEARTBEAT ? KEY_PROBE_check : KEY_PROBE_fallback,
 		    "max_age is missing; write max_age = 30s");
 	if (probe->fallback_target.kind != CHECK_NONE &&
-	    is_made_by_pid1(&probe->target) != is_made_by_pid1(&probe->fallback_target))
+	    image_is_network(&probe->target) != image_is_network(&probe->fallback_target))
 		refuse(loader, draft, KEY_PROBE_fallback,
 		    "http, tcp, unix, grpc and file checks cannot be mixed with exec, listen, "
 		    "process and heartbeat");
-	for (size_t i = 0; i < ARRAY_LEN(http) && !checks(probe, CHECK_HTTP); i++)
+	for (size_t i = 0; i < ARRAY_LEN(http) && !image_probe_has(probe, CHECK_HTTP); i++)
 		refuse(loader, draft, http[i], "only for http://");
 	if (image_probe_text(builder_image(&loader->builder), probe) > IMAGE_PROBE_TEXT)
 		section_error(loader, draft, "its checks, headers and expect_body are too long");

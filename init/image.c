@@ -108,6 +108,16 @@ _Static_assert(offsetof(struct service_settings, readiness) ==
 		   offsetof(struct service_settings, startup) + PROBE_READINESS * sizeof(ref),
     "the probes stand in the order of their roles");
 
+bool image_probe_has(const struct probe_settings *probe, enum check_kind kind)
+{
+	return probe->target.kind == kind || probe->fallback_target.kind == kind;
+}
+
+bool image_is_network(const struct image_target *target)
+{
+	return target->kind < CHECK_EXEC;
+}
+
 static size_t text_size(const struct image *image, ref at)
 {
 	return at ? strlen(image_string(image, at)) + 1 : 0;

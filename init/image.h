@@ -251,6 +251,13 @@ void image_fill_machine(const struct image *image, const struct service_settings
 const struct probe_settings *image_probe(
     const struct image *image, const struct service_settings *service, enum probe_role role);
 
+/* Whether a probe makes a check of this kind, or has it as its fallback. */
+bool image_probe_has(const struct probe_settings *probe, enum check_kind kind);
+
+/* Whether the prober makes this check; the others are made by PID 1. A check and its fallback
+ * are made by the same of them. */
+bool image_is_network(const struct image_target *target);
+
 /* Bytes that a probe's texts take in struct prober_begin: each with its NUL, headers with CR
  * and LF, and the NUL that text[] begins with. */
 size_t image_probe_text(const struct image *image, const struct probe_settings *probe);

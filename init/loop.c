@@ -136,8 +136,7 @@ static int64_t next_deadline(const struct sinit *sinit)
 									 : 0};
 
 	for (size_t i = 0; i < ARRAY_LEN(more); i++)
-		if (more[i] && (!next || more[i] < next))
-			next = more[i];
+		next = sooner(next, more[i]);
 	return next;
 }
 

@@ -298,13 +298,6 @@ void supervisor_timers(struct supervisor *sv)
 		end_patience(sv);
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-	if (!a || !b)
-		return a ? a : b;
-	return a < b ? a : b;
-}
-
 int64_t supervisor_deadline(const struct supervisor *sv)
 {
 	int64_t next = sooner(sv->reap_again, sv->pendings ? sv->poll_at : 0);

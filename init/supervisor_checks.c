@@ -18,6 +18,13 @@ static struct check *check_of(struct supervisor *sv, uint32_t slot, enum probe_r
 	return &sv->check_state[slot * PROBE_ROLES + role];
 }
 
+/* What is looked at now. */
+static const struct image_target *target_of(
+    const struct check *c, const struct probe_settings *probe)
+{
+	return c->fallback ? &probe->fallback_target : &probe->target;
+}
+
 static bool is_idle(const struct check *c)
 {
 	return !c->active && !c->pid && !c->sid;
@@ -30,10 +37,8 @@ static void schedule(struct supervisor *sv, uint32_t slot)
 
 	for (unsigned role = 0; role < PROBE_ROLES; role++) {
 		const struct check *c = check_of(sv, slot, role);
-		int64_t due = c->pid || c->sid ? c->deadline : c->active ? c->due : 0;
 
-		if (due && (!next || due < next))
-			next = due;
+		next = sooner(next, c->pid || c->sid ? c->deadline : c->active ? c->due : 0);
 	}
 	sv->check_due[slot] = next;
 }
@@ -51,7 +56,7 @@ void sv_check_begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
 	    sv_probe_seed(sv, slot, role), role == PROBE_STARTUP);
 	verdict_init(&c->verdict, HEALTH_UNKNOWN);
 	/* Awaited from now on: a long start, or a time without this check, was no silence. */
-	if (probe->target.kind == CHECK_HEARTBEAT || probe->fallback_target.kind == CHECK_HEARTBEAT)
+	if (image_probe_has(probe, CHECK_HEARTBEAT))
 		sv->unit[slot].beat = sv->now;
 	schedule(sv, slot);
 }
@@ -86,7 +91,7 @@ static void finish(struct supervisor *sv, uint32_t slot, enum probe_role role, e
 {
 	const struct probe_settings *probe = sv_probe(sv, slot, role);
 	struct check *c = check_of(sv, slot, role);
-	const struct image_target *target = c->fallback ? &probe->fallback_target : &probe->target;
+	const struct image_target *target = target_of(c, probe);
 
 	sv_stats(sv, slot, role, (enum check_kind)target->kind, fault, detail, sv->now - c->began);
 	if (fault != FAULT_NONE && !c->fallback && probe->fallback_target.kind != CHECK_NONE) {
@@ -124,7 +129,7 @@ static void run(struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
 	const struct probe_settings *probe = sv_probe(sv, slot, role);
 	struct check *c = check_of(sv, slot, role);
-	const struct image_target *target = c->fallback ? &probe->fallback_target : &probe->target;
+	const struct image_target *target = target_of(c, probe);
 	const struct machine *m = &sv->service[slot].m;
 	int64_t beat = sv->unit[slot].beat > m->started ? sv->unit[slot].beat : m->started;
 
@@ -202,8 +207,7 @@ int64_t sv_checks_deadline(const struct supervisor *sv)
 	int64_t next = 0;
 
 	for (uint32_t slot = 0; slot < sv->count && sv->checks; slot++)
-		if (sv->check_due[slot] && (!next || sv->check_due[slot] < next))
-			next = sv->check_due[slot];
+		next = sooner(next, sv->check_due[slot]);
 	return next;
 }
 
@@ -245,8 +249,7 @@ bool sv_check_ended(struct supervisor *sv, uint32_t slot, pid_t pid, const struc
 		/* The check may be active anew, in another life or by other settings. */
 		if (c->active && !c->dropped) {
 			probe = sv_probe(sv, slot, role);
-			fault = fault_of(c, c->fallback ? &probe->fallback_target : &probe->target,
-			    probe, status, &detail);
+			fault = fault_of(c, target_of(c, probe), probe, status, &detail);
 			finish(sv, slot, role, fault, detail);
 		}
 		look_after(sv, slot, c);

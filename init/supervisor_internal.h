@@ -41,6 +41,17 @@ void sv_deliver_kind(struct supervisor *sv, uint32_t slot, enum event kind, enum
  * this is asked whenever a process of it, or an orphan that may be of it, was reaped. */
 bool sv_session_left(struct supervisor *sv, uint32_t slot, unsigned i);
 
+/* --- supervisor_fill.c --- */
+
+/* Rooms for every service of the image. 0 or -ENOMEM. */
+int sv_make_rooms(struct supervisor *sv, const struct image *image);
+/* Fills *spawn for a command of the settings at `place`; its words are in the room. */
+void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command,
+    enum pid_role role, struct spawn_room *room, struct spawn *spawn);
+/* The same for an exec or listen check of the service's present life. */
+void sv_fill_check(const struct supervisor *sv, uint32_t slot, const struct image_target *target,
+    struct spawn_room *room, struct spawn *spawn);
+
 /* --- supervisor_spawn.c --- */
 
 /* Starts a process of a service in the given role and delivers what comes of it. */
@@ -54,9 +65,6 @@ void sv_poll_pending(struct supervisor *sv);
 /* A process in a pending spawn has died: true if it had failed before its exec. */
 bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid,
     struct spawn_result *ret);
-/* Rooms for every service of the image. 0 or -ENOMEM. */
-int sv_make_rooms(struct supervisor *sv, const struct image *image);
-
 /* Starts the process of an exec or listen check. 0: *ret is filled; -errno: there is none. */
 int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct image_target *target,
     struct spawn_result *ret);
@@ -66,8 +74,6 @@ int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct image_targ
 /* The probe of a service's present life, NULL: it has none of that role. */
 const struct probe_settings *sv_probe(
     const struct supervisor *sv, uint32_t slot, enum probe_role role);
-/* A number of its own for each probe, always the same. */
-uint32_t sv_probe_seed(const struct supervisor *sv, uint32_t slot, enum probe_role role);
 /* Sets what the record says of probes, when a service is new or its settings are. */
 void sv_probes_describe(struct supervisor *sv, uint32_t slot);
 /* The service's state or life has changed: begins and ends its probes. */
@@ -79,6 +85,13 @@ void sv_verdict(struct supervisor *sv, uint32_t slot, enum probe_role role, bool
     enum probe_fault fault, int32_t detail);
 /* READY=1. */
 void sv_notified(struct supervisor *sv, uint32_t slot);
+
+/* --- supervisor_tell.c --- */
+
+/* A number of its own for each probe, always the same. */
+uint32_t sv_probe_seed(const struct supervisor *sv, uint32_t slot, enum probe_role role);
+/* What the prober was told of the service holds no longer. */
+void sv_prober_stale(struct supervisor *sv, uint32_t slot);
 /* Sends the prober what is new. */
 void sv_tell_prober(struct supervisor *sv);
 

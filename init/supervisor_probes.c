@@ -7,6 +7,7 @@
 #include "init/supervisor_internal.h"
 
 #include "init/log.h"
+#include "init/render.h"
 #include "probes/fault.h"
 
 #include <errno.h>
@@ -14,18 +15,11 @@
 
 enum { SENTENCE = 256 };
 
-static const char *const role_names[PROBE_ROLES] = {"startup", "liveness", "readiness"};
-
 const struct probe_settings *sv_probe(const struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
 	struct place place = sv->unit[slot].life;
 
 	return image_probe(place_image(sv, place), place_settings(sv, place), role);
-}
-
-static bool is_network(const struct probe_settings *probe)
-{
-	return probe->target.kind < CHECK_EXEC;
 }
 
 static void set_health(struct supervisor *sv, uint32_t slot, enum probe_role role, enum health health,
@@ -39,13 +33,15 @@ static void set_health(struct supervisor *sv, uint32_t slot, enum probe_role rol
 	board_end(s);
 }
 
-/* --- what runs ------------------------------------------------------------------------ */
-
-static void tell_prober(struct supervisor *sv, uint32_t slot)
+/* Nothing is known (any more); `fault` and `detail` are of an earlier failure, or none. */
+static void forget(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    enum probe_fault fault, int32_t detail)
 {
-	sv->unit[slot].telling = true;
-	ranks_add(&sv->tell, sv->unit[slot].rank);
+	set_health(sv, slot, role, sv_probe(sv, slot, role) ? HEALTH_UNKNOWN : HEALTH_NONE, fault,
+	    detail);
 }
+
+/* --- what runs ------------------------------------------------------------------------ */
 
 static void begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
@@ -56,8 +52,8 @@ static void begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
 		return;
 	u->probing |= (uint8_t)(1 << role);
 	set_health(sv, slot, role, HEALTH_UNKNOWN, FAULT_NONE, 0);
-	if (is_network(probe))
-		tell_prober(sv, slot);
+	if (image_is_network(&probe->target))
+		sv_prober_stale(sv, slot);
 	else
 		sv_check_begin(sv, slot, role);
 }
@@ -70,18 +66,17 @@ static void end(struct supervisor *sv, uint32_t slot, enum probe_role role)
 		return;
 	u->probing &= (uint8_t)~(1 << role);
 	/* Why it failed stays to be told, until the next life. */
-	set_health(sv, slot, role, sv_probe(sv, slot, role) ? HEALTH_UNKNOWN : HEALTH_NONE,
-	    (enum probe_fault)sv->service[slot].probe[role].fault, sv->service[slot].probe[role].detail);
+	forget(sv, slot, role, (enum probe_fault)sv->service[slot].probe[role].fault,
+	    sv->service[slot].probe[role].detail);
 	sv_check_end(sv, slot, role);
 	if (u->told & 1 << role)
-		tell_prober(sv, slot);
+		sv_prober_stale(sv, slot);
 }
 
 void sv_probes_describe(struct supervisor *sv, uint32_t slot)
 {
 	for (unsigned role = 0; role < PROBE_ROLES; role++)
-		set_health(sv, slot, role, sv_probe(sv, slot, role) ? HEALTH_UNKNOWN : HEALTH_NONE,
-		    FAULT_NONE, 0);
+		forget(sv, slot, role, FAULT_NONE, 0);
 }
 
 /* Whether the start is over: what has to be told before it has been. */
@@ -145,8 +140,7 @@ void sv_probes_changed(struct supervisor *sv, uint32_t slot, unsigned roles)
 		if (!(roles & 1u << role))
 			continue;
 		end(sv, slot, role);
-		set_health(sv, slot, role, sv_probe(sv, slot, role) ? HEALTH_UNKNOWN : HEALTH_NONE,
-		    FAULT_NONE, 0);
+		forget(sv, slot, role, FAULT_NONE, 0);
 	}
 	sv_probes_follow(sv, slot);
 	if (m->state == STATE_STARTING)
@@ -183,9 +177,9 @@ static void report(struct supervisor *sv, uint32_t slot, enum probe_role role, b
 	if (!sv_may_say(sv, slot))
 		return;
 	if (passing)
-		log_info(s->name, "%s probe passes again", role_names[role]);
+		log_info(s->name, "%s probe passes again", render_role(role));
 	else
-		log_warning(s->name, "%s probe fails: %s", role_names[role], text.data);
+		log_warning(s->name, "%s probe fails: %s", render_role(role), text.data);
 }
 
 void sv_verdict(struct supervisor *sv, uint32_t slot, enum probe_role role, bool passing,
@@ -227,176 +221,4 @@ void supervisor_verdict(struct supervisor *sv, const struct prober_verdict *verd
 		return;
 	sv_verdict(sv, slot, role, verdict->passing, (enum probe_fault)verdict->fault,
 	    verdict->detail);
-}
-
-/* --- what the prober is told ---------------------------------------------------------------- */
-
-struct writer {
-	struct prober_begin *message;
-	size_t used;
-};
-
-/* A text's place in the message; 0 if it has none. The image is checked to fit. */
-static uint16_t put(struct writer *w, const struct image *image, ref at, const char *end_of)
-{
-	const char *string = image_string(image, at);
-	size_t length = string ? strlen(string) : 0, more = strlen(end_of);
-	uint16_t place = (uint16_t)w->used;
-
-	if (!string || w->used + length + more + 1 > IMAGE_PROBE_TEXT)
-		return 0;
-	memcpy(w->message->text + w->used, string, length);
-	memcpy(w->message->text + w->used + length, end_of, more + 1);
-	w->used += length + more + 1;
-	return place;
-}
-
-static struct probe_target put_target(
-    struct writer *w, const struct image *image, const struct image_target *target)
-{
-	return (struct probe_target){.kind = (uint16_t)target->kind,
-	    .port = (uint16_t)target->port,
-	    .host = put(w, image, target->host, ""),
-	    .path = put(w, image, target->path, ""),
-	    .service = put(w, image, target->service, "")};
-}
-
-static uint16_t put_headers(struct writer *w, const struct image *image, ref headers)
-{
-	const struct image_list *list = image_list(image, headers);
-	uint16_t first = 0;
-
-	for (uint32_t i = 0; i < list->count; i++) {
-		uint16_t place = put(w, image, list->item[i], "\r\n");
-
-		if (!first)
-			first = place;
-		w->used -= i + 1 < list->count; /* one text: no NUL between them */
-	}
-	return first;
-}
-
-static void put_ranges(struct prober_begin *begin, const struct image_list *list)
-{
-	for (uint32_t i = 0; i < list->count && i < PROBE_RANGES; i++, begin->ranges++) {
-		begin->status[i].least = (uint16_t)IMAGE_RANGE_LEAST(list->item[i]);
-		begin->status[i].most = (uint16_t)IMAGE_RANGE_MOST(list->item[i]);
-	}
-}
-
-/* FNV-1a: a service's probes are always at the same phase, whatever else is configured. */
-uint32_t sv_probe_seed(const struct supervisor *sv, uint32_t slot, enum probe_role role)
-{
-	uint32_t hash = 2166136261u + role;
-
-	for (const char *c = sv->service[slot].name; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * 16777619u;
-	return hash;
-}
-
-static int send_begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
-{
-	_Alignas(struct prober_begin) char buffer[HELPER_MESSAGE];
-	const struct image *image = place_image(sv, sv->unit[slot].life);
-	const struct probe_settings *probe = sv_probe(sv, slot, role);
-	struct prober_begin *begin = (struct prober_begin *)(void *)buffer;
-	struct writer w = {begin, 1};
-
-	*begin = (struct prober_begin){.kind = PROBER_BEGIN,
-	    .check = slot * PROBE_ROLES + role,
-	    .life = sv->service[slot].m.life,
-	    .generation = sv->service[slot].used,
-	    .seed = sv_probe_seed(sv, slot, role),
-	    .interval = probe->interval,
-	    .timeout = probe->timeout,
-	    .initial_delay = probe->initial_delay,
-	    .max_age = probe->max_age,
-	    .failures = probe->failures,
-	    .successes = probe->successes,
-	    .role = (uint8_t)role,
-	    .health = sv->service[slot].probe[role].health};
-	begin->text[0] = '\0';
-	begin->target = put_target(&w, image, &probe->target);
-	begin->fallback = put_target(&w, image, &probe->fallback_target);
-	begin->method = put(&w, image, probe->method, "");
-	begin->body = put(&w, image, probe->expect_body, "");
-	begin->headers = put_headers(&w, image, probe->header);
-	put_ranges(begin, image_list(image, probe->expect_status));
-	begin->size = (uint16_t)w.used;
-	return platform_send(sv->prober_fd, begin, sizeof(*begin) + w.used);
-}
-
-/* Brings the prober up to date about one service. 0, or -errno of the channel. */
-static int tell_one(struct supervisor *sv, uint32_t slot)
-{
-	struct unit *u = &sv->unit[slot];
-
-	for (unsigned role = 0; role < PROBE_ROLES; role++) {
-		uint8_t bit = (uint8_t)(1 << role);
-		const struct probe_settings *probe = sv_probe(sv, slot, role);
-		bool wanted = u->probing & bit && probe && is_network(probe);
-		struct prober_end end_message = {PROBER_END, slot * PROBE_ROLES + role};
-		int rc = 0;
-
-		if (wanted)
-			rc = send_begin(sv, slot, role);
-		else if (u->told & bit)
-			rc = platform_send(sv->prober_fd, &end_message, sizeof(end_message));
-		if (rc < 0)
-			return rc;
-		u->told = (uint8_t)(wanted ? u->told | bit : u->told & ~bit);
-	}
-	return 0;
-}
-
-void sv_tell_prober(struct supervisor *sv)
-{
-	if (sv->prober_fd < 0 || sv->prober_full)
-		return;
-	for (uint32_t rank = ranks_next(&sv->tell, 0); rank != RANKS_END;
-	     rank = ranks_next(&sv->tell, rank + 1)) {
-		int rc = tell_one(sv, sv->order[rank]);
-
-		if (rc == -EAGAIN || rc == -ENOBUFS) {
-			sv->prober_full = true;
-			return;
-		}
-		if (rc < 0)
-			return; /* it is dead: all is told again to the next one */
-		sv->unit[sv->order[rank]].telling = false;
-		ranks_remove(&sv->tell, rank);
-	}
-}
-
-void supervisor_prober(struct supervisor *sv, int fd)
-{
-	sv->prober_fd = fd;
-	sv->prober_full = false;
-	for (uint32_t slot = 0; slot < sv->count; slot++) {
-		sv->unit[slot].told = 0;
-		if (fd >= 0 && sv->service[slot].used && sv->unit[slot].probing)
-			tell_prober(sv, slot);
-	}
-	sv_tell_prober(sv); /* at once: nothing else may happen for long */
-}
-
-void supervisor_prober_room(struct supervisor *sv)
-{
-	sv->prober_full = false;
-	sv_tell_prober(sv);
-}
-
-bool supervisor_has_network_probes(const struct supervisor *sv)
-{
-	const struct image *image = sv->set[sv->current].image;
-
-	for (uint32_t i = 0; i < image->service_count; i++)
-		for (unsigned role = 0; role < PROBE_ROLES; role++) {
-			const struct probe_settings *probe =
-			    image_probe(image, image_service(image, i), role);
-
-			if (probe && is_network(probe))
-				return true;
-		}
-	return false;
 }

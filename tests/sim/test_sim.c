@@ -200,20 +200,13 @@ static void operate(void)
 
 /* --- one day --------------------------------------------------------------------------- */
 
-static int64_t least(int64_t a, int64_t b)
-{
-	if (!a || !b)
-		return a ? a : b;
-	return a < b ? a : b;
-}
-
 /* As the loop does it: sleep, deaths, requests, deadlines, consequences. */
 static void turn(int64_t *request, void (*ask)(void))
 {
 	struct supervisor *sv = &sim.sv;
-	int64_t next = least(least(supervisor_deadline(sv), kernel_next()), *request);
+	int64_t next = sooner(sooner(supervisor_deadline(sv), kernel_next()), *request);
 
-	next = least(next, prober_next());
+	next = sooner(next, prober_next());
 
 	if (!kernel.chld && next > kernel.now)
 		kernel.now = next;
