@@ -152,6 +152,20 @@ static bool is_open(const struct helpers *h, const char *where)
 	return false;
 }
 
+bool helpers_serve(
+    const struct helpers *h, const struct image *image, const struct http_settings *http)
+{
+	const struct image_list *list = image_list(image, http->listen);
+
+	if (h->control != http->control || h->dashboard != http->dashboard ||
+	    h->sockets != list->count)
+		return false;
+	for (unsigned i = 0; i < h->sockets; i++)
+		if (!is_listed(image, list, h->where[i]))
+			return false;
+	return true;
+}
+
 static void add(struct helpers *h, const char *where)
 {
 	struct text text;
@@ -183,9 +197,6 @@ void helpers_listen(
 		if (!is_open(h, where))
 			add(h, where);
 	}
-	/* What could not be opened is tried again by the next reload. */
-	if (h->sockets < list->count)
-		h->http_mark = 0;
 }
 
 void helpers_stop_listening(struct helpers *h)

@@ -1,20 +1,15 @@
 #include "init/helper_run.h"
 
 #include "init/log.h"
-#include "init/notify.h"
 #include "init/raw_syscall.h"
 #include "init/sinit.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -106,8 +101,6 @@ static void put_off(struct helper *helper, int64_t now)
 	helper->due = now + (delay < DELAY_MAX ? delay : DELAY_MAX);
 }
 
-static void send_rules(struct sinit *sinit);
-
 static void start(struct sinit *sinit, enum helper_kind kind)
 {
 	struct supervisor *sv = &sinit->supervisor;
@@ -138,7 +131,7 @@ static void start(struct sinit *sinit, enum helper_kind kind)
 	if (kind == HELPER_PROBER)
 		supervisor_prober(sv, pair[0]);
 	if (kind == HELPER_ALERTER)
-		send_rules(sinit);
+		helpers_alert_rules(sinit);
 }
 
 static void disconnect(struct sinit *sinit, enum helper_kind kind)
@@ -208,8 +201,8 @@ int64_t helpers_deadline(const struct sinit *sinit)
 	for (unsigned kind = 0; kind < HELPER_KINDS && !sinit->supervisor.stopping; kind++) {
 		const struct helper *helper = &sinit->helpers.helper[kind];
 
-		if (helper->wanted && !helper->pid && helper->due && (!next || helper->due < next))
-			next = helper->due;
+		if (helper->wanted && !helper->pid)
+			next = sooner(next, helper->due);
 	}
 	return next;
 }
@@ -245,39 +238,15 @@ void helpers_close(struct sinit *sinit)
 
 /* --- what the configuration wants ------------------------------------------------------------ */
 
-static uint32_t mix(uint32_t hash, const void *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ ((const uint8_t *)bytes)[i]) * 16777619u;
-	return hash;
-}
-
-/* A number that changes with [http]. */
-static uint32_t http_mark(const struct image *image, const struct http_settings *http)
-{
-	const struct image_list *list = image_list(image, http->listen);
-	uint32_t hash = mix(2166136261u, &http->control, sizeof(http->control));
-
-	hash = mix(hash, &http->dashboard, sizeof(http->dashboard));
-	for (uint32_t i = 0; i < list->count; i++) {
-		const char *address = image_string(image, list->item[i]);
-
-		hash = mix(hash, address, strlen(address) + 1);
-	}
-	return hash;
-}
-
 static void configure_http(struct sinit *sinit, const struct image *image)
 {
 	struct helpers *h = &sinit->helpers;
 	const struct http_settings *http = image_http(image);
-	uint32_t mark = http ? http_mark(image, http) : 0;
 
 	if (http)
 		helpers_read_token(h, image_string(image, http->token_file));
-	if (mark == h->http_mark)
+	if (http ? helpers_serve(h, image, http) : !h->sockets)
 		return;
-	h->http_mark = mark;
 	if (http) {
 		h->control = http->control;
 		h->dashboard = http->dashboard;
@@ -300,111 +269,7 @@ void helpers_configure(struct sinit *sinit)
 	h->helper[HELPER_ALERTER].wanted = image->alert_count > 0;
 	configure_http(sinit, image);
 	if (h->helper[HELPER_ALERTER].channel >= 0 && image->alert_count > 0)
-		send_rules(sinit);
-}
-
-/* --- alerter ------------------------------------------------------------------------------------ */
-
-struct rule {
-	union {
-		struct alerter_rule head;
-		char room[HELPER_MESSAGE];
-	} u;
-	size_t used;
-};
-
-static uint16_t put(struct rule *rule, const char *string)
-{
-	const size_t room = sizeof(rule->u) - sizeof(rule->u.head);
-	size_t size = string ? strlen(string) + 1 : 0;
-	uint16_t place = (uint16_t)rule->used;
-
-	if (!string || rule->used + size > room)
-		return 0;
-	memcpy(rule->u.head.text + rule->used, string, size);
-	rule->used += size;
-	return place;
-}
-
-/* The first of a list's texts; they stand one after the other. */
-static uint16_t put_list(
-    struct rule *rule, const struct image *image, ref at, uint16_t *ret_count)
-{
-	const struct image_list *list = image_list(image, at);
-	uint16_t first = 0;
-
-	*ret_count = 0;
-	for (uint32_t i = 0; i < list->count; i++) {
-		uint16_t place = put(rule, image_string(image, list->item[i]));
-
-		if (!place)
-			break;
-		first = first ? first : place;
-		++*ret_count;
-	}
-	return first;
-}
-
-static void send_rules(struct sinit *sinit)
-{
-	const struct image *image = sinit->supervisor.set[sinit->supervisor.current].image;
-	int channel = sinit->helpers.helper[HELPER_ALERTER].channel;
-
-	for (uint32_t i = 0; i < image->alert_count; i++) {
-		const struct alert_settings *alert = image_alert(image, i);
-		static struct rule rule;
-
-		rule.used = 1;
-		rule.u.head = (struct alerter_rule){.kind = ALERTER_RULE,
-		    .number = i,
-		    .events = alert->events,
-		    .cooldown = alert->cooldown,
-		    .format = alert->format,
-		    .port = (uint16_t)alert->target.port};
-		rule.u.head.text[0] = '\0';
-		if (alert->target.kind == CHECK_HTTP) {
-			const char *path = image_string(image, alert->target.path);
-
-			rule.u.head.host = put(&rule, image_string(image, alert->target.host));
-			rule.u.head.path = put(&rule, path ? path : "/");
-		}
-		rule.u.head.file = put(&rule, image_string(image, alert->file));
-		rule.u.head.name = put(&rule, image_string(image, alert->name));
-		rule.u.head.command = put_list(&rule, image, alert->command, &rule.u.head.words);
-		rule.u.head.services = put_list(&rule, image, alert->services, &rule.u.head.patterns);
-		rule.u.head.size = (uint16_t)rule.used;
-		if (platform_send(channel, &rule.u.head, sizeof(rule.u.head) + rule.used) < 0)
-			log_warning(image_string(image, alert->name),
-			    "this alert could not be handed to the alerter");
-	}
-}
-
-void helpers_alert(struct sinit *sinit)
-{
-	struct helpers *h = &sinit->helpers;
-	uint64_t last = atomic_load(&sinit->supervisor.board.head->last_event);
-	uint32_t kind = ALERTER_EVENTS;
-
-	if (h->helper[HELPER_ALERTER].channel < 0 || last == h->alert_poked)
-		return;
-	/* A full channel is no loss: it has not yet looked at what it was told of before. */
-	platform_send(h->helper[HELPER_ALERTER].channel, &kind, sizeof(kind));
-	h->alert_poked = last;
-}
-
-static void alert_sent(struct sinit *sinit, struct alerter_sent *sent)
-{
-	struct board_event event = {.kind = EV_ALERT, .code = !sent->ok, .blocker = -1};
-
-	_Static_assert(sizeof(sent->service) <= sizeof(event.name), "a service's name fits");
-	sent->service[sizeof(sent->service) - 1] = '\0';
-	sent->alert[sizeof(sent->alert) - 1] = '\0';
-	memcpy(event.name, sent->service, sizeof(sent->service));
-	board_event(&sinit->supervisor.board, &event, platform_wall());
-	/* Not an event to be told of again. */
-	sinit->helpers.alert_poked = atomic_load(&sinit->supervisor.board.head->last_event);
-	if (!sent->ok)
-		log_warning(NULL, "alert %s about %s could not be delivered", sent->alert, sent->service);
+		helpers_alert_rules(sinit);
 }
 
 /* --- messages ------------------------------------------------------------------------------------- */
@@ -433,7 +298,7 @@ static void one_message(
 		return;
 	case HELPER_ALERTER:
 		if (message->kind == ALERTER_SENT && size == sizeof(message->sent))
-			alert_sent(sinit, &message->sent);
+			helpers_alert_sent(sinit, &message->sent);
 		return;
 	}
 }
@@ -461,75 +326,6 @@ bool helpers_event(struct sinit *sinit, int fd, uint32_t events)
 	return false;
 }
 
-/* --- notifications ---------------------------------------------------------------------------------- */
-
-static void open_notify(struct sinit *sinit)
-{
-	struct helpers *h = &sinit->helpers;
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct text path;
-	int fd, yes = 1;
-
-	text_init(&path, h->notify, sizeof(h->notify));
-	text_addf(&path, "%s/notify", sinit->options.run_dir);
-	if (sinit->rundir_fd < 0 || path.cut || path.used >= sizeof(address.sun_path)) {
-		h->notify[0] = '\0';
-		return;
-	}
-	memcpy(address.sun_path, h->notify, path.used + 1);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	unlink(h->notify);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0) {
-		log_warning(NULL, "%s: %s; services cannot notify", h->notify, strerror(errno));
-		h->notify[0] = '\0';
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	/* Services run as any user; who it was is the kernel's word. */
-	chmod(h->notify, 0666);
-	h->notify_fd = fd;
-}
-
-/* The kernel puts the credentials first; for anything else there is no room. */
-static pid_t sender_of(const struct msghdr *header)
-{
-	const struct cmsghdr *c = CMSG_FIRSTHDR(header);
-	struct ucred credentials;
-
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
-		return 0;
-	memcpy(&credentials, CMSG_DATA(c), sizeof(credentials));
-	return credentials.pid;
-}
-
-void helpers_notifications(struct sinit *sinit)
-{
-	char datagram[NOTIFY_SIZE];
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
-
-	for (unsigned i = 0; sinit->helpers.notify_fd >= 0 && i < MESSAGES; i++) {
-		struct iovec io = {datagram, sizeof(datagram)};
-		struct msghdr header = {.msg_iov = &io,
-		    .msg_iovlen = 1,
-		    .msg_control = control,
-		    .msg_controllen = sizeof(control)};
-		ssize_t size = recvmsg(
-		    sinit->helpers.notify_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		struct notification notification;
-		pid_t sender;
-
-		if (size < 0)
-			return;
-		sender = sender_of(&header);
-		if (sender <= 1 || header.msg_flags & MSG_TRUNC)
-			continue;
-		notify_parse(datagram, (size_t)size, &notification);
-		supervisor_notify(&sinit->supervisor, sender, &notification);
-	}
-}
-
 /* --- at load --------------------------------------------------------------------------------------------- */
 
 void helpers_prepare(struct sinit *sinit, const struct image *image)
@@ -540,7 +336,7 @@ void helpers_prepare(struct sinit *sinit, const struct image *image)
 		h->helper[kind].channel = NO_NUMBER;
 	h->notify_fd = h->stats_fd = NO_NUMBER;
 	h->program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-	open_notify(sinit);
+	helpers_open_notify(sinit);
 	/* Only the pages of checks that there are will ever be touched. */
 	h->stats_size = supervisor_capacity(image->service_count) * PROBE_ROLES *
 			sizeof(struct probe_stats);

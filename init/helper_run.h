@@ -46,7 +46,6 @@ struct helpers {
 	bool control;      /* of [http] */
 	bool dashboard;
 	char token[HELPER_TOKEN]; /* "": no POST is accepted */
-	uint32_t http_mark;   /* of the [http] that is in force, 0: none, or not whole */
 	bool prober_waits;    /* it is watched for room in its channel */
 	uint64_t alert_poked; /* the last event the alerter was told of */
 	int64_t lag_us;    /* longest lateness or turn since the last pong */
@@ -79,9 +78,21 @@ bool helpers_left(const struct sinit *sinit);
 /* The board is another file now: who reads it is started anew. */
 void helpers_board_moved(struct sinit *sinit);
 
-/* --- between helper_run.c and helper_http.c --- */
+/* --- helper_notify.c --- */
 
+void helpers_open_notify(struct sinit *sinit); /* told, if it cannot be */
+
+/* --- helper_alerts.c --- */
+
+void helpers_alert_rules(struct sinit *sinit); /* hands the alerter all of its rules */
 void helpers_alert(struct sinit *sinit); /* wakes the alerter if there are new events */
+void helpers_alert_sent(struct sinit *sinit, struct alerter_sent *sent);
+
+/* --- helper_http.c --- */
+
+/* Whether all that this [http] wants of the responder is in force already. */
+bool helpers_serve(
+    const struct helpers *h, const struct image *image, const struct http_settings *http);
 /* Listens on what is configured; sockets for what already was stay as they are. */
 void helpers_listen(struct helpers *h, const struct image *image, const struct http_settings *http);
 void helpers_stop_listening(struct helpers *h);

@@ -451,6 +451,22 @@ def test_port_in_use(lab):
     assert lab.status("app")["life"] == 1
 
 
+def test_http_goes_though_an_address_was_in_use(health):
+    """What could be opened is closed with the section, whatever became of the rest."""
+    taken, free = health.base / "taken", health.base / "free"
+    with socket.create_server(str(taken), family=socket.AF_UNIX):
+        health.http(f"listen = {taken} {free}")
+        health.service("app", SLEEP, RESTART)
+        health.start()
+        health.ok("wait", "app")
+        until(lambda: health.listens(free) == 200)
+        until(lambda: "in use" in health.messages())
+        health.remove("http")
+        health.ok("reload")
+    until(lambda: health.listens(free) is None, "nothing listens any more")
+    until(lambda: not health.helpers("responder"))
+
+
 def test_socket_left_by_a_crash_is_no_obstacle(health):
     path = listening(health)
     health.service("app", SLEEP, RESTART)
