@@ -299,7 +299,10 @@ static void accept_all(struct server *server, int listener)
 		}
 		bool want =
 		    errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-		if (!want)
+		/* The want of a descriptor is told before whether anybody is there (accept(2)
+		 * takes the descriptor first), so only the first in a turn, for which epoll
+		 * speaks, is worth somebody's place. */
+		if (!want || i > 0)
 			return;
 		if (make_room(server))
 			continue;

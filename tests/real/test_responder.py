@@ -571,6 +571,27 @@ def test_P109_few_descriptors(good_board):
             client.socket.close()
 
 
+@pytest.mark.skipif(not AS_ROOT, reason="counts the descriptors of another user's process")
+def test_the_last_descriptor_is_a_client_s(good_board):
+    part, rest = b"GET /health HT", b"TP/1.1\r\nHost: x\r\n\r\n"
+    with Responder(good_board, files=32) as responder:
+        assert responder.get("/health")
+        busy = []
+        while responder.open_files() < 31:
+            had = responder.open_files()
+            busy.append(responder.connect())
+            busy[-1].socket.sendall(part)
+            until(lambda: responder.open_files() > had, "the connection taken in")
+        last = responder.connect()
+        # Twice round its loop: then it has met `last`, which has asked for nothing yet.
+        for _ in range(2):
+            busy[0].socket.sendall(rest + part)
+            assert busy[0].answer().status == 200
+        assert last.ask("/health").status == 200
+        for client in busy:
+            client.socket.close()
+
+
 def test_an_active_client_is_not_closed_for_newcomers(good):
     with good.connect() as active:
         others = []
