@@ -213,15 +213,19 @@ class Client:
             pass
         return self.seen
 
+    def has_come(self):
+        """What can be read at once, and still can be after this; None: nothing, not even
+        the end."""
+        look = select.poll()
+        look.register(self.socket, select.POLLIN)
+        try:
+            return self.socket.recv(4096, socket.MSG_PEEK) if look.poll(0) else None
+        except ConnectionResetError:
+            return b""
+
     def is_closed(self):
         """The other side has closed, and has sent nothing before."""
-        ready, _, _ = select.select([self.socket], [], [], 0)
-        if not ready:
-            return False
-        try:
-            return self.socket.recv(1, socket.MSG_PEEK) == b""
-        except ConnectionResetError:
-            return True
+        return self.has_come() == b""
 
 
 def process_line(pid, key):
