@@ -160,10 +160,10 @@ class Hook(http.server.HTTPServer):
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                self.server.requests.append((self.path, dict(self.headers), body))
                 self.send_response(self.server.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
-                self.server.requests.append((self.path, dict(self.headers), body))
 
             def log_message(self, *_):
                 pass

@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -227,8 +228,15 @@ def test_tcp_full_queue(prober, serve):
     assert found[3:] == ("TIMEOUT", 150)
 
 
-def test_unix(prober, serve, tmp_path):
-    place = socket_place(tmp_path)
+@pytest.fixture
+def place():
+    """Where the prober, which is nobody, may go: pytest's directories are for the user only."""
+    with tempfile.TemporaryDirectory(prefix="sinit-prober.") as path:
+        os.chmod(path, 0o755)
+        yield Path(path)
+
+
+def test_unix(prober, serve, place):
     assert prober.result(UNIX, path=f"{place}/s") == ("CONNECT", 2)
     serve(family=socket.AF_UNIX, address=f"{place}/s")
     os.chmod(f"{place}/s", 0o777)
@@ -239,18 +247,9 @@ def test_unix(prober, serve, tmp_path):
     assert prober.result(UNIX, path="/" + "x" * 200) == ("CONNECT", 36)
 
 
-def socket_place(tmp_path):
-    """Where the prober, which is nobody, may go: pytest's directories are for the user only."""
-    for path in [tmp_path, *tmp_path.parents]:
-        if path == Path("/tmp"):
-            break
-        os.chmod(path, 0o755)
-    return tmp_path
-
-
-def test_unix_full_queue(prober, serve, tmp_path):
+def test_unix_full_queue(prober, serve, place):
     """connect(2) answers EAGAIN then; the check goes on until there is room, or time is up."""
-    path = f"{socket_place(tmp_path)}/s"
+    path = f"{place}/s"
     server = serve(family=socket.AF_UNIX, address=path, backlog=0)
     os.chmod(path, 0o777)
     with socket.socket(socket.AF_UNIX) as other:
@@ -261,8 +260,8 @@ def test_unix_full_queue(prober, serve, tmp_path):
         assert prober.verdict(1)[3:] == ("NONE", 0)
 
 
-def test_file(prober, tmp_path):
-    path = socket_place(tmp_path) / "f"
+def test_file(prober, place):
+    path = place / "f"
     where = {"path": str(path)}
     assert prober.result(FILE, **where) == ("ABSENT", 2)
     path.touch()

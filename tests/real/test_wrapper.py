@@ -60,9 +60,9 @@ def test_P03_not_pid_1_adopts_orphans():
         assert wrapper.end() == (4, "", "")
 
 
-@pytest.mark.release_only  # twenty thousand starts
+@pytest.mark.release_only  # ten thousand starts
 def test_P06_main_dies_with_its_children():
-    repeat(400, 3, SINIT, *NO_CONFIG, "--", helper(), "burst", "50", "3", where="new")
+    repeat(200, 3, SINIT, *NO_CONFIG, "--", helper(), "burst", "50", "3", where="new")
 
 
 @pytest.mark.release_only  # thousands of starts, each with the sanitizers' own, take minutes
@@ -70,7 +70,7 @@ def test_P06_main_dies_with_its_children():
 @pytest.mark.parametrize("command,code", [("true", 0), ("/nonexistent", 127)])
 def test_P08_command_that_dies_at_once(command, code):
     with busy():
-        repeat(2500, code, SINIT, *NO_CONFIG, "--", command)
+        repeat(1000, code, SINIT, *NO_CONFIG, "--", command)
 
 
 @both
