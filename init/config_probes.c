@@ -135,11 +135,6 @@ static void check_keys(struct loader *loader, struct draft *draft, enum probe_ro
 		refuse(loader, draft,
 		    probe->target.kind == CHECK_HEARTBEAT ? KEY_PROBE_check : KEY_PROBE_fallback,
 		    "max_age is missing; write max_age = 30s");
-	if (probe->fallback_target.kind != CHECK_NONE &&
-	    image_is_network(&probe->target) != image_is_network(&probe->fallback_target))
-		refuse(loader, draft, KEY_PROBE_fallback,
-		    "http, tcp, unix, grpc and file checks cannot be mixed with exec, listen, "
-		    "process and heartbeat");
 	for (size_t i = 0; i < ARRAY_LEN(http) && !image_probe_has(probe, CHECK_HTTP); i++)
 		refuse(loader, draft, http[i], "only for http://");
 	if (image_probe_text(builder_image(&loader->builder), probe) > IMAGE_PROBE_TEXT)

@@ -115,7 +115,15 @@ bool image_probe_has(const struct probe_settings *probe, enum check_kind kind)
 
 bool image_is_network(const struct image_target *target)
 {
-	return target->kind < CHECK_EXEC;
+	return target->kind != CHECK_NONE && target->kind <= CHECK_GRPC;
+}
+
+bool image_by_prober(const struct probe_settings *probe)
+{
+	const struct image_target *fallback = &probe->fallback_target;
+
+	return image_is_network(&probe->target) &&
+	       (fallback->kind == CHECK_NONE || image_is_network(fallback));
 }
 
 static size_t text_size(const struct image *image, ref at)

@@ -254,9 +254,12 @@ const struct probe_settings *image_probe(
 /* Whether a probe makes a check of this kind, or has it as its fallback. */
 bool image_probe_has(const struct probe_settings *probe, enum check_kind kind);
 
-/* Whether the prober makes this check; the others are made by PID 1. A check and its fallback
- * are made by the same of them. */
+/* Whether it is the prober that looks at this target. */
 bool image_is_network(const struct image_target *target);
+
+/* Whether the prober makes the probe by itself. It does not if only one of the check and its
+ * fallback is of the network: then PID 1 makes the probe, and asks the prober for that one. */
+bool image_by_prober(const struct probe_settings *probe);
 
 /* Bytes that a probe's texts take in struct prober_begin: each with its NUL, headers with CR
  * and LF, and the NUL that text[] begins with. */

@@ -51,8 +51,10 @@ static void take_line(
 		int32_t pid = number(value, size);
 
 		n->main_pid = pid > 1 ? pid : 0;
-	} else if ((value = value_of(line, length, "SINIT_THIEF=", &size))) {
-		n->thief = number(value, size);
+	} else if ((value = value_of(line, length, "SINIT_DETAIL=", &size))) {
+		int32_t detail = number(value, size);
+
+		n->detail = detail > 0 ? detail : 0;
 	} else if ((value = value_of(line, length, "STATUS=", &size))) {
 		n->status = (size_t)(value - datagram);
 		n->status_length = size;
@@ -63,7 +65,7 @@ void notify_parse(const char *datagram, size_t size, struct notification *ret)
 {
 	size_t at = 0;
 
-	*ret = (struct notification){.thief = -1};
+	*ret = (struct notification){0};
 	while (at < size) {
 		const char *line = datagram + at, *end = memchr(line, '\n', size - at);
 		size_t length = end ? (size_t)(end - line) : size - at;

@@ -18,7 +18,7 @@ struct notification {
 	bool watchdog;      /* WATCHDOG=1 */
 	bool trigger;       /* WATCHDOG=trigger: it says itself that it is not well */
 	int32_t main_pid;   /* MAINPID=, 0: not said */
-	int32_t thief;      /* SINIT_THIEF= of a listen check, -1: not said */
+	int32_t detail;     /* SINIT_DETAIL= of a check's process, 0: not said */
 	size_t status;      /* STATUS=: place in the datagram, and length; 0: not said */
 	size_t status_length;
 };

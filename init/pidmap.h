@@ -12,7 +12,7 @@ enum pid_role {
 	PID_RELOAD, /* reload_command: nobody waits for its end */
 	PID_FAILED, /* a spawn that failed: its end is no news */
 	PID_LOADER, /* reads the configuration for a reload */
-	PID_PROBE,  /* an exec or listen check */
+	PID_PROBE,  /* a check */
 	PID_HELPER, /* a helper of sinit's own; slot: its number */
 };
 

@@ -70,15 +70,17 @@ struct unit {
 	int64_t beat;       /* ms: the last WATCHDOG=1, 0: none in this life */
 };
 
-/* A check that PID 1 makes itself: exec, listen, process, heartbeat. */
+/* A check that PID 1 makes itself, or asks the prober for once, see image_by_prober(). */
 struct check {
 	struct verdict verdict;
 	bool active;      /* to be made, in this stay in the state */
 	bool fallback;    /* the next, or the present one, is the fallback */
 	bool late;        /* its process was killed since its time was up */
 	bool dropped;     /* its process was killed since nobody asks any more: says nothing */
+	bool asked;       /* the prober's answer to one probe is awaited */
+	uint32_t ticket;  /* of what the prober was told or asked last */
 	int error;        /* errno of an exec that failed, 0: none */
-	int32_t thief;    /* listen: pid of whoever has the port */
+	int32_t detail;   /* what its process has said of its fault */
 	pid_t pid;        /* its process, 0: none */
 	pid_t sid;        /* the session of that, until it is empty */
 	int64_t due;      /* ms: when the next one begins */
@@ -93,7 +95,7 @@ struct spawn_room {
 	struct spawn_limit limits[SPAWN_LIMITS];
 	char user[1024]; /* HOME=, SHELL=, USER=, LOGNAME= */
 	char notify[160], watchdog[48]; /* NOTIFY_SOCKET=, WATCHDOG_USEC= */
-	char numbers[24]; /* of a listen check */
+	char numbers[24]; /* of a check's words */
 };
 
 struct notification;
@@ -138,6 +140,7 @@ struct supervisor {
 	uint32_t active;               /* services of which a process may exist */
 	uint32_t starts;               /* launches still allowed in this turn */
 	uint32_t generation;           /* of slots */
+	uint32_t ticket;               /* the last one given out, see probes/helper.h */
 	int64_t reap_again;            /* when to ask for deaths without a signal, 0: no */
 	int64_t poll_at;               /* when to ask for pending spawns, 0: no */
 	int64_t poll_wait;             /* ms from then to the next time; grows */

@@ -1,5 +1,6 @@
 /* The checks that PID 1 makes itself: those that need the service's own user, environment
- * and processes (exec, listen), and those that it knows the answer to (process, heartbeat).
+ * and processes (unix, file, exec, listen), those that it knows the answer to (process,
+ * heartbeat), and those of which one side is one of these and the other one the prober's.
  *
  * One process a check at a time. When its time is up its whole session is killed, and the
  * next one does not begin before that is gone. */
@@ -11,12 +12,11 @@
 #include <errno.h>
 #include <signal.h>
 
-enum { KILL_AGAIN = 100 }; /* ms between KILLs of what a check has left behind */
-
-static struct check *check_of(struct supervisor *sv, uint32_t slot, enum probe_role role)
-{
-	return &sv->check_state[slot * PROBE_ROLES + role];
-}
+enum {
+	KILL_AGAIN = 100,     /* ms between KILLs of what a check has left behind */
+	ASK_AGAIN = 200,      /* ms until a prober that is not there may be */
+	ANSWER_GRACE = 2000,  /* ms that the prober may be late */
+};
 
 /* What is looked at now. */
 static const struct image_target *target_of(
@@ -36,9 +36,10 @@ static void schedule(struct supervisor *sv, uint32_t slot)
 	int64_t next = 0;
 
 	for (unsigned role = 0; role < PROBE_ROLES; role++) {
-		const struct check *c = check_of(sv, slot, role);
+		const struct check *c = sv_check(sv, slot, role);
+		bool busy = c->pid || c->sid || c->asked;
 
-		next = sooner(next, c->pid || c->sid ? c->deadline : c->active ? c->due : 0);
+		next = sooner(next, busy ? c->deadline : c->active ? c->due : 0);
 	}
 	sv->check_due[slot] = next;
 }
@@ -46,7 +47,7 @@ static void schedule(struct supervisor *sv, uint32_t slot)
 void sv_check_begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
 	const struct probe_settings *probe = sv_probe(sv, slot, role);
-	struct check *c = check_of(sv, slot, role);
+	struct check *c = sv_check(sv, slot, role);
 
 	if (is_idle(c))
 		sv->checks++;
@@ -72,11 +73,11 @@ static void kill_session(struct supervisor *sv, struct check *c)
 
 void sv_check_end(struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
-	struct check *c = check_of(sv, slot, role);
+	struct check *c = sv_check(sv, slot, role);
 
 	if (!sv->checks || !c->active)
 		return;
-	c->active = false;
+	c->active = c->asked = false;
 	c->dropped = true;
 	if (c->pid || c->sid)
 		kill_session(sv, c);
@@ -90,10 +91,12 @@ static void finish(struct supervisor *sv, uint32_t slot, enum probe_role role, e
     int32_t detail)
 {
 	const struct probe_settings *probe = sv_probe(sv, slot, role);
-	struct check *c = check_of(sv, slot, role);
+	struct check *c = sv_check(sv, slot, role);
 	const struct image_target *target = target_of(c, probe);
 
-	sv_stats(sv, slot, role, (enum check_kind)target->kind, fault, detail, sv->now - c->began);
+	if (!image_is_network(target)) /* else the prober has counted it */
+		sv_stats(sv, slot, role, (enum check_kind)target->kind, fault, detail,
+		    sv->now - c->began);
 	if (fault != FAULT_NONE && !c->fallback && probe->fallback_target.kind != CHECK_NONE) {
 		c->fallback = true;
 		c->due = sv->now;
@@ -107,13 +110,13 @@ static void finish(struct supervisor *sv, uint32_t slot, enum probe_role role, e
 		sv_verdict(sv, slot, role, fault == FAULT_NONE, fault, detail);
 }
 
-/* Starts the process of an exec or listen check. */
+/* Starts the process of a check. */
 static void spawn(struct supervisor *sv, uint32_t slot, enum probe_role role,
     const struct probe_settings *probe, const struct image_target *target)
 {
-	struct check *c = check_of(sv, slot, role);
+	struct check *c = sv_check(sv, slot, role);
 	struct spawn_result result = {0};
-	int rc = sv_spawn_check(sv, slot, target, &result);
+	int rc = sv_spawn_check(sv, slot, probe, target, &result);
 
 	if (rc < 0 || (result.step && sv_is_shortage(&result))) {
 		finish(sv, slot, role, FAULT_INTERNAL, rc < 0 ? -rc : result.error);
@@ -122,19 +125,41 @@ static void spawn(struct supervisor *sv, uint32_t slot, enum probe_role role,
 	c->pid = c->sid = result.pid;
 	c->late = c->dropped = false;
 	c->error = result.step ? result.error : 0;
+	c->detail = 0;
 	c->deadline = sv->now + probe->timeout;
+}
+
+/* No service is judged while there is no prober. */
+static void ask(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    const struct probe_settings *probe, const struct image_target *target)
+{
+	struct check *c = sv_check(sv, slot, role);
+
+	if (sv_ask_prober(sv, slot, role, target) < 0) {
+		c->due = sv->now + ASK_AGAIN;
+		return;
+	}
+	c->asked = true;
+	c->deadline = sv->now + probe->timeout + ANSWER_GRACE;
 }
 
 static void run(struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
 	const struct probe_settings *probe = sv_probe(sv, slot, role);
-	struct check *c = check_of(sv, slot, role);
+	struct check *c = sv_check(sv, slot, role);
 	const struct image_target *target = target_of(c, probe);
 	const struct machine *m = &sv->service[slot].m;
 	int64_t beat = sv->unit[slot].beat > m->started ? sv->unit[slot].beat : m->started;
 
 	c->began = sv->now;
 	switch ((enum check_kind)target->kind) {
+	case CHECK_HTTP:
+	case CHECK_TCP:
+	case CHECK_GRPC:
+		ask(sv, slot, role, probe, target);
+		break;
+	case CHECK_UNIX:
+	case CHECK_FILE:
 	case CHECK_EXEC:
 	case CHECK_LISTEN:
 		spawn(sv, slot, role, probe, target);
@@ -148,12 +173,7 @@ static void run(struct supervisor *sv, uint32_t slot, enum probe_role role)
 		else
 			finish(sv, slot, role, FAULT_NONE, 0);
 		break;
-	case CHECK_NONE:
-	case CHECK_HTTP:
-	case CHECK_TCP:
-	case CHECK_UNIX:
-	case CHECK_GRPC:
-	case CHECK_FILE: /* the configuration has no fallback from one side to the other */
+	case CHECK_NONE: /* no probe is without a check */
 		finish(sv, slot, role, FAULT_INTERNAL, EINVAL);
 		break;
 	}
@@ -177,14 +197,17 @@ static void look_after(struct supervisor *sv, uint32_t slot, struct check *c)
 
 static void one_due(struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
-	struct check *c = check_of(sv, slot, role);
+	struct check *c = sv_check(sv, slot, role);
 
 	if (c->pid && c->deadline <= sv->now) {
 		c->late = true;
 		kill_session(sv, c);
 	} else if (c->sid && !c->pid && c->deadline <= sv->now) {
 		look_after(sv, slot, c);
-	} else if (c->active && !c->pid && !c->sid && c->due <= sv->now) {
+	} else if (c->asked && c->deadline <= sv->now) {
+		c->asked = false;
+		finish(sv, slot, role, FAULT_INTERNAL, ETIMEDOUT);
+	} else if (c->active && !c->pid && !c->sid && !c->asked && c->due <= sv->now) {
 		run(sv, slot, role);
 	}
 }
@@ -227,18 +250,18 @@ static enum probe_fault fault_of(const struct check *c, const struct image_targe
 		return FAULT_KILLED;
 	if (status->code == 0)
 		return FAULT_NONE;
-	if (target->kind != CHECK_LISTEN)
+	if (target->kind == CHECK_EXEC)
 		return FAULT_EXIT;
-	*ret_detail = c->thief;
-	return status->code == LISTEN_STOLEN   ? FAULT_STOLEN
-	       : status->code == LISTEN_ABSENT ? FAULT_NOT_LISTENING
-					       : FAULT_INTERNAL;
+	*ret_detail = c->detail;
+	if (status->code <= CHECKER_FAULT || status->code >= CHECKER_FAULT + FAULT_COUNT)
+		return FAULT_INTERNAL;
+	return (enum probe_fault)(status->code - CHECKER_FAULT);
 }
 
 bool sv_check_ended(struct supervisor *sv, uint32_t slot, pid_t pid, const struct exit_status *status)
 {
 	for (unsigned role = 0; role < PROBE_ROLES; role++) {
-		struct check *c = check_of(sv, slot, role);
+		struct check *c = sv_check(sv, slot, role);
 		const struct probe_settings *probe;
 		enum probe_fault fault;
 		int32_t detail;
@@ -262,13 +285,21 @@ bool sv_check_ended(struct supervisor *sv, uint32_t slot, pid_t pid, const struc
 void sv_check_failed(struct supervisor *sv, uint32_t slot, pid_t pid, int error)
 {
 	for (unsigned role = 0; role < PROBE_ROLES; role++)
-		if (check_of(sv, slot, role)->pid == pid)
-			check_of(sv, slot, role)->error = error;
+		if (sv_check(sv, slot, role)->pid == pid)
+			sv_check(sv, slot, role)->error = error;
 }
 
-void sv_check_thief(struct supervisor *sv, uint32_t slot, pid_t checker, int32_t thief)
+void sv_check_detail(struct supervisor *sv, uint32_t slot, pid_t checker, int32_t detail)
 {
 	for (unsigned role = 0; role < PROBE_ROLES; role++)
-		if (check_of(sv, slot, role)->pid == checker)
-			check_of(sv, slot, role)->thief = thief;
+		if (sv_check(sv, slot, role)->pid == checker)
+			sv_check(sv, slot, role)->detail = detail;
+}
+
+void sv_check_answered(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    enum probe_fault fault, int32_t detail)
+{
+	sv_check(sv, slot, role)->asked = false;
+	finish(sv, slot, role, fault, detail);
+	schedule(sv, slot);
 }

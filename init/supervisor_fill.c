@@ -2,6 +2,8 @@
  * identity, files. All in room that was made when the configuration was taken over. */
 #include "init/supervisor_internal.h"
 
+#include "probes/check.h"
+
 #include "reaper/exec.h"
 
 #include <errno.h>
@@ -282,33 +284,34 @@ void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command,
 		plain_stdio(spawn);
 }
 
-/* The words of a listen check: see probes/helper.h. They end up in the room. */
-static void listen_words(const struct supervisor *sv, uint32_t slot,
-    const struct image_target *target, struct spawn_room *room)
+/* The words of a check in a process of its own: see probes/helper.h. They end up in the room. */
+static void checker_words(const struct supervisor *sv, uint32_t slot, const struct image *image,
+    const struct probe_settings *probe, const struct image_target *target,
+    struct spawn_room *room)
 {
-	struct text numbers;
-	size_t n = 0;
+	bool listens = target->kind == CHECK_LISTEN;
+	const char *subject = listens ? target->udp ? "udp" : "tcp" : image_string(image, target->path);
+	const char *const words[] = {HELPER_NAME_CHECKER, sv->notify ? sv->notify : "-",
+	    check_name((enum check_kind)target->kind), subject, room->numbers,
+	    room->numbers + sizeof(room->numbers) / 2};
 
-	text_init(&numbers, room->numbers, sizeof(room->numbers));
-	text_addf(&numbers, "%u", (unsigned)target->port);
-	room->words[n++] = (char *)(uintptr_t)HELPER_NAME_LISTEN;
-	room->words[n++] = room->numbers;
-	room->words[n++] = (char *)(uintptr_t)(target->udp ? "udp" : "tcp");
-	room->words[n++] = room->numbers + numbers.used + 1;
-	snprintf(room->numbers + numbers.used + 1, sizeof(room->numbers) - numbers.used - 1, "%d",
+	snprintf(room->numbers, sizeof(room->numbers) / 2, "%u",
+	    listens ? (unsigned)target->port : (unsigned)probe->max_age);
+	snprintf(room->numbers + sizeof(room->numbers) / 2, sizeof(room->numbers) / 2, "%d",
 	    (int)sv->service[slot].pid);
-	room->words[n++] = (char *)(uintptr_t)(sv->notify ? sv->notify : "-");
-	room->words[n] = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		room->words[i] = (char *)(uintptr_t)words[i];
+	room->words[ARRAY_LEN(words)] = NULL;
 }
 
-void sv_fill_check(const struct supervisor *sv, uint32_t slot, const struct image_target *target,
-    struct spawn_room *room, struct spawn *spawn)
+void sv_fill_check(const struct supervisor *sv, uint32_t slot, const struct probe_settings *probe,
+    const struct image_target *target, struct spawn_room *room, struct spawn *spawn)
 {
 	sv_fill_spawn(sv, sv->unit[slot].life, target->command, PID_PROBE, room, spawn);
 	spawn->out = STDIO_NULL;
-	if (target->kind != CHECK_LISTEN)
+	if (target->kind == CHECK_EXEC)
 		return;
-	listen_words(sv, slot, target, room);
+	checker_words(sv, slot, place_image(sv, sv->unit[slot].life), probe, target, room);
 	spawn->envp = (char **)(uintptr_t)no_environment;
 	spawn->program = "/proc/self/exe";
 	spawn->directory = NULL;

@@ -48,9 +48,9 @@ int sv_make_rooms(struct supervisor *sv, const struct image *image);
 /* Fills *spawn for a command of the settings at `place`; its words are in the room. */
 void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command,
     enum pid_role role, struct spawn_room *room, struct spawn *spawn);
-/* The same for an exec or listen check of the service's present life. */
-void sv_fill_check(const struct supervisor *sv, uint32_t slot, const struct image_target *target,
-    struct spawn_room *room, struct spawn *spawn);
+/* The same for a check of the service's present life that is a process. */
+void sv_fill_check(const struct supervisor *sv, uint32_t slot, const struct probe_settings *probe,
+    const struct image_target *target, struct spawn_room *room, struct spawn *spawn);
 
 /* --- supervisor_spawn.c --- */
 
@@ -65,8 +65,9 @@ void sv_poll_pending(struct supervisor *sv);
 /* A process in a pending spawn has died: true if it had failed before its exec. */
 bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid,
     struct spawn_result *ret);
-/* Starts the process of an exec or listen check. 0: *ret is filled; -errno: there is none. */
-int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct image_target *target,
+/* Starts the process of a check. 0: *ret is filled; -errno: there is none. */
+int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct probe_settings *probe,
+    const struct image_target *target,
     struct spawn_result *ret);
 
 /* --- supervisor_probes.c --- */
@@ -94,6 +95,9 @@ uint32_t sv_probe_seed(const struct supervisor *sv, uint32_t slot, enum probe_ro
 void sv_prober_stale(struct supervisor *sv, uint32_t slot);
 /* Sends the prober what is new. */
 void sv_tell_prober(struct supervisor *sv);
+/* Asks the prober for one look at `target`. 0, or -errno: it cannot be asked now. */
+int sv_ask_prober(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    const struct image_target *target);
 
 /* --- supervisor_notify.c --- */
 
@@ -110,6 +114,10 @@ void sv_totals(struct supervisor *sv, uint32_t slot, const struct before *before
 
 /* --- supervisor_checks.c --- */
 
+static inline struct check *sv_check(const struct supervisor *sv, uint32_t slot, enum probe_role role)
+{
+	return &sv->check_state[slot * PROBE_ROLES + role];
+}
 void sv_check_begin(struct supervisor *sv, uint32_t slot, enum probe_role role);
 void sv_check_end(struct supervisor *sv, uint32_t slot, enum probe_role role);
 /* Those whose time has come; the next one's time, 0: none. */
@@ -120,8 +128,11 @@ bool sv_check_ended(struct supervisor *sv, uint32_t slot, pid_t pid,
     const struct exit_status *status);
 /* The exec of a check's process has failed, late; its death follows. */
 void sv_check_failed(struct supervisor *sv, uint32_t slot, pid_t pid, int error);
-/* The listen check that is process `checker` has found who has the port. */
-void sv_check_thief(struct supervisor *sv, uint32_t slot, pid_t checker, int32_t thief);
+/* What process `checker`, which makes a check, has said of its fault. */
+void sv_check_detail(struct supervisor *sv, uint32_t slot, pid_t checker, int32_t detail);
+/* The prober's answer to what it was asked. */
+void sv_check_answered(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    enum probe_fault fault, int32_t detail);
 
 /* --- supervisor_deps.c --- */
 

@@ -58,8 +58,7 @@ void supervisor_notify(struct supervisor *sv, pid_t pid, const struct notificati
 	if (slot == SUPERVISOR_NONE)
 		return;
 	if (role == PID_PROBE) {
-		if (n->thief >= 0)
-			sv_check_thief(sv, slot, pid, n->thief);
+		sv_check_detail(sv, slot, pid, n->detail);
 		return;
 	}
 	if (role != PID_MAIN || !sv->service[slot].m.main_alive)

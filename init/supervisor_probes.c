@@ -52,7 +52,8 @@ static void begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
 		return;
 	u->probing |= (uint8_t)(1 << role);
 	set_health(sv, slot, role, HEALTH_UNKNOWN, FAULT_NONE, 0);
-	if (image_is_network(&probe->target))
+	sv_check(sv, slot, role)->ticket = ++sv->ticket;
+	if (image_by_prober(probe))
 		sv_prober_stale(sv, slot);
 	else
 		sv_check_begin(sv, slot, role);
@@ -215,10 +216,13 @@ void supervisor_verdict(struct supervisor *sv, const struct prober_verdict *verd
 	uint32_t slot = verdict->check / PROBE_ROLES;
 	enum probe_role role = verdict->check % PROBE_ROLES;
 
-	/* It may be about an earlier life, or another service in the same place. */
+	/* It may be about an earlier life, other settings, or another service in the same place. */
 	if (slot >= sv->count || !sv->service[slot].used || verdict->fault >= FAULT_COUNT ||
-	    verdict->life != sv->service[slot].m.life || !(sv->unit[slot].told & 1 << role))
+	    verdict->ticket != sv_check(sv, slot, role)->ticket)
 		return;
-	sv_verdict(sv, slot, role, verdict->passing, (enum probe_fault)verdict->fault,
-	    verdict->detail);
+	if (sv_check(sv, slot, role)->asked)
+		sv_check_answered(sv, slot, role, (enum probe_fault)verdict->fault, verdict->detail);
+	else if (sv->unit[slot].told & 1 << role)
+		sv_verdict(sv, slot, role, verdict->passing, (enum probe_fault)verdict->fault,
+		    verdict->detail);
 }

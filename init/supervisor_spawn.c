@@ -139,7 +139,8 @@ void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref comm
 		sv_deliver_kind(sv, slot, EVENT_SPAWNED, CAUSE_NONE);
 }
 
-int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct image_target *target,
+int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct probe_settings *probe,
+    const struct image_target *target,
     struct spawn_result *ret)
 {
 	struct spawn_room *room = free_room(sv);
@@ -147,7 +148,7 @@ int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct image_targ
 
 	if (!room)
 		return -EBUSY;
-	sv_fill_check(sv, slot, target, room, &spawn);
+	sv_fill_check(sv, slot, probe, target, room, &spawn);
 	return make_process(sv, slot, PID_PROBE, room, &spawn, ret);
 }
 

@@ -68,8 +68,11 @@ uint32_t sv_probe_seed(const struct supervisor *sv, uint32_t slot, enum probe_ro
 	return hash;
 }
 
-static int send_begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
+/* `once`: what alone is to be looked at, and once; NULL: the probe as it is configured. */
+static int send_begin(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    const struct image_target *once)
 {
+	static const struct image_target none = {.kind = CHECK_NONE};
 	_Alignas(struct prober_begin) char buffer[HELPER_MESSAGE];
 	const struct image *image = place_image(sv, sv->unit[slot].life);
 	const struct probe_settings *probe = sv_probe(sv, slot, role);
@@ -78,26 +81,33 @@ static int send_begin(struct supervisor *sv, uint32_t slot, enum probe_role role
 
 	*begin = (struct prober_begin){.kind = PROBER_BEGIN,
 	    .check = slot * PROBE_ROLES + role,
-	    .life = sv->service[slot].m.life,
+	    .ticket = sv_check(sv, slot, role)->ticket,
 	    .generation = sv->service[slot].used,
 	    .seed = sv_probe_seed(sv, slot, role),
 	    .interval = probe->interval,
 	    .timeout = probe->timeout,
 	    .initial_delay = probe->initial_delay,
-	    .max_age = probe->max_age,
 	    .failures = probe->failures,
 	    .successes = probe->successes,
 	    .role = (uint8_t)role,
+	    .once = once != NULL,
 	    .health = sv->service[slot].probe[role].health};
 	begin->text[0] = '\0';
-	begin->target = put_target(&w, image, &probe->target);
-	begin->fallback = put_target(&w, image, &probe->fallback_target);
+	begin->target = put_target(&w, image, once ? once : &probe->target);
+	begin->fallback = put_target(&w, image, once ? &none : &probe->fallback_target);
 	begin->method = put(&w, image, probe->method, "");
 	begin->body = put(&w, image, probe->expect_body, "");
 	begin->headers = put_headers(&w, image, probe->header);
 	put_ranges(begin, image_list(image, probe->expect_status));
 	begin->size = (uint16_t)w.used;
 	return platform_send(sv->prober_fd, begin, sizeof(*begin) + w.used);
+}
+
+int sv_ask_prober(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    const struct image_target *target)
+{
+	sv_check(sv, slot, role)->ticket = ++sv->ticket;
+	return sv->prober_fd < 0 ? -ENOTCONN : send_begin(sv, slot, role, target);
 }
 
 void sv_prober_stale(struct supervisor *sv, uint32_t slot)
@@ -114,12 +124,12 @@ static int tell_one(struct supervisor *sv, uint32_t slot)
 	for (unsigned role = 0; role < PROBE_ROLES; role++) {
 		uint8_t bit = (uint8_t)(1 << role);
 		const struct probe_settings *probe = sv_probe(sv, slot, role);
-		bool wanted = u->probing & bit && probe && image_is_network(&probe->target);
+		bool wanted = u->probing & bit && probe && image_by_prober(probe);
 		struct prober_end end_message = {PROBER_END, slot * PROBE_ROLES + role};
 		int rc = 0;
 
 		if (wanted)
-			rc = send_begin(sv, slot, role);
+			rc = send_begin(sv, slot, role, NULL);
 		else if (u->told & bit)
 			rc = platform_send(sv->prober_fd, &end_message, sizeof(end_message));
 		if (rc < 0)
@@ -175,7 +185,8 @@ bool supervisor_has_network_probes(const struct supervisor *sv)
 			const struct probe_settings *probe =
 			    image_probe(image, image_service(image, i), role);
 
-			if (probe && image_is_network(&probe->target))
+			if (probe && (image_is_network(&probe->target) ||
+					 image_is_network(&probe->fallback_target)))
 				return true;
 		}
 	return false;

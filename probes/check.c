@@ -41,6 +41,11 @@ static const struct {
     {"udp", "a UDP port does not tell whether it is served; use listen:udp:PORT or exec:COMMAND"},
 };
 
+const char *check_name(enum check_kind kind)
+{
+	return forms[kind].word;
+}
+
 struct parser {
 	const char *string;
 	struct check_target *target;

@@ -32,6 +32,9 @@ struct check_target {
 /* What a check may be, for messages: "http://HOST[:PORT]/PATH, ... or heartbeat". */
 extern const char check_forms[];
 
+/* The word that a check of this kind begins with; "" for CHECK_NONE. */
+const char *check_name(enum check_kind kind);
+
 /* Longest host (a name of the DNS) and longest path of a unix socket (sun_path of unix(7)
  * without its NUL), bytes. */
 enum { CHECK_HOST = 253, CHECK_SOCKET = 107 };

@@ -170,13 +170,13 @@ static int submit(const struct check *check)
 
 /* --- a talk ------------------------------------------------------------------------- */
 
-static enum talk over(struct outcome *ret, enum probe_fault fault, int32_t detail)
+static enum talk over(struct probe_outcome *ret, enum probe_fault fault, int32_t detail)
 {
-	*ret = (struct outcome){fault, detail};
+	*ret = (struct probe_outcome){fault, detail};
 	return TALK_OVER;
 }
 
-static enum talk judge(const struct grpc_talk *grpc, struct outcome *ret)
+static enum talk judge(const struct grpc_talk *grpc, struct probe_outcome *ret)
 {
 	int32_t serving;
 
@@ -195,14 +195,14 @@ static bool writes(const struct check *check)
 	return nghttp2_session_want_write(check->talk.grpc.session);
 }
 
-static enum talk write_some(struct prober *prober, struct check *check, struct outcome *ret)
+static enum talk write_some(struct prober *prober, struct check *check, struct probe_outcome *ret)
 {
 	(void)prober;
 	return nghttp2_session_send(check->talk.grpc.session) == 0 ? TALK_GOES_ON
 								   : probe_closed(ret, errno);
 }
 
-static enum talk start(struct prober *prober, struct check *check, struct outcome *ret)
+static enum talk start(struct prober *prober, struct check *check, struct probe_outcome *ret)
 {
 	int rc = open_session(check);
 
@@ -213,7 +213,7 @@ static enum talk start(struct prober *prober, struct check *check, struct outcom
 	return write_some(prober, check, ret);
 }
 
-static enum talk read_some(struct prober *prober, struct check *check, struct outcome *ret)
+static enum talk read_some(struct prober *prober, struct check *check, struct probe_outcome *ret)
 {
 	struct grpc_talk *grpc = &check->talk.grpc;
 	const uint8_t *bytes = (const uint8_t *)prober->buffer.bytes;
@@ -247,7 +247,6 @@ static void stop(struct check *check)
 }
 
 const struct protocol grpc_protocol = {
-    .inet = true,
     .start = start,
     .read = read_some,
     .write = write_some,

@@ -46,10 +46,11 @@ enum check_kind {
 	CHECK_NONE,      /* no fallback */
 	CHECK_HTTP,      /* http://HOST[:PORT]/PATH */
 	CHECK_TCP,       /* tcp://HOST:PORT */
-	CHECK_UNIX,      /* unix:PATH: a stream socket accepts a connection */
 	CHECK_GRPC,      /* grpc://HOST:PORT[/SERVICE] */
+	CHECK_UNIX,      /* unix:PATH: a stream socket accepts a connection. By PID 1, not by the
+	                    prober, as are those below */
 	CHECK_FILE,      /* file:PATH, not older than max_age */
-	CHECK_EXEC,      /* exec:COMMAND   by PID 1, not by the prober, as are those below */
+	CHECK_EXEC,      /* exec:COMMAND */
 	CHECK_LISTEN,    /* listen:[tcp:|udp:]PORT */
 	CHECK_PROCESS,   /* process: the main process is alive */
 	CHECK_HEARTBEAT, /* heartbeat: WATCHDOG=1 not longer ago than max_age */
@@ -91,10 +92,10 @@ enum prober_kind {
 
 /* A target's texts are offsets into prober_begin.text, 0: none; text[0] is always NUL. */
 struct probe_target {
-	uint16_t kind;    /* enum check_kind, CHECK_HTTP to CHECK_FILE or CHECK_NONE */
+	uint16_t kind;    /* enum check_kind, CHECK_HTTP to CHECK_GRPC or CHECK_NONE */
 	uint16_t port;
 	uint16_t host;    /* http, tcp, grpc: name or numeric address, without [] */
-	uint16_t path;    /* http: what is asked for; unix, file: absolute path */
+	uint16_t path;    /* http: what is asked for */
 	uint16_t service; /* grpc: name of the service asked for */
 	uint16_t spare;
 };
@@ -104,17 +105,17 @@ enum { PROBE_RANGES = 8 };
 struct prober_begin {
 	uint32_t kind;        /* PROBER_BEGIN */
 	uint32_t check;       /* slot * PROBE_ROLES + role: its number in all messages */
-	uint32_t life;        /* of the service; comes back in the verdicts */
+	uint32_t ticket;      /* comes back in the verdicts: each life of the service, and each
+	                         change of the probe's settings, has another one */
 	uint32_t generation;  /* of the slot: another one means another service, stats anew */
 	uint32_t seed;        /* of its phase: the first probe comes after initial_delay plus
 	                         seed % interval, at most 1 s of it in a startup probe */
 	uint32_t interval, timeout, initial_delay; /* ms; timeout is the whole check's */
-	uint32_t max_age;     /* ms; 0: any age */
 	uint32_t failures, successes;
 	uint8_t role;         /* enum probe_role */
 	uint8_t health;       /* enum health (init/board.h): what is known already */
 	uint8_t ranges;       /* of expect_status in use */
-	uint8_t spare;
+	uint8_t once;         /* one probe, at once, and its result is the verdict */
 	struct { uint16_t least, most; } status[PROBE_RANGES];
 	struct probe_target target, fallback;
 	uint16_t method;      /* http */
@@ -129,11 +130,11 @@ struct prober_end {
 	uint32_t check;
 };
 
-/* Sent when the first verdict of a life is found, and whenever it changes. */
+/* Sent when the first verdict of a beginning is found, and whenever it changes. */
 struct prober_verdict {
 	uint32_t kind;  /* PROBER_VERDICT */
 	uint32_t check;
-	uint32_t life;
+	uint32_t ticket;
 	uint8_t passing;
 	uint8_t fault;  /* enum probe_fault of the last check */
 	uint8_t spare[2];
@@ -238,15 +239,25 @@ struct alerter_sent {
 	char alert[RESPONDER_NAME]; /* name of the rule */
 };
 
-/* --- listen check ------------------------------------------------------------------- */
+/* --- one check in a process of its own ------------------------------------------------ */
 
-/* argv[0] of the process that makes one listen check, as the service's user:
- *   sinit: listen PORT tcp|udp PID NOTIFY_SOCKET
+/* How one check has ended. */
+struct probe_outcome {
+	enum probe_fault fault;
+	int32_t detail;
+};
+
+/* argv[0] of the process that makes one check with the rights of the service's user, and what
+ * follows it. It waits where it has to: PID 1 kills it when its time is up.
+ *   sinit: check NOTIFY_SOCKET unix PATH
+ *   sinit: check NOTIFY_SOCKET file PATH MAX_AGE      ms, 0: any age
+ *   sinit: check NOTIFY_SOCKET listen tcp|udp PORT PID
  * PID is the service's main process, of whose session and descent the listener must be.
- * Its exit code is the answer; before LISTEN_STOLEN it sends "SINIT_THIEF=PID" (0: not to be
- * found out) to the notification socket, if there is one. */
-#define HELPER_NAME_LISTEN "sinit: listen"
-int listen_main(char **argv);
-enum { LISTEN_OK = 0, LISTEN_ABSENT = 1, LISTEN_STOLEN = 2, LISTEN_UNKNOWN = 3 };
+ * The exit code is 0, or CHECKER_FAULT and the enum probe_fault. What the fault's detail is, if
+ * not 0, is sent before to the notification socket, if there is one ("-": none), as
+ * "SINIT_DETAIL=N". */
+#define HELPER_NAME_CHECKER "sinit: check"
+int checker_main(char **argv);
+enum { CHECKER_FAULT = 100 };
 
 #endif

@@ -24,7 +24,7 @@ static const struct {
     {HELPER_NAME_PROBER, run_prober},
     {HELPER_NAME_RESPONDER, responder_main},
     {HELPER_NAME_ALERTER, run_alerter},
-    {HELPER_NAME_LISTEN, listen_main},
+    {HELPER_NAME_CHECKER, checker_main},
 };
 
 helper_main *helper_find(const char *name)

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 /* The request is the same each time it is made, so what is left of it need not be kept. */
-static enum talk send_request(struct prober *prober, struct check *check, struct outcome *ret)
+static enum talk send_request(struct prober *prober, struct check *check, struct probe_outcome *ret)
 {
 	struct http_talk *http = &check->talk.http;
 	struct text text;
@@ -32,14 +32,14 @@ static bool writes(const struct check *check)
 	return check->talk.http.sent != SIZE_MAX;
 }
 
-static enum talk start(struct prober *prober, struct check *check, struct outcome *ret)
+static enum talk start(struct prober *prober, struct check *check, struct probe_outcome *ret)
 {
 	check->talk.http.sent = 0;
 	http_answer_init(&check->talk.http.answer, check->begin, check->table);
 	return send_request(prober, check, ret);
 }
 
-static enum talk read_answer(struct prober *prober, struct check *check, struct outcome *ret)
+static enum talk read_answer(struct prober *prober, struct check *check, struct probe_outcome *ret)
 {
 	struct http_answer *answer = &check->talk.http.answer;
 	ssize_t size = recv(check->fd, prober->buffer.bytes, sizeof(prober->buffer), MSG_DONTWAIT);
@@ -52,12 +52,11 @@ static enum talk read_answer(struct prober *prober, struct check *check, struct 
 		http_answer_end(answer, size < 0 ? errno : 0);
 	else if (!http_answer_feed(answer, prober->buffer.bytes, (size_t)size))
 		return TALK_GOES_ON;
-	*ret = (struct outcome){answer->fault, answer->detail};
+	*ret = (struct probe_outcome){answer->fault, answer->detail};
 	return TALK_OVER;
 }
 
 const struct protocol http_protocol = {
-    .inet = true,
     .start = start,
     .read = read_answer,
     .write = send_request,

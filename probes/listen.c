@@ -1,8 +1,7 @@
-/* One listen check: is there a socket that listens on a port, and is it the service's? Asked
+/* The listen check: is there a socket that listens on a port, and is it the service's? Asked
  * of the kernel (sock_diag(7)), so no connection is made. The process is short, runs as the
  * service's user, and frees nothing. */
-#include "init/base.h"
-#include "probes/helper.h"
+#include "probes/checker.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -19,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -192,42 +190,21 @@ static bool proc_is_ours(void)
 
 /* --- the answer --------------------------------------------------------------------- */
 
-static void tell_thief(const char *path, pid_t thief)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t length = path ? strlen(path) : 0;
-	char text[32];
-
-	if (length < 2 || length >= sizeof(address.sun_path))
-		return;
-	memcpy(address.sun_path, path, length + 1);
-	socklen_t size = sizeof(address);
-	if (path[0] == '@') { /* an abstract name, as systemd writes it */
-		address.sun_path[0] = '\0';
-		size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-	}
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int used = snprintf(text, sizeof(text), "SINIT_THIEF=%d", (int)thief);
-	sendto(
-	    fd, text, (size_t)used, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address, size);
-}
-
-static int answer(struct search *search, const char *notify)
+static struct probe_outcome answer(struct search *search)
 {
 	int error = find_sockets(search);
 
 	if (!search->inodes)
-		return error ? LISTEN_UNKNOWN : LISTEN_ABSENT;
+		return (struct probe_outcome){error ? FAULT_INTERNAL : FAULT_NOT_LISTENING, 0};
 	if (!proc_is_ours())
-		return LISTEN_UNKNOWN;
+		return (struct probe_outcome){FAULT_INTERNAL, 0};
 	/* Most often it is the main process itself, and nothing else need be read. */
 	if (has_socket(search, search->service) == 1 || any_process(search, look_at_own) ||
 	    any_process(search, look_at_other))
-		return LISTEN_OK;
+		return (struct probe_outcome){FAULT_NONE, 0};
 	if (search->hidden && !search->thief)
-		return LISTEN_UNKNOWN;
-	tell_thief(notify, search->thief);
-	return LISTEN_STOLEN;
+		return (struct probe_outcome){FAULT_INTERNAL, 0};
+	return (struct probe_outcome){FAULT_STOLEN, search->thief};
 }
 
 /* The session in which everybody is the service's, 0: there is none. Of a main process that
@@ -242,17 +219,13 @@ static pid_t session_of(pid_t service)
 	return session == getsid(getppid()) ? 0 : session;
 }
 
-int listen_main(char **argv)
+struct probe_outcome listen_probe(uint16_t port, bool udp, pid_t service)
 {
 	static struct search search;
-	uint32_t port, pid;
 
-	if (!argv[1] || !argv[2] || !argv[3] || parse_u32(argv[1], &port) || port > UINT16_MAX ||
-	    parse_u32(argv[3], &pid) || pid < 1 || pid > INT_MAX)
-		return LISTEN_UNKNOWN;
-	search.port = (uint16_t)port;
-	search.udp = strcmp(argv[2], "udp") == 0;
-	search.service = (pid_t)pid;
-	search.session = session_of(search.service);
-	return answer(&search, argv[4]);
+	search.port = port;
+	search.udp = udp;
+	search.service = service;
+	search.session = session_of(service);
+	return answer(&search);
 }

@@ -6,18 +6,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-enum { QUEUE_AGAIN = 20 }; /* ms between attempts at a unix socket whose queue is full */
-
-static const struct protocol tcp_protocol = {.inet = true};
-static const struct protocol unix_protocol = {.inet = false};
+static const struct protocol tcp_protocol = {0};
 
 static const struct protocol *const protocols[CHECK_KINDS] = {
     [CHECK_HTTP] = &http_protocol,
     [CHECK_TCP] = &tcp_protocol,
-    [CHECK_UNIX] = &unix_protocol,
     [CHECK_GRPC] = &grpc_protocol,
 };
 
@@ -36,9 +31,9 @@ bool probe_own_fault(int error)
 	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 }
 
-enum talk probe_closed(struct outcome *ret, int error)
+enum talk probe_closed(struct probe_outcome *ret, int error)
 {
-	*ret = (struct outcome){probe_own_fault(error) ? FAULT_INTERNAL : FAULT_CLOSED, error};
+	*ret = (struct probe_outcome){probe_own_fault(error) ? FAULT_INTERNAL : FAULT_CLOSED, error};
 	return TALK_OVER;
 }
 
@@ -57,10 +52,8 @@ static void close_connection(struct prober *prober, struct check *check)
 	/* A resolver's child may have it open for a moment, and epoll would go on with it. */
 	if (check->watched)
 		epoll_ctl(prober->epoll_fd, EPOLL_CTL_DEL, check->fd, NULL);
-	if (protocol_of(check)->inet) {
-		shutdown(check->fd, SHUT_WR);
-		setsockopt(check->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	}
+	shutdown(check->fd, SHUT_WR);
+	setsockopt(check->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(check->fd);
 	check->fd = -1;
 	check->watched = 0;
@@ -79,7 +72,7 @@ void probe_stop(struct prober *prober, struct check *check)
 
 static void start_try(struct prober *prober, struct check *check);
 
-static void end_try(struct prober *prober, struct check *check, struct outcome outcome)
+static void end_try(struct prober *prober, struct check *check, struct probe_outcome outcome)
 {
 	probe_stop(prober, check);
 	if (outcome.fault != FAULT_NONE && outcome.fault != FAULT_INTERNAL && !check->fallback &&
@@ -93,7 +86,7 @@ static void end_try(struct prober *prober, struct check *check, struct outcome o
 
 static void fail(struct prober *prober, struct check *check, enum probe_fault fault, int32_t detail)
 {
-	end_try(prober, check, (struct outcome){fault, detail});
+	end_try(prober, check, (struct probe_outcome){fault, detail});
 }
 
 /* --- talking ------------------------------------------------------------------------ */
@@ -114,7 +107,7 @@ static void watch(struct prober *prober, struct check *check, uint32_t events)
 }
 
 static void go_on(struct prober *prober, struct check *check, enum talk talk,
-    const struct outcome *outcome)
+    const struct probe_outcome *outcome)
 {
 	if (talk == TALK_OVER)
 		end_try(prober, check, *outcome);
@@ -126,7 +119,7 @@ static void go_on(struct prober *prober, struct check *check, enum talk talk,
 static void connected(struct prober *prober, struct check *check)
 {
 	const struct protocol *protocol = protocol_of(check);
-	struct outcome outcome = {FAULT_NONE, 0};
+	struct probe_outcome outcome = {FAULT_NONE, 0};
 
 	if (!protocol->start) {
 		end_try(prober, check, outcome);
@@ -141,7 +134,7 @@ static void talk_ready(struct prober *prober, struct check *check, uint32_t even
 {
 	const struct protocol *protocol = protocol_of(check);
 	enum talk talk = TALK_GOES_ON;
-	struct outcome outcome;
+	struct probe_outcome outcome;
 
 	if (events & ~(uint32_t)EPOLLOUT)
 		talk = protocol->read(prober, check, &outcome);
@@ -247,29 +240,6 @@ static void connect_ready(struct prober *prober, struct check *check)
 	connect_next(prober, check, error ? error : ECONNREFUSED);
 }
 
-static void connect_unix(struct prober *prober, struct check *check, int64_t now)
-{
-	const char *path = prober_text(check->begin, probe_target(check)->path);
-	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	int rc = -ENAMETOOLONG;
-
-	if (strlen(path) < sizeof(name.sun_path)) {
-		memcpy(name.sun_path, path, strlen(path));
-		rc = open_connection(check, (struct sockaddr *)&name, sizeof(name));
-	}
-	if (rc == 0) {
-		connected(prober, check);
-	} else if (rc == -EAGAIN) { /* unix(7): the queue is full; nothing tells when it is not */
-		close_connection(prober, check);
-		check->step = TRY_AGAIN;
-		now += QUEUE_AGAIN;
-		alarms_set(&prober->alarms, &check->alarm,
-		    now < check->deadline ? now : check->deadline);
-	} else {
-		fail(prober, check, probe_own_fault(-rc) ? FAULT_INTERNAL : FAULT_CONNECT, -rc);
-	}
-}
-
 /* --- the beginning of a try --------------------------------------------------------- */
 
 static void have_addresses(struct prober *prober, struct check *check)
@@ -304,20 +274,13 @@ static void resolve(struct prober *prober, struct check *check, int64_t now)
 
 static void start_try(struct prober *prober, struct check *check)
 {
-	const struct probe_target *target = probe_target(check);
 	int64_t now = prober_now();
 
 	check->serial++;
 	check->deadline = now + check->begin->timeout;
-	if (target->kind == CHECK_FILE)
-		end_try(prober, check,
-		    file_probe(prober_text(check->begin, target->path), check->begin->max_age));
-	else if (target->kind == CHECK_UNIX)
-		connect_unix(prober, check, now);
-	else
-		resolve(prober, check, now);
+	resolve(prober, check, now);
 	/* Most are over by now, and what has set the alarm then is the next one's due time. */
-	if (check->step != TRY_NONE && check->step != TRY_AGAIN)
+	if (check->step != TRY_NONE)
 		alarms_set(&prober->alarms, &check->alarm, check->deadline);
 }
 
@@ -325,14 +288,10 @@ static void start_try(struct prober *prober, struct check *check)
 
 void probe_alarm(struct prober *prober, struct check *check)
 {
-	int64_t now = prober_now();
-
 	if (check->step == TRY_NONE) {
 		check->fallback = false;
 		check->started = prober_now_us();
 		start_try(prober, check);
-	} else if (check->step == TRY_AGAIN && now < check->deadline) {
-		connect_unix(prober, check, now);
 	} else {
 		fail(prober, check, FAULT_TIMEOUT, (int32_t)check->begin->timeout);
 	}

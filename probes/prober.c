@@ -1,5 +1,5 @@
-/* The prober: a helper that runs the checks that need the network or the file system, and
- * tells PID 1 when one has passed or failed often enough. */
+/* The prober: a helper that runs the checks that need the network, and tells PID 1 when one
+ * has passed or failed often enough. */
 #include "probes/prober.h"
 #include "probes/drop.h"
 

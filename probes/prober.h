@@ -17,7 +17,6 @@ enum try_step {
 	TRY_NONE,       /* between probes: the alarm is the next one's due time */
 	TRY_RESOLVING,  /* the alarm is the end of the try's timeout, here and below */
 	TRY_CONNECTING,
-	TRY_AGAIN,      /* a unix socket's queue is full: the alarm is the next attempt */
 	TRY_TALKING,    /* connected */
 };
 
@@ -121,18 +120,12 @@ void probe_stop(struct prober *prober, struct check *check);
  * *ret. */
 enum talk { TALK_GOES_ON, TALK_OVER };
 
-struct outcome {
-	enum probe_fault fault;
-	int32_t detail;
-};
-
 struct protocol {
-	bool inet;  /* by host and port; else by path */
 	/* Connected. NULL: that is all that was asked for. */
-	enum talk (*start)(struct prober *prober, struct check *check, struct outcome *ret);
+	enum talk (*start)(struct prober *prober, struct check *check, struct probe_outcome *ret);
 	/* The descriptor can be read (also: has an error) or written. */
-	enum talk (*read)(struct prober *prober, struct check *check, struct outcome *ret);
-	enum talk (*write)(struct prober *prober, struct check *check, struct outcome *ret);
+	enum talk (*read)(struct prober *prober, struct check *check, struct probe_outcome *ret);
+	enum talk (*write)(struct prober *prober, struct check *check, struct probe_outcome *ret);
 	/* Has more to write now. */
 	bool (*writes)(const struct check *check);
 	void (*stop)(struct check *check);
@@ -141,9 +134,6 @@ struct protocol {
 extern const struct protocol http_protocol;
 extern const struct protocol grpc_protocol;
 
-/* The whole check of a file. */
-struct outcome file_probe(const char *path, uint32_t max_age);
-
 /* The target of the try that runs. */
 const struct probe_target *probe_target(const struct check *check);
 
@@ -151,6 +141,6 @@ const struct probe_target *probe_target(const struct check *check);
 bool probe_own_fault(int error);
 
 /* A try that is over because of `error` (errno) while the answer was not whole. */
-enum talk probe_closed(struct outcome *ret, int error);
+enum talk probe_closed(struct probe_outcome *ret, int error);
 
 #endif

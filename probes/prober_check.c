@@ -132,14 +132,18 @@ void prober_result(struct prober *prober, struct check *check, enum probe_fault 
 	bool passed = fault == FAULT_NONE;
 
 	count(prober, check, fault, detail);
-	check->due = schedule_next(check->due, begin->interval, prober_now());
-	alarms_set(&prober->alarms, &check->alarm, check->due);
-	if (fault == FAULT_INTERNAL ||
-	    !verdict_step(&check->verdict, passed, begin->failures, begin->successes))
+	if (begin->once) {
+		alarms_remove(&prober->alarms, &check->alarm);
+	} else {
+		check->due = schedule_next(check->due, begin->interval, prober_now());
+		alarms_set(&prober->alarms, &check->alarm, check->due);
+	}
+	if (!begin->once && (fault == FAULT_INTERNAL ||
+		!verdict_step(&check->verdict, passed, begin->failures, begin->successes)))
 		return;
 	check->message = (struct prober_verdict){.kind = PROBER_VERDICT,
 	    .check = check->number,
-	    .life = begin->life,
+	    .ticket = begin->ticket,
 	    .passing = passed,
 	    .fault = (uint8_t)fault,
 	    .detail = detail};
@@ -237,8 +241,10 @@ static void begin(struct prober *prober, const struct prober_begin *message, siz
 		search_table(text, length, check->table);
 	}
 	verdict_init(&check->verdict, message->health);
-	check->due = schedule_first(prober_now(), message->initial_delay, message->interval,
-	    message->seed, message->role == PROBE_STARTUP);
+	check->due = prober_now();
+	if (!message->once)
+		check->due = schedule_first(check->due, message->initial_delay, message->interval,
+		    message->seed, message->role == PROBE_STARTUP);
 	alarms_set(&prober->alarms, &check->alarm, check->due);
 }
 

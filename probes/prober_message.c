@@ -48,9 +48,6 @@ static bool good_target(const struct prober_begin *begin, const struct probe_tar
 	case CHECK_TCP:
 	case CHECK_GRPC:
 		return *host && one_word(host) && target->port;
-	case CHECK_UNIX:
-	case CHECK_FILE:
-		return *path == '/';
 	default:
 		return false;
 	}
@@ -68,7 +65,7 @@ static bool good_texts(const struct prober_begin *begin)
 static bool good_numbers(const struct prober_begin *begin)
 {
 	return begin->check < PROBER_CHECKS && begin->role < PROBE_ROLES &&
-	       begin->health <= HEALTH_FAILING && begin->ranges <= PROBE_RANGES &&
+	       begin->health <= HEALTH_FAILING && begin->ranges <= PROBE_RANGES && begin->once <= 1 &&
 	       begin->interval >= 1 && begin->interval <= MOST_MS && begin->timeout >= 1 &&
 	       begin->timeout <= MOST_MS && begin->initial_delay <= MOST_MS;
 }

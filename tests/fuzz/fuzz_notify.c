@@ -30,8 +30,8 @@ static size_t write_again(const struct notification *n, const char *datagram, ch
 
 	if (n->main_pid)
 		used += (size_t)snprintf(ret + used, room - used, "MAINPID=%d\n", n->main_pid);
-	if (n->thief >= 0)
-		used += (size_t)snprintf(ret + used, room - used, "SINIT_THIEF=%d\n", n->thief);
+	if (n->detail)
+		used += (size_t)snprintf(ret + used, room - used, "SINIT_DETAIL=%d\n", n->detail);
 	if (n->status) {
 		memcpy(ret + used, "STATUS=", 7);
 		memcpy(ret + used + 7, datagram + n->status, n->status_length);
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(!first.ready || has(datagram, size, "READY=1"));
 	check(!first.trigger || has(datagram, size, "WATCHDOG=trigger"));
 	check(first.main_pid == 0 || first.main_pid > 1);
-	check(first.thief >= -1);
+	check(first.detail >= 0);
 	check(first.status + first.status_length <= size);
 	check(!first.status || first.status >= 7);
 	check(!first.status || !memcmp(datagram + first.status - 7, "STATUS=", 7));
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(second.ready == first.ready && second.reloading == first.reloading);
 	check(second.stopping == first.stopping && second.watchdog == first.watchdog);
 	check(second.trigger == first.trigger && second.main_pid == first.main_pid);
-	check(second.thief == first.thief && second.status_length == first.status_length);
+	check(second.detail == first.detail && second.status_length == first.status_length);
 	free(datagram);
 	return 0;
 }

@@ -28,7 +28,7 @@ static void use_target(const struct prober_begin *begin, const struct probe_targ
 
 	if (target->kind == CHECK_NONE)
 		return;
-	check(target->kind <= CHECK_FILE);
+	check(target->kind <= CHECK_GRPC);
 	use_text(begin, target->host);
 	use_text(begin, target->path);
 	use_text(begin, target->service);

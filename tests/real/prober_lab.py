@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from harness import SINIT, until
 
-NONE, HTTP, TCP, UNIX, GRPC, FILE = range(6)
+NONE, HTTP, TCP, GRPC = range(4)
 STARTUP, LIVENESS, READINESS = range(3)
 UNKNOWN, PASSING, FAILING = 1, 2, 3
 FAULTS = ("NONE TIMEOUT CONNECT RESOLVE CLOSED PROTOCOL TOO_LONG STATUS BODY GRPC_STATUS GRPC_SERVING "
           "ABSENT OLD EXIT KILLED SPAWN NOT_LISTENING STOLEN NO_PROCESS INTERNAL").split()
 STATS = struct.Struct("@IBB2xiI4Q11Qq")
-BEGIN = struct.Struct("@11I4B16H12H4H")
+BEGIN = struct.Struct("@10I4B16H12H4H")
 LIMIT = 60
 
 
@@ -28,8 +28,8 @@ def target(kind, text, host="", port=0, path="", service=""):
     return struct.pack("@6H", kind, port, text(host), text(path), text(service), 0)
 
 
-def begin(check, kind, *, life=1, generation=1, seed=0, interval=20, timeout=10000, delay=0,
-          max_age=0, failures=1, successes=1, role=READINESS, health=UNKNOWN, status=((200, 399),),
+def begin(check, kind, *, ticket=1, generation=1, seed=0, interval=20, timeout=10000, delay=0,
+          once=0, failures=1, successes=1, role=READINESS, health=UNKNOWN, status=((200, 399),),
           fallback=None, method="", headers="", body="", **where):
     """A PROBER_BEGIN; `where`: host, port, path, service; `fallback`: (kind, where)."""
     pool = bytearray(1)
@@ -46,8 +46,8 @@ def begin(check, kind, *, life=1, generation=1, seed=0, interval=20, timeout=100
     texts = [text(method), text(headers), text(body)]
     ranges = [number for pair in status for number in pair]
     ranges += [0] * (16 - len(ranges))
-    return struct.pack("@11I4B16H", 1, check, life, generation, seed, interval, timeout, delay,
-                       max_age, failures, successes, role, health, len(status), 0, *ranges) + \
+    return struct.pack("@10I4B16H", 1, check, ticket, generation, seed, interval, timeout, delay,
+                       failures, successes, role, health, len(status), once, *ranges) + \
         first + second + struct.pack("@4H", *texts, len(pool)) + bytes(pool)
 
 
@@ -92,12 +92,12 @@ class Prober:
         return Stats(self.memory[check * STATS.size:(check + 1) * STATS.size])
 
     def verdict(self, check=None, limit=LIMIT):
-        """The next one: (check, life, passing, fault's name, detail)."""
+        """The next one: (check, ticket, passing, fault's name, detail)."""
         if not select.select([self.channel], [], [], limit)[0]:
             raise AssertionError(f"no verdict after {limit} s")
-        kind, number, life, passing, fault, detail = struct.unpack("@3IBB2xi", self.channel.recv(4096))
+        kind, number, ticket, passing, fault, detail = struct.unpack("@3IBB2xi", self.channel.recv(4096))
         assert kind == 3 and (check is None or number == check)
-        return number, life, bool(passing), FAULTS[fault], detail
+        return number, ticket, bool(passing), FAULTS[fault], detail
 
     def result(self, kind, check=0, **more):
         """Of one check: its first verdict's fault and detail."""

@@ -5,13 +5,12 @@ import os
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 from harness import AS_ROOT, children, until
-from prober_lab import (FAILING, FILE, GRPC, HTTP, LIVENESS, PASSING, STARTUP, TCP, UNIX, Prober,
+from prober_lab import (FAILING, GRPC, HTTP, LIVENESS, PASSING, STARTUP, TCP, Prober,
                         answers, begin, hold, prober, request_of, serve, unused_port)  # noqa: F401
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -228,52 +227,6 @@ def test_tcp_full_queue(prober, serve):
     assert found[3:] == ("TIMEOUT", 150)
 
 
-@pytest.fixture
-def place():
-    """Where the prober, which is nobody, may go: pytest's directories are for the user only."""
-    with tempfile.TemporaryDirectory(prefix="sinit-prober.") as path:
-        os.chmod(path, 0o755)
-        yield Path(path)
-
-
-def test_unix(prober, serve, place):
-    assert prober.result(UNIX, path=f"{place}/s") == ("CONNECT", 2)
-    serve(family=socket.AF_UNIX, address=f"{place}/s")
-    os.chmod(f"{place}/s", 0o777)
-    assert prober.result(UNIX, path=f"{place}/s") == ("NONE", 0)
-    Path(f"{place}/f").touch(0o777)
-    os.chmod(f"{place}/f", 0o777)
-    assert prober.result(UNIX, path=f"{place}/f") == ("CONNECT", 111)
-    assert prober.result(UNIX, path="/" + "x" * 200) == ("CONNECT", 36)
-
-
-def test_unix_full_queue(prober, serve, place):
-    """connect(2) answers EAGAIN then; the check goes on until there is room, or time is up."""
-    path = f"{place}/s"
-    server = serve(family=socket.AF_UNIX, address=path, backlog=0)
-    os.chmod(path, 0o777)
-    with socket.socket(socket.AF_UNIX) as other:
-        other.connect(path)
-        assert prober.result(UNIX, path=path, **SHORT) == ("TIMEOUT", 150)
-        prober.begin(1, UNIX, path=path)
-        server.socket.accept()[0].close()
-        assert prober.verdict(1)[3:] == ("NONE", 0)
-
-
-def test_file(prober, place):
-    path = place / "f"
-    where = {"path": str(path)}
-    assert prober.result(FILE, **where) == ("ABSENT", 2)
-    path.touch()
-    assert prober.result(FILE, **where, max_age=60000) == ("NONE", 0)
-    os.utime(path, (time.time() - 100,) * 2)
-    assert prober.result(FILE, **where) == ("NONE", 0)
-    fault, age = prober.result(FILE, **where, max_age=60000)
-    assert fault == "OLD" and age >= 99
-    os.utime(path, (time.time() + 100000,) * 2)
-    assert prober.result(FILE, **where, max_age=1) == ("NONE", 0)
-
-
 # --- names
 
 def test_name(prober, serve):
@@ -387,19 +340,31 @@ def test_fallback(prober, serve):
     hanging = serve(hold).port
     assert prober.result(HTTP, **http(hanging), **SHORT, fallback=fallback) == ("NONE", 0)
     assert prober.stats().last_latency >= 150000  # of the whole check
-    fallback = (FILE, {"path": "/nonexistent"})
-    assert prober.result(TCP, **LOCAL, port=bad, fallback=fallback) == ("ABSENT", 2)
+    fallback = (TCP, {"host": "127.0.0.1", "port": bad})
+    assert prober.result(TCP, **LOCAL, port=bad, fallback=fallback) == ("CONNECT", 111)
     # A time-out of its own.
     fallback = (HTTP, {"host": "127.0.0.1", "port": hanging, "path": "/"})
     assert prober.result(HTTP, **http(hanging), **SHORT, fallback=fallback) == ("TIMEOUT", 150)
     assert prober.stats().last_latency >= 300000
 
 
+def test_once(prober, serve):
+    """One probe, at once, whose result is told whatever it is; and no other after it."""
+    port, bad = serve().port, unused_port()
+    for where, fault in ((port, ("NONE", 0)), (bad, ("CONNECT", 111)), (bad, ("CONNECT", 111))):
+        prober.begin(0, TCP, **LOCAL, port=where, once=1, interval=1, delay=60000, failures=5,
+                     successes=5, ticket=where)
+        assert prober.verdict() == (0, where, fault[0] == "NONE", *fault)
+    prober.begin(1, TCP, **LOCAL, port=port, interval=1)
+    prober.rounds(20, 1)
+    assert prober.stats().count == 3 and prober.verdict(1) and prober.quiet()
+
+
 def test_thresholds(prober, serve):
     """Verdicts on both edges only, and after as many results as were asked for."""
     status = [200]
     server = serve(lambda c: request_of(c) and c.sendall(b"HTTP/1.1 %d X\r\n\r\n" % status[0]))
-    prober.begin(0, HTTP, **http(server.port), failures=3, successes=2, life=7)
+    prober.begin(0, HTTP, **http(server.port), failures=3, successes=2, ticket=7)
     assert prober.verdict() == (0, 7, True, "NONE", 0)
     assert prober.stats().passed >= 2 and prober.stats().failed == 0
     status[0] = 500
@@ -426,12 +391,12 @@ def test_known_health(prober, serve):
 def test_P61_lives(prober, serve):
     """A new life begins with nothing known, and nothing of the one before is told in it."""
     server = serve(hold)
-    prober.begin(0, HTTP, **http(server.port), life=1)
+    prober.begin(0, HTTP, **http(server.port), ticket=1)
     until(lambda: server.count == 1, "a check in flight")
     port = serve(answers(OK)).port
-    prober.begin(0, HTTP, **http(port), life=2)
+    prober.begin(0, HTTP, **http(port), ticket=2)
     assert prober.verdict() == (0, 2, True, "NONE", 0)
-    prober.begin(0, HTTP, **http(port), life=3, generation=2)
+    prober.begin(0, HTTP, **http(port), ticket=3, generation=2)
     assert prober.verdict() == (0, 3, True, "NONE", 0)
     assert prober.stats().generation == 2 and prober.stats().timeouts == 0
 
@@ -602,10 +567,10 @@ def test_memory_flat(prober, serve, grpc_server):
     port = serve(answers(OK)).port
 
     def work(rounds):
-        for life in range(5):
-            prober.begin(0, HTTP, **http(port), interval=1, body="hello", life=life)
-            prober.begin(1, GRPC, **LOCAL, port=grpc_server, interval=2, life=life)
-            prober.begin(2, TCP, host="localhost", port=port, interval=1, life=life)
+        for ticket in range(5):
+            prober.begin(0, HTTP, **http(port), interval=1, body="hello", ticket=ticket)
+            prober.begin(1, GRPC, **LOCAL, port=grpc_server, interval=2, ticket=ticket)
+            prober.begin(2, TCP, host="localhost", port=port, interval=1, ticket=ticket)
             prober.rounds(rounds, 0)
             prober.rounds(rounds // 4, 1)
             for check in range(3):

@@ -44,6 +44,59 @@ def samples(health, take, until_true):
 
 # --- exec probes
 
+def test_a_check_and_its_fallback_of_different_kinds(health):
+    """The prober makes the one, PID 1 the other; thresholds hold for both together."""
+    dead, answers = "tcp://127.0.0.1:1", WEB
+    health.web("web")
+    for name, check, fallback in (("first", dead, "exec:true"), ("second", "exec:false", answers),
+                                  ("neither", answers, "exec:sh -c 'exit 7'"),
+                                  ("last", "file:/nonexistent", dead)):
+        health.service(name, "sleep 100001", RESTART)
+        health.probe(name, "readiness", check, fallback=fallback, failures=2)
+    health.start()
+    health.await_fields("first", ready=True)
+    health.await_fields("second", ready=True)
+    health.await_fields("neither", ready=True)
+    reason = health.await_fields("last", readiness="failing")["reason"]
+    assert "connection refused" in reason
+    health.order("web", 503)
+    reason = health.await_fields("neither", readiness="failing", ready=False)["reason"]
+    assert "exited with code 7" in reason
+    assert "503" in health.await_fields("second", readiness="failing")["reason"]
+    health.order("web", 200)
+    health.await_fields("neither", ready=True)
+    health.await_fields("second", ready=True)
+    # No judgement without the prober, and the next one goes on.
+    health.helper("prober").kill(signal.SIGKILL)
+    health.order("web", 500)
+    health.await_fields("second", readiness="failing")
+
+
+@needs_root
+def test_private_places(health):
+    """file: and unix: look with the eyes of the service's user."""
+    home = health.base / "private"
+    home.mkdir(mode=0o700)
+    os.chown(home, 65533, 65533)
+    health.service("app", health.program("app", f"""
+open('{home}/flag', 'w').close()
+s = socket.socket(socket.AF_UNIX)
+s.bind('{home}/sock')
+os.chmod('{home}/sock', 0o600)
+s.listen()
+say('start')
+signal.pause()
+"""), RESTART, "user = 65533", "group = 65533")
+    (health.base / "said").touch()
+    (health.base / "said").chmod(0o666)
+    health.probe("app", "startup", f"file:{home}/flag")
+    health.probe("app", "readiness", f"unix:{home}/sock", failures=1)
+    health.start()
+    health.await_fields("app", ready=True)
+    os.unlink(home / "sock")
+    assert "cannot connect" in health.await_fields("app", ready=False)["reason"]
+
+
 @pytest.mark.parametrize("how", ["plain", "stubborn"])
 def test_P59_one_process_at_a_time(health, how):
     """Each run is dead before the next, also with a child and when TERM is ignored."""
@@ -733,7 +786,7 @@ s.connect(os.environ['NOTIFY_SOCKET'])
 pipe = os.pipe()
 for data in (b'', b'\\n', b'\\n' * 4000, b'\\0' * 100, bytes(range(256)) * 8, b'=' * 1000,
              b'READY=1' + b'x' * 5000, b'STATUS=' + b's' * 4000, b'STATUS=\\xff\\xfe%s%n',
-             b'MAINPID=', b'MAINPID=\\n', b'SINIT_THIEF=5', b'WATCHDOG=1', b'WATCHDOG=trigger',
+             b'MAINPID=', b'MAINPID=\\n', b'SINIT_DETAIL=5', b'WATCHDOG=1', b'WATCHDOG=trigger',
              b'READY=1\\0', b'FDSTORE=1', b'RELOADING=1', b'STOPPING=1', b'BARRIER=1',
              b'READY=1\\n' * 1000):
     try:
@@ -755,7 +808,7 @@ signal.pause()
     health.order("app", "go")
     health.await_fields("app", ready=True)
     assert health.status("app")["life"] == 1
-    assert "sinit_thief" not in health.messages().lower()
+    assert "sinit_detail" not in health.messages().lower()
 
 
 def test_notify_from_a_stranger_has_no_effect(health):

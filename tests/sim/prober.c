@@ -8,8 +8,10 @@
 
 struct sim_check {
 	bool active;
-	uint32_t life;
-	int64_t at; /* of the next verdict */
+	bool once;
+	uint32_t ticket;
+	uint32_t life; /* of the service when it began */
+	int64_t at;    /* of the next verdict */
 };
 
 static struct {
@@ -36,16 +38,16 @@ static int64_t patience(unsigned role)
 }
 
 /* Liveness and readiness never before the startup probe has passed, and nothing in a stop. */
-static void check_begin(uint32_t slot, unsigned role, uint32_t life)
+static void check_begin(uint32_t slot, unsigned role)
 {
 	const struct board_service *s = &sim.sv.service[slot];
 	uint8_t startup = s->probe[PROBE_STARTUP].health;
 	bool right = role == PROBE_STARTUP ? s->m.state == STATE_STARTING && s->m.started
 					   : s->m.state == STATE_RUNNING;
 
-	if (!s->used || life != s->m.life || !right)
-		sim_fail("%s: %s probe of life %u begins in state %s of life %u", s->name,
-		    role_names[role], life, state_name((enum state)s->m.state), s->m.life);
+	if (!s->used || !right)
+		sim_fail("%s: %s probe begins in state %s of life %u", s->name, role_names[role],
+		    state_name((enum state)s->m.state), s->m.life);
 	if (role != PROBE_STARTUP && startup != HEALTH_NONE && startup != HEALTH_PASSING)
 		sim_fail("%s: %s probe begins before the startup probe has passed", s->name,
 		    role_names[role]);
@@ -72,10 +74,13 @@ int prober_take(const void *message, size_t size)
 	}
 	if (begin->kind != PROBER_BEGIN || size != sizeof(*begin) + begin->size)
 		sim_fail("the prober does not understand message %u", begin->kind);
-	check_begin(begin->check / PROBE_ROLES, begin->check % PROBE_ROLES, begin->life);
+	check_begin(begin->check / PROBE_ROLES, begin->check % PROBE_ROLES);
 	prober.active += !c->active;
-	*c = (struct sim_check){
-	    .active = true, .life = begin->life, .at = patience(begin->check % PROBE_ROLES)};
+	*c = (struct sim_check){.active = true,
+	    .once = begin->once,
+	    .ticket = begin->ticket,
+	    .life = sim.sv.service[begin->check / PROBE_ROLES].m.life,
+	    .at = patience(begin->check % PROBE_ROLES)};
 	return 0;
 }
 
@@ -91,11 +96,11 @@ int64_t prober_next(void)
 	return next;
 }
 
-static void send(uint32_t number, uint32_t life, bool passing)
+static void send(uint32_t number, uint32_t ticket, bool passing)
 {
 	struct prober_verdict verdict = {.kind = PROBER_VERDICT,
 	    .check = number,
-	    .life = life,
+	    .ticket = ticket,
 	    .passing = passing,
 	    .fault = passing ? FAULT_NONE : FAULT_STATUS,
 	    .detail = passing ? 0 : 503};
@@ -103,15 +108,15 @@ static void send(uint32_t number, uint32_t life, bool passing)
 	supervisor_verdict(&sim.sv, &verdict);
 }
 
-/* About an earlier life: as if nothing had been said. */
+/* About an earlier life, or earlier settings: as if nothing had been said. */
 static void send_late(uint32_t number)
 {
 	const struct board_service *s = &sim.sv.service[number / PROBE_ROLES];
 	struct board_service before = *s;
 
-	send(number, prober.check[number].life - 1, kernel_chance(50));
+	send(number, prober.check[number].ticket - 1, kernel_chance(50));
 	if (memcmp(&before, s, sizeof(before)))
-		sim_fail("%s: a verdict about an earlier life has changed it", s->name);
+		sim_fail("%s: a verdict about what was asked earlier has changed it", s->name);
 }
 
 static void judge(uint32_t number)
@@ -126,7 +131,7 @@ static void judge(uint32_t number)
 	c->at = patience(role);
 	if (!kernel.calm && kernel_chance(10))
 		send_late(number);
-	send(number, c->life, passing);
+	send(number, c->ticket, passing);
 	if (!passing && role != PROBE_READINESS && meant && s->m.life == life &&
 	    (s->m.state == STATE_RUNNING || s->m.state == STATE_STARTING))
 		sim_fail("%s: a failed %s probe changes nothing", s->name, role_names[role]);

@@ -28,7 +28,7 @@ static void show(struct text *text, const char *name, const char *string, struct
 /* "KIND host=H port=P path=..." or "error: ..." */
 static const char *parse(parser *function, const char *string)
 {
-	static const char kinds[CHECK_KINDS][10] = {"none", "http", "tcp", "unix", "grpc", "file",
+	static const char kinds[CHECK_KINDS][10] = {"none", "http", "tcp", "grpc", "unix", "file",
 	    "exec", "listen", "process", "heartbeat"};
 	struct check_target target = {.kind = CHECK_NONE};
 	char buffer[512];

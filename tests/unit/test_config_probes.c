@@ -225,9 +225,6 @@ static void test_keys_that_go_together(void **state)
 	bad("check = process\nmax_age = 2", "t:5: max_age = 2: only for file: and heartbeat\n");
 	bad("check = heartbeat",
 	    "t:4: check = heartbeat: max_age is missing; write max_age = 30s\n");
-	bad("check = process\nfallback = tcp://x:1",
-	    "t:5: fallback = tcp://x:1: http, tcp, unix, grpc and file checks cannot be mixed with "
-	    "exec, listen, process and heartbeat\n");
 	bad("check = process\nfallback = heartbeat",
 	    "t:5: fallback = heartbeat: max_age is missing; write max_age = 30s\n");
 	bad("check = tcp://x:1\nexpect_status = 200\nexpect_body = x\nheader = A: b\nmethod = HEAD",

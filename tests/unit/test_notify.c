@@ -38,7 +38,7 @@ static void assert_nothing(void)
 	assert_false(n.watchdog);
 	assert_false(n.trigger);
 	assert_int_equal(n.main_pid, 0);
-	assert_int_equal(n.thief, -1);
+	assert_int_equal(n.detail, 0);
 	assert_int_equal(n.status, 0);
 	assert_int_equal(n.status_length, 0);
 }
@@ -48,7 +48,7 @@ static void test_nothing_said(void **state)
 	static const char *const texts[] = {"", "\n", "\n\n\n", "=", "READY", "READY=", "READY=0",
 	    "READY=11", "READY=1 ", " READY=1", "READY=1\r", "ready=1", "READY=1\t\nX", "XREADY=1",
 	    "RELOADING=2", "STOPPING=", "WATCHDOG=", "WATCHDOG=triggers", "WATCHDOG=TRIGGER",
-	    "WATCHDOG=11", "STATUS", "MAINPID", "SINIT_THIEF", "FDSTORE=1", "BARRIER=1", "ERRNO=2",
+	    "WATCHDOG=11", "STATUS", "MAINPID", "SINIT_DETAIL", "FDSTORE=1", "BARRIER=1", "ERRNO=2",
 	    "MAINPI", "M", "S"};
 	(void)state;
 
@@ -125,23 +125,23 @@ static void test_pids(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		parse(rows[i].text);
 		assert_int_equal(n.main_pid, rows[i].pid);
-		assert_int_equal(n.thief, -1);
+		assert_int_equal(n.detail, 0);
 	}
 }
 
-static void test_thief(void **state)
+static void test_detail(void **state)
 {
 	(void)state;
-	parse("SINIT_THIEF=0");
-	assert_int_equal(n.thief, 0);
-	parse("SINIT_THIEF=1");
-	assert_int_equal(n.thief, 1);
-	parse("SINIT_THIEF=-1");
-	assert_int_equal(n.thief, -1);
-	parse("SINIT_THIEF=");
-	assert_int_equal(n.thief, -1);
-	parse("SINIT_THIEF=2147483648");
-	assert_int_equal(n.thief, -1);
+	parse("SINIT_DETAIL=0");
+	assert_int_equal(n.detail, 0);
+	parse("SINIT_DETAIL=1");
+	assert_int_equal(n.detail, 1);
+	parse("SINIT_DETAIL=-1");
+	assert_int_equal(n.detail, 0);
+	parse("SINIT_DETAIL=");
+	assert_int_equal(n.detail, 0);
+	parse("SINIT_DETAIL=2147483648");
+	assert_int_equal(n.detail, 0);
 }
 
 static void test_status_is_within_the_datagram(void **state)
@@ -170,7 +170,7 @@ int main(void)
 	    cmocka_unit_test(test_each_flag_alone),
 	    cmocka_unit_test(test_lines_together),
 	    cmocka_unit_test(test_pids),
-	    cmocka_unit_test(test_thief),
+	    cmocka_unit_test(test_detail),
 	    cmocka_unit_test(test_status_is_within_the_datagram),
 	};
 

@@ -26,8 +26,8 @@ static void test_good(void **state)
 
 	(void)state;
 	check(begin, 0);
-	begin->fallback.kind = CHECK_FILE;
-	begin->fallback.path = begin->target.path;
+	begin->fallback = begin->target;
+	begin->fallback.kind = CHECK_GRPC;
 	check(begin, 0);
 	begin->method = probe_message_text(begin, "POST");
 	begin->headers = probe_message_text(begin, "A: b\r\nC: \r\n");
@@ -107,10 +107,8 @@ static void test_targets(void **state)
 	    {CHECK_TCP, "a", 0, "", -EINVAL},
 	    {CHECK_GRPC, "a", 65535, "", 0},
 	    {CHECK_GRPC, "", 65535, "", -EINVAL},
-	    {CHECK_UNIX, "", 0, "/a b", 0},
-	    {CHECK_UNIX, "", 0, "a", -EINVAL},
-	    {CHECK_FILE, "", 0, "/", 0},
-	    {CHECK_FILE, "", 0, "", -EINVAL},
+	    {CHECK_UNIX, "a", 1, "/", -EINVAL},
+	    {CHECK_FILE, "a", 1, "/", -EINVAL},
 	    {CHECK_NONE, "a", 1, "/", -EINVAL},
 	    {CHECK_EXEC, "a", 1, "/", -EINVAL},
 	    {CHECK_KINDS, "a", 1, "/", -EINVAL},

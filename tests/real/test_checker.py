@@ -1,5 +1,7 @@
-"""The listen check alone: one process each, with the socket's owner somewhere."""
+"""The checks that have a process of their own, alone. Of listen: with the socket's owner
+somewhere."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -7,9 +9,10 @@ import sys
 import time
 
 import pytest
-from harness import SINIT
+from harness import SINIT, until
 
-OK, ABSENT, STOLEN, UNKNOWN = range(4)
+FAULT = 100  # probes/helper.h: CHECKER_FAULT, and the numbers of the faults
+OK, CONNECT, GONE, OLD, ABSENT, STOLEN, UNKNOWN = 0, *(FAULT + n for n in (2, 11, 12, 16, 17, 19))
 TIME = 30  # seconds that a check may take on a busy machine
 
 # Binds a socket, says its port, and waits; with "child" the socket stays with a child only, with
@@ -69,9 +72,9 @@ def hold():
 
 
 def listen(port, pid, kind="tcp", notify="-", prefix=()):
-    words = ["sinit: listen", str(port), kind, str(pid), notify]
+    words = ["sinit: check", notify, "listen", kind, str(port), str(pid)]
     if prefix:
-        script = f"exec -a 'sinit: listen' {SINIT} {' '.join(words[1:])}"
+        script = f"exec -a 'sinit: check' {SINIT} {' '.join(words[1:])}"
         return subprocess.run([*prefix, "bash", "-c", script], timeout=TIME).returncode
     return subprocess.run(words, executable=SINIT, timeout=TIME).returncode
 
@@ -105,7 +108,7 @@ def test_stolen(hold, tmp_path, abstract):
         notify.bind(name.replace("@", "\0", 1) if abstract else name)
         notify.settimeout(TIME)
         assert listen(thief.port, mine.pid, notify=name) == STOLEN
-        assert notify.recv(100) == f"SINIT_THIEF={thief.pid}".encode()
+        assert notify.recv(100) == f"SINIT_DETAIL={thief.pid}".encode()
 
 
 def test_stolen_with_nobody_to_tell(hold, tmp_path):
@@ -137,9 +140,67 @@ def test_same_session_of_another(hold):
 
 
 def test_bad_words():
-    for words in ([], ["80"], ["80", "tcp"], ["x", "tcp", "1"], ["70000", "tcp", "1"], ["80", "tcp", "0"],
-                  ["80", "tcp", "-1"]):
-        assert subprocess.run(["sinit: listen", *words], executable=SINIT).returncode == UNKNOWN
+    for words in ("", "-", "- listen", "- listen tcp", "- listen tcp 80", "- listen tcp x 1",
+                  "- listen tcp 70000 1", "- listen tcp 80 0", "- listen tcp 80 -1", "- tcp 80",
+                  "- unix", "- file", "- file /", "- file / x", "- file / -1", "- / file"):
+        words = ["sinit: check", *words.split()]
+        assert subprocess.run(words, executable=SINIT).returncode == UNKNOWN, words
+
+
+def check_path(kind, path, *words):
+    """The exit code, and the detail."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(f"\0sinit-test-{os.getpid()}")
+        code = subprocess.run(["sinit: check", f"@sinit-test-{os.getpid()}", kind, str(path), *words],
+                              executable=SINIT, timeout=TIME).returncode
+        notify.setblocking(False)
+        try:
+            return code, int(notify.recv(100).removeprefix(b"SINIT_DETAIL="))
+        except BlockingIOError:
+            return code, 0
+
+
+def test_file(tmp_path):
+    path = tmp_path / "f"
+    assert check_path("file", path, "0") == (GONE, errno.ENOENT)
+    path.touch()
+    assert check_path("file", path, "60000") == (OK, 0)
+    os.utime(path, (time.time() - 100,) * 2)
+    assert check_path("file", path, "0") == (OK, 0)
+    code, age = check_path("file", path, "60000")
+    assert code == OLD and age >= 99
+    os.utime(path, (time.time() + 100000,) * 2)  # the clock was set back
+    assert check_path("file", path, "1") == (OK, 0)
+    assert check_path("file", path / "x", "0") == (GONE, errno.ENOTDIR)
+
+
+def test_unix(tmp_path):
+    path = str(tmp_path / "s")
+    assert check_path("unix", path) == (CONNECT, errno.ENOENT)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        assert check_path("unix", path) == (CONNECT, errno.ECONNREFUSED)
+        server.listen()
+        assert check_path("unix", path) == (OK, 0)
+    assert check_path("unix", path) == (CONNECT, errno.ECONNREFUSED)
+    assert check_path("unix", "/" + "x" * 200) == (CONNECT, errno.ENAMETOOLONG)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(path + "2")
+        assert check_path("unix", path + "2") == (CONNECT, errno.EPROTOTYPE)
+
+
+def test_unix_full_queue(tmp_path):
+    """It waits until there is room."""
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as other:
+        server.bind(path)
+        server.listen(0)
+        other.connect(path)
+        with subprocess.Popen(["sinit: check", "-", "unix", path], executable=SINIT) as check:
+            until(lambda: "unix_wait_for_peer" in open(f"/proc/{check.pid}/wchan").read() or
+                  check.poll() is not None, "it waits")
+            server.accept()[0].close()
+            assert check.wait(TIME) == OK
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -150,7 +211,7 @@ class TestNamespaces:
         """In a PID namespace with its own /proc the numbers are those of the namespace."""
         script = (f"import socket, subprocess, os\n"
                   f"s = socket.create_server(('127.0.0.1', 0))\n"
-                  f"run = lambda pid: subprocess.run(['sinit: listen', str(s.getsockname()[1]), 'tcp', str(pid)], "
+                  f"run = lambda pid: subprocess.run(['sinit: check', '-', 'listen', 'tcp', str(s.getsockname()[1]), str(pid)], "
                   f"executable={SINIT!r}, close_fds=True).returncode\n"
                   f"other = subprocess.Popen(['sleep', '1000'])\n"
                   f"assert os.getpid() < 10, os.getpid()\n"
