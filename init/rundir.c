@@ -101,7 +101,7 @@ static void move_board(struct sinit *sinit)
 
 	if (board_create(&moved, sinit->rundir_fd, sv->capacity) < 0)
 		return;
-	memcpy(moved.head, sv->board.head, sv->board.size);
+	board_copy(&moved, &sv->board);
 	board_close(&sv->board);
 	sv->board = moved;
 	sv->service = moved.services;

@@ -101,6 +101,8 @@ int sv_ask_prober(struct supervisor *sv, uint32_t slot, enum probe_role role,
 
 /* --- supervisor_notify.c --- */
 
+/* The service has said so, or says so no longer. */
+void sv_said(struct supervisor *sv, uint32_t slot, enum board_said which, bool said);
 /* The main process has ended: true if another, which it named, has taken its place. */
 bool sv_hand_over(struct supervisor *sv, uint32_t slot);
 

@@ -166,6 +166,7 @@ static void report(struct supervisor *sv, uint32_t slot, enum probe_role role, b
 	    .code = probe->detail,
 	    .blocker = -1};
 	char buffer[SENTENCE];
+	struct board_words words;
 	struct text text;
 
 	/* The first pass of a life is what its "ready" tells. */
@@ -174,7 +175,8 @@ static void report(struct supervisor *sv, uint32_t slot, enum probe_role role, b
 	memcpy(event.name, s->name, sizeof(event.name));
 	sv_event(sv, &event);
 	text_init(&text, buffer, sizeof(buffer));
-	fault_sentence(&text, probe->fault, probe->detail);
+	board_read_words(&sv->board, slot, s, &words);
+	fault_sentence(&text, probe->fault, probe->detail, words.thief);
 	if (!sv_may_say(sv, slot))
 		return;
 	if (passing)

@@ -71,13 +71,15 @@ enum probe_fault {
 	FAULT_GRPC_STATUS,   /* grpc: the call failed; grpc-status number */
 	FAULT_GRPC_SERVING,  /* grpc: not SERVING; the number of the ServingStatus */
 	FAULT_ABSENT,        /* file: cannot be looked at; errno */
-	FAULT_OLD,           /* file, heartbeat: older than max_age; its age in s */
+	FAULT_OLD,           /* file: older than max_age; its age in s */
 	FAULT_EXIT,          /* exec: exit code */
 	FAULT_KILLED,        /* exec: signal */
 	FAULT_SPAWN,         /* exec: could not be run; errno */
 	FAULT_NOT_LISTENING, /* listen: nothing listens there */
 	FAULT_STOLEN,        /* listen: another program does; its pid, 0: cannot be told */
 	FAULT_NO_PROCESS,    /* process */
+	FAULT_ASKED,         /* it said so itself: WATCHDOG=trigger */
+	FAULT_SILENT,        /* heartbeat: the last one is older than max_age; its age in ms */
 	FAULT_INTERNAL,      /* the check could not be made (descriptors, memory); errno */
 };
 enum { FAULT_COUNT = FAULT_INTERNAL + 1 };
@@ -255,7 +257,7 @@ struct probe_outcome {
  * PID is the service's main process, of whose session and descent the listener must be.
  * The exit code is 0, or CHECKER_FAULT and the enum probe_fault. What the fault's detail is, if
  * not 0, is sent before to the notification socket, if there is one ("-": none), as
- * "SINIT_DETAIL=N". */
+ * "SINIT_DETAIL=N", for FAULT_STOLEN with "SINIT_THIEF=NAME" in a second line. */
 #define HELPER_NAME_CHECKER "sinit: check"
 int checker_main(char **argv);
 enum { CHECKER_FAULT = 100 };
