@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from harness import SINIT, until
@@ -108,7 +109,8 @@ def test_stolen(hold, tmp_path, abstract):
         notify.bind(name.replace("@", "\0", 1) if abstract else name)
         notify.settimeout(TIME)
         assert listen(thief.port, mine.pid, notify=name) == STOLEN
-        assert notify.recv(100) == f"SINIT_DETAIL={thief.pid}".encode()
+        name = Path(f"/proc/{thief.pid}/comm").read_text().strip()
+        assert notify.recv(100) == f"SINIT_DETAIL={thief.pid}\nSINIT_THIEF={name}".encode()
 
 
 def test_stolen_with_nobody_to_tell(hold, tmp_path):
