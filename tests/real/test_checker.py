@@ -13,7 +13,7 @@ import pytest
 from harness import SINIT, until
 
 FAULT = 100  # probes/helper.h: CHECKER_FAULT, and the numbers of the faults
-OK, CONNECT, GONE, OLD, ABSENT, STOLEN, UNKNOWN = 0, *(FAULT + n for n in (2, 11, 12, 16, 17, 19))
+OK, CONNECT, GONE, OLD, ABSENT, STOLEN, UNKNOWN = 0, *(FAULT + n for n in (2, 11, 12, 16, 17, 21))
 TIME = 30  # seconds that a check may take on a busy machine
 
 # Binds a socket, says its port, and waits; with "child" the socket stays with a child only, with
