@@ -18,7 +18,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128, UNIX_MODE = 0666 };
+enum {
+	BACKLOG = 128,
+	UNIX_MODE = 0666,
+	LISTEN_AGAIN = 30000, /* ms between attempts at an address that is in use */
+};
 
 /* --- listening ----------------------------------------------------------------------------- */
 
@@ -166,41 +170,84 @@ bool helpers_serve(
 	return true;
 }
 
-static void add(struct helpers *h, const char *where)
+/* 0 or -errno. */
+static int add(struct helpers *h, const char *where)
 {
 	struct text text;
 	int fd = open_one(where);
 
-	if (fd < 0) {
-		log_error(NULL, "[http] listen = %s: %s; nothing listens there, a reload tries once more",
-		    where, strerror(-fd));
-		return;
-	}
+	if (fd < 0)
+		return fd;
 	text_init(&text, h->where[h->sockets], sizeof(h->where[0]));
 	text_add(&text, where);
 	h->listening[h->sockets++] = fd;
+	return 0;
+}
+
+/* Opens what is not open yet. That something is in the way is said once, and not while it may
+ * be the old responder that is. */
+static void add_all(struct sinit *sinit, const struct image *image, const struct http_settings *http)
+{
+	struct helpers *h = &sinit->helpers;
+	const struct image_list *list = image_list(image, http->listen);
+	bool said = h->listen_said;
+
+	h->listen_at = 0;
+	for (uint32_t i = 0; i < list->count && h->sockets < HELPER_LISTEN_MAX; i++) {
+		const char *where = image_string(image, list->item[i]);
+		int rc;
+
+		if (is_open(h, where))
+			continue;
+		rc = add(h, where);
+		if (rc == 0 && said)
+			log_info(NULL, "[http] listen = %s: it does now", where);
+		if (rc == 0)
+			continue;
+		h->listen_at = sinit->supervisor.now + LISTEN_AGAIN;
+		if (said || (rc == -EADDRINUSE && h->helper[HELPER_RESPONDER].pid))
+			continue;
+		h->listen_said = true;
+		log_error(NULL, "[http] listen = %s: %s; nothing listens there, it is tried again every "
+		    "%d s", where, strerror(-rc), LISTEN_AGAIN / 1000);
+	}
 }
 
 /* What stays is not opened anew: the old responder still has it, so that the address would
  * be in use. */
-void helpers_listen(
-    struct helpers *h, const struct image *image, const struct http_settings *http)
+void helpers_listen(struct sinit *sinit, const struct image *image, const struct http_settings *http)
 {
+	struct helpers *h = &sinit->helpers;
 	const struct image_list *list = image_list(image, http->listen);
 
 	for (unsigned i = h->sockets; i-- > 0;)
 		if (!is_listed(image, list, h->where[i]))
 			drop(h, i);
-	for (uint32_t i = 0; i < list->count && h->sockets < HELPER_LISTEN_MAX; i++) {
-		const char *where = image_string(image, list->item[i]);
+	h->listen_said = false;
+	add_all(sinit, image, http);
+}
 
-		if (!is_open(h, where))
-			add(h, where);
-	}
+void helpers_listen_again(struct sinit *sinit)
+{
+	struct helpers *h = &sinit->helpers;
+	struct helper *responder = &h->helper[HELPER_RESPONDER];
+	const struct image *image = sinit->supervisor.set[sinit->supervisor.current].image;
+	const struct http_settings *http = image_http(image);
+	unsigned before = h->sockets;
+
+	h->listen_at = 0;
+	if (!http)
+		return;
+	add_all(sinit, image, http);
+	if (h->sockets == before)
+		return;
+	responder->wanted = true;
+	responder->stale = responder->pid != 0;
 }
 
 void helpers_stop_listening(struct helpers *h)
 {
+	h->listen_at = 0;
 	while (h->sockets)
 		drop(h, h->sockets - 1);
 }

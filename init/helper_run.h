@@ -30,6 +30,9 @@ struct helper {
 	uint32_t failures; /* ends in a row */
 	int64_t started;   /* ms */
 	int64_t due;       /* ms: when it is started next, 0: not due */
+	int64_t kill_at;   /* ms: it was told to end, and has until then; 0: it was not */
+	int64_t heard;     /* ms: the last sign of life */
+	bool pinged;       /* and has been asked for another since */
 };
 
 struct helpers {
@@ -46,6 +49,8 @@ struct helpers {
 	bool control;      /* of [http] */
 	bool dashboard;
 	char token[HELPER_TOKEN]; /* "": no POST is accepted */
+	int64_t listen_at; /* ms: tries again what it could not listen on, 0: nothing */
+	bool listen_said;  /* the log has been told of that */
 	bool prober_waits;    /* it is watched for room in its channel */
 	uint64_t alert_poked; /* the last event the alerter was told of */
 	int64_t lag_us;    /* longest lateness or turn since the last pong */
@@ -94,7 +99,9 @@ void helpers_alert_sent(struct sinit *sinit, struct alerter_sent *sent);
 bool helpers_serve(
     const struct helpers *h, const struct image *image, const struct http_settings *http);
 /* Listens on what is configured; sockets for what already was stay as they are. */
-void helpers_listen(struct helpers *h, const struct image *image, const struct http_settings *http);
+void helpers_listen(struct sinit *sinit, const struct image *image, const struct http_settings *http);
+/* Tries once more what could not be listened on. */
+void helpers_listen_again(struct sinit *sinit);
 void helpers_stop_listening(struct helpers *h);
 void helpers_read_token(struct helpers *h, const char *path); /* NULL: none */
 void helpers_order(struct sinit *sinit, struct responder_order *order);

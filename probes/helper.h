@@ -90,6 +90,7 @@ enum prober_kind {
 	PROBER_BEGIN = 1, /* PID 1 -> prober: make this check from now on */
 	PROBER_END,       /* PID 1 -> prober: no more */
 	PROBER_VERDICT,   /* prober -> PID 1: it has passed or failed often enough */
+	PROBER_PING,      /* PID 1 -> prober: the kind alone; it comes back as it is */
 };
 
 /* A target's texts are offsets into prober_begin.text, 0: none; text[0] is always NUL. */

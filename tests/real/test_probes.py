@@ -988,6 +988,21 @@ def test_a_check_that_hangs_delays_no_other(health):
 
 # --- the prober dies, and lives of a service
 
+@pytest.mark.release_only  # takes the 40 s that the prober has to answer
+def test_prober_that_stands_still(health):
+    health.web("app")
+    health.probe("app", "readiness", f"{WEB}/ready", failures=1)
+    health.start()
+    health.await_fields("app", ready=True)
+    old = health.helper("prober")
+    old.kill(signal.SIGSTOP)
+    until(lambda: not old.alive(), limit=100)
+    assert "the prober has not answered" in health.messages()
+    health.await_more("app", "asked")
+    # One that is well is left alone, and asked.
+    assert len(health.helpers("prober")) == 1
+
+
 def test_prober_killed(health):
     """It comes back later and later; nobody is restarted or judged for it."""
     health.web("app")
