@@ -142,6 +142,8 @@ struct board_header {
 	int32_t pid;          /* of PID 1 as it sees itself */
 	char release[16];     /* sinit's version */
 	_Atomic uint32_t phase;   /* enum board_phase */
+	_Atomic uint32_t all_started; /* every enabled service was ready, or its startup probe had
+	                                 passed, at one time; stays */
 	_Atomic uint64_t last_event; /* greatest seq written */
 	int64_t started;      /* CLOCK_MONOTONIC ms */
 	int64_t started_wall; /* CLOCK_REALTIME ns */
@@ -232,6 +234,13 @@ static inline bool board_service_ready(const struct board_service *s)
 {
 	return s->m.ready && s->probe[PROBE_READINESS].health != HEALTH_FAILING &&
 	       !(s->said & SAID_STOPPING);
+}
+
+/* Is its start over, and well? Not "has it ever been": a simple service that crashes at once was
+ * ready for a moment, too. */
+static inline bool board_service_started(const struct board_service *s)
+{
+	return s->m.ready || s->probe[PROBE_STARTUP].health == HEALTH_PASSING;
 }
 
 /* Need nobody worry about it? It runs or starts with no probe of its life failing, or it

@@ -372,14 +372,11 @@ static void add_health(struct text *text, const struct board_event *event, bool 
 		add_fault(text, &(struct board_probe){.fault = event->step, .detail = event->code}, "");
 }
 
-/* "configuration loaded" or what was wrong; `value`: services that it touched. */
+/* `value`: services that it touched. */
 static void add_reload(struct text *text, const struct board_event *event)
 {
-	if (event->code != 0)
-		text_add(text, "configuration refused, the old one stays; see sinitctl check");
-	else
-		text_addf(text, "configuration loaded, %u service%s changed", event->value,
-		    event->value == 1 ? "" : "s");
+	text_addf(text, "configuration loaded, %u service%s changed", event->value,
+	    event->value == 1 ? "" : "s");
 }
 
 void explain_event(struct text *text, const struct board_event *event, const char *blocker)
@@ -455,7 +452,9 @@ void explain_event(struct text *text, const struct board_event *event, const cha
 		text_add(text, "alert sent");
 		break;
 	case EV_CONFIG:
-		text_add(text, "its configuration is broken; see sinitctl check");
+		text_add(text, event->name[0]
+				   ? "its configuration is broken; see sinitctl check"
+				   : "configuration refused, the old one stays; see sinitctl check");
 		break;
 	}
 }

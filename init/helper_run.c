@@ -167,13 +167,13 @@ static void ended(struct sinit *sinit, enum helper_kind kind)
 	helper->kill_at = 0;
 	if (sv->now - helper->started > GOOD_TIME)
 		helper->failures = 0;
+	/* The old one may have had what the new one is to listen on. */
+	if (kind == HELPER_RESPONDER && sinit->helpers.listen_at && !sv->stopping)
+		helpers_listen_again(sinit);
 	if (!helper->wanted || sv->stopping)
 		return;
 	if (helper->stale) {
 		helper->due = sv->now;
-		/* The old one may have had what the new one is to listen on. */
-		if (kind == HELPER_RESPONDER && sinit->helpers.listen_at)
-			helpers_listen_again(sinit);
 		return;
 	}
 	put_off(helper, sv->now);

@@ -48,6 +48,7 @@ struct helpers {
 	unsigned sockets;
 	bool control;      /* of [http] */
 	bool dashboard;
+	uint32_t reload_order; /* number of the POST that waits for a reload, 0: none does */
 	char token[HELPER_TOKEN]; /* "": no POST is accepted */
 	int64_t listen_at; /* ms: tries again what it could not listen on, 0: nothing */
 	bool listen_said;  /* the log has been told of that */
@@ -105,6 +106,7 @@ void helpers_listen_again(struct sinit *sinit);
 void helpers_stop_listening(struct helpers *h);
 void helpers_read_token(struct helpers *h, const char *path); /* NULL: none */
 void helpers_order(struct sinit *sinit, struct responder_order *order);
+void helpers_reloaded(struct sinit *sinit, const char *error); /* the outcome, NULL: well */
 void helpers_pong(struct sinit *sinit, const struct responder_ping *ping);
 
 #endif

@@ -54,7 +54,7 @@ void sv_check_begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
 	c->active = true;
 	c->fallback = false;
 	c->due = schedule_first(sv->now, probe->initial_delay, probe->interval,
-	    sv_probe_seed(sv, slot, role), role == PROBE_STARTUP);
+	    sv_probe_seed(sv, slot, role));
 	verdict_init(&c->verdict, HEALTH_UNKNOWN);
 	/* Awaited from now on: a long start, or a time without this check, was no silence. */
 	if (image_probe_has(probe, CHECK_HEARTBEAT))

@@ -112,7 +112,7 @@ struct prober_begin {
 	                         change of the probe's settings, has another one */
 	uint32_t generation;  /* of the slot: another one means another service, stats anew */
 	uint32_t seed;        /* of its phase: the first probe comes after initial_delay plus
-	                         seed % interval, at most 1 s of it in a startup probe */
+	                         seed % min(interval, 1000) */
 	uint32_t interval, timeout, initial_delay; /* ms; timeout is the whole check's */
 	uint32_t failures, successes;
 	uint8_t role;         /* enum probe_role */

@@ -244,7 +244,7 @@ static void begin(struct prober *prober, const struct prober_begin *message, siz
 	check->due = prober_now();
 	if (!message->once)
 		check->due = schedule_first(check->due, message->initial_delay, message->interval,
-		    message->seed, message->role == PROBE_STARTUP);
+		    message->seed);
 	alarms_set(&prober->alarms, &check->alarm, check->due);
 }
 

@@ -181,19 +181,13 @@ void site_get_ready_of(struct site *site, struct call *call)
 	text_add(text, "}\n");
 }
 
-/* Not "has ever been": a simple service that crashes at once was ready for a moment, too. */
-static bool has_started(const struct board_service *s)
-{
-	return s->m.ready || s->probe[PROBE_STARTUP].health == HEALTH_PASSING;
-}
-
 static bool is_checked(const struct board_service *s)
 {
 	return s->used && s->enabled;
 }
 
 /* {KEY:bool,"timestamp","checks":{NAME:bool}} of the enabled services. */
-static bool put_checks(struct site *site, struct call *call, const char *yes, const char *no,
+static void put_checks(struct site *site, struct call *call, const char *yes, const char *no,
     bool (*good)(const struct board_service *s), bool all)
 {
 	struct text *text = &call->answer->body;
@@ -215,7 +209,6 @@ static bool put_checks(struct site *site, struct call *call, const char *yes, co
 		first = false;
 	}
 	text_add(text, "}}\n");
-	return all;
 }
 
 void site_get_ready(struct site *site, struct call *call)
@@ -227,15 +220,15 @@ void site_get_ready(struct site *site, struct call *call)
 void site_get_startup(struct site *site, struct call *call)
 {
 	/* Kubernetes asks no more when it has had its 200; nor does a reload undo a start. */
-	if (site->started) {
+	if (site->board.head->all_started) {
 		call->answer->status = 200;
 		text_add(&call->answer->body, "{\"started\":true");
 		add_timestamp(site, &call->answer->body);
 		text_add(&call->answer->body, "}\n");
 		return;
 	}
-	site->started =
-	    put_checks(site, call, "{\"started\":true", "{\"started\":false", has_started, true);
+	put_checks(
+	    site, call, "{\"started\":true", "{\"started\":false", board_service_started, false);
 }
 
 /* --- Supervisor -------------------------------------------------------------------- */

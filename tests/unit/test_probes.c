@@ -67,14 +67,13 @@ static void test_verdict(void **state)
 static void test_schedule_first(void **state)
 {
 	(void)state;
-	assert_int_equal(schedule_first(5000, 0, 10000, 12345, false), 7345);
-	assert_int_equal(schedule_first(5000, 300, 10000, 12345, false), 7645);
-	assert_int_equal(schedule_first(5000, 300, 10000, 12345, true), 5645);
-	assert_int_equal(schedule_first(5000, 0, 500, 12345, true), 5345);
-	assert_int_equal(schedule_first(5000, 0, 1, UINT32_MAX, false), 5000);
-	assert_int_equal(schedule_first(0, UINT32_MAX, 0, 7, false), UINT32_MAX);
+	assert_int_equal(schedule_first(5000, 0, 10000, 12345), 5345);
+	assert_int_equal(schedule_first(5000, 300, 10000, 12345), 5645);
+	assert_int_equal(schedule_first(5000, 0, 500, 12345), 5345);
+	assert_int_equal(schedule_first(5000, 0, 1, UINT32_MAX), 5000);
+	assert_int_equal(schedule_first(0, UINT32_MAX, 0, 7), UINT32_MAX);
 	for (uint32_t i = 0; i < 10000; i++) {
-		int64_t first = schedule_first(0, 0, 60000, pick(UINT32_MAX), true);
+		int64_t first = schedule_first(0, 0, 60000, pick(UINT32_MAX));
 		assert_in_range(first, 0, 999);
 	}
 }
