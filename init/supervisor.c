@@ -99,6 +99,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	struct before before = {.state = s->m.state,
 	    .want = s->m.want,
 	    .ready = s->m.ready,
+	    .deps = s->m.deps,
 	    .active = machine_active(&s->m),
 	    .life = s->m.life,
 	    .restarts = s->m.restarts,
@@ -127,7 +128,8 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	sv_report(sv, slot, &before, event, actions);
 	if (s->m.state != before.state || event->kind == EVENT_SPAWNED)
 		sv_probes_follow(sv, slot);
-	if (s->m.state != before.state || s->m.want != before.want || s->m.ready != before.ready)
+	if (s->m.state != before.state || s->m.want != before.want || s->m.ready != before.ready ||
+	    s->m.deps != before.deps)
 		sv_touch(sv, slot, s->m.ready && !before.ready);
 	act(sv, slot, actions);
 }

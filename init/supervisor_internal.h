@@ -24,7 +24,7 @@ static inline uint32_t sv_slot(const struct supervisor *sv, struct place place,
 
 /* A record before a step of the machine. */
 struct before {
-	uint8_t state, want, ready;
+	uint8_t state, want, ready, deps;
 	bool active;
 	uint32_t life, restarts;
 	int64_t ready_at;
@@ -137,7 +137,7 @@ void sv_check_answered(struct supervisor *sv, uint32_t slot, enum probe_role rol
 /* --- supervisor_deps.c --- */
 
 enum deps sv_dependencies(const struct supervisor *sv, uint32_t slot, int32_t *ret_blocker);
-/* A service's state, readiness or want has changed: whom does it concern? */
+/* A service's state, readiness, want or dependencies have changed: whom does it concern? */
 void sv_touch(struct supervisor *sv, uint32_t slot, bool became_ready);
 
 /* --- supervisor_report.c --- */
