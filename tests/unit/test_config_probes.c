@@ -69,6 +69,56 @@ static void test_defaults(void **state)
 	config_free(image);
 }
 
+/* start_timeout in ms of service a, with this startup probe and these other lines. */
+static uint32_t start_timeout(const char *probe, const char *service, const char *before)
+{
+	char text[1024];
+	struct text out;
+
+	text_init(&out, text, sizeof(text));
+	text_addf(&out, "%s" SERVICE "%s\n[startup a]\ncheck = process\n%s\n", before, service, probe);
+	struct image *image = config_util_text(text);
+	assert_non_null(image);
+	const struct service_settings *s = config_util_service(image, "a");
+	uint32_t result = s->start_timeout;
+	assert_int_equal(image_machine(image, s)->start_timeout, result);
+	config_free(image);
+	return result;
+}
+
+/* A probe that may take longer than the default of start_timeout raises that default. */
+static void test_start_timeout(void **state)
+{
+	(void)state;
+	assert_int_equal(start_timeout("", "", ""), 60000);
+	assert_int_equal(start_timeout("failures = 5", "", ""), 60000);
+	assert_int_equal(start_timeout("failures = 30", "", ""), 301000);
+	assert_int_equal(start_timeout("failures = 30\nfallback = process", "", ""), 302000);
+	assert_int_equal(start_timeout("successes = 12\ninterval = 10s", "", ""), 121000);
+	assert_int_equal(
+	    start_timeout("initial_delay = 2m\ninterval = 2s\ntimeout = 2s", "", ""), 128000);
+	assert_int_equal(
+	    start_timeout("failures = 100000\ninterval = 24h\ninitial_delay = 1h", "", ""),
+	    UINT32_MAX - 1);
+	assert_string_equal(config_util_warnings, "");
+	assert_int_equal(start_timeout("failures = 30", "start_timeout =", ""), 301000);
+	assert_int_equal(start_timeout("failures = 30", "start_timeout = 5m", ""), 300000);
+	assert_int_equal(start_timeout("", "", "[defaults]\nstart_timeout = 40s\n"), 40000);
+	assert_string_equal(config_util_warnings, "");
+	assert_int_equal(start_timeout("failures = 30", "start_timeout = 60s", ""), 60000);
+	assert_string_equal(config_util_warnings,
+	    "t:3: start_timeout = 1m: ends a start of a before its startup probe fails, which "
+	    "takes 5m (initial_delay and failures times interval); without start_timeout it "
+	    "would fit\n");
+	assert_int_equal(
+	    start_timeout("failures = 30", "", "[defaults]\nstart_timeout = 40s\n"), 40000);
+	assert_non_null(strstr(config_util_warnings, "t:2: start_timeout = 40s: "));
+	/* Other probes are no matter. */
+	struct image *image = config_util_text(SERVICE "[liveness a]\ncheck = process\ninterval = 1h\n");
+	assert_int_equal(config_util_service(image, "a")->start_timeout, 60000);
+	config_free(image);
+}
+
 static void test_all_keys(void **state)
 {
 	struct image *image = config_util_text(
@@ -540,6 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_start_timeout),
 	    cmocka_unit_test(test_all_keys),
 	    cmocka_unit_test(test_kinds),
 	    cmocka_unit_test(test_filled_in),
