@@ -5,6 +5,7 @@
 #include "probes/check.h"
 
 #include <string.h>
+#include <strings.h>
 
 static ref part(struct loader *loader, const char *string, struct check_part part)
 {
@@ -59,6 +60,19 @@ static size_t token_length(const char *string)
 			      "!#$%&'*+-.^_`|~");
 }
 
+/* Headers that say where a message ends, or what becomes of its connection, belong to who
+ * sends it. A probe has no body, and a connection of its own. */
+static bool is_framing(const char *name, size_t length)
+{
+	static const char names[][20] = {"Connection", "Content-Length", "Expect", "Keep-Alive",
+	    "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (length == strlen(names[i]) && strncasecmp(name, names[i], length) == 0)
+			return true;
+	return false;
+}
+
 /* "Name: value" as it will be sent. */
 static ref header(struct loader *loader, struct draft *draft, const struct entry *entry)
 {
@@ -71,6 +85,11 @@ static ref header(struct loader *loader, struct draft *draft, const struct entry
 		good = (unsigned char)*c >= ' ' && *c != 0x7f;
 	if (!good) {
 		loader_bad_value(loader, draft, entry);
+		return 0;
+	}
+	if (is_framing(line, length)) {
+		loader_fault(loader, draft, entry,
+		    "this header is sinit's to send, or not to send; leave it out");
 		return 0;
 	}
 	char *text = arena_get(&loader->arena, strlen(line) + 2);
