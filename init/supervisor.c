@@ -288,8 +288,11 @@ static void end_patience(struct supervisor *sv)
 void supervisor_timers(struct supervisor *sv)
 {
 	for (uint32_t slot = 0; slot < sv->count; slot++)
-		if (sv->deadline[slot] && sv->deadline[slot] <= sv->now)
+		if (sv->deadline[slot] && sv->deadline[slot] <= sv->now) {
+			if (sv->service[slot].m.state == STATE_STARTING)
+				sv_stats_start(sv, slot);
 			sv_deliver_kind(sv, slot, EVENT_TIMER, CAUSE_NONE);
+		}
 	sv_checks_due(sv);
 	if (sv->pendings && sv->poll_at <= sv->now) {
 		sv->poll_wait = sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;

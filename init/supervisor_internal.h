@@ -109,6 +109,9 @@ bool sv_hand_over(struct supervisor *sv, uint32_t slot);
 /* One check has been made: for the metrics. `ms`: how long it took. */
 void sv_stats(struct supervisor *sv, uint32_t slot, enum probe_role role, enum check_kind kind,
     enum probe_fault fault, int32_t detail, int64_t ms);
+/* A start has taken too long: what its startup probe's last check has found goes into the
+ * record, also if it was the prober's. */
+void sv_stats_start(struct supervisor *sv, uint32_t slot);
 /* Keeps the record's totals; called after each step of the machine. */
 void sv_totals(struct supervisor *sv, uint32_t slot, const struct before *before);
 
