@@ -5,7 +5,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
+from datetime import datetime
 
 import pytest
 from control_lab import SLEEP
@@ -35,6 +37,10 @@ def answers(port, host="127.0.0.1"):
         return ask(port, "/health", host=host).status
     except (OSError, AssertionError):
         return None
+
+
+def when(event):
+    return datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
 
 
 def bearer(token=TOKEN):
@@ -477,6 +483,48 @@ def test_port_in_use_is_tried_again(lab):
         until(lambda: f"listen = 127.0.0.1:{port}: " in lab.messages())
     until(lambda: answers(port) == 200, "the port that is free now", 50)
     assert lab.messages().count(f"listen = 127.0.0.1:{port}: ") == 2  # and that it does now
+
+
+def test_restarts_go_on_in_a_flood_of_orders(health):
+    """Of some with the wrong token, some without one, some that are garbage."""
+    with_control(health)
+    health.service("app", SLEEP, RESTART, "max_restarts = unlimited", "backoff_multiplier = 1")
+    health.service("other", SLEEP, RESTART)
+    up(health)
+    path, over, sent = str(health.base / "http"), threading.Event(), [0]
+    post = f"POST {API}/services/other/restart HTTP/1.1\r\nHost: x\r\n".encode()
+    flood = [post + bearer("wrong").encode() + b"\r\n", post + b"\r\n", b"\0\xff" * 500 + b"\r\n\r\n"]
+
+    def send():
+        while not over.is_set():
+            with socket.socket(socket.AF_UNIX) as client:
+                try:
+                    client.connect(path)
+                    client.sendall(flood[0] * 20 + flood[1] * 20 + flood[2])
+                    while client.recv(65536):
+                        pass
+                except OSError:
+                    pass
+            sent[0] += 41
+    threads = [threading.Thread(target=send, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for life in range(1, 11):
+            before = sent[0]
+            until(lambda: sent[0] > before + 200, "the flood")
+            health.await_fields("app", state="running", life=life)
+            health.process("app").kill(signal.SIGKILL)
+        health.await_fields("app", state="running", life=11)
+    finally:
+        over.set()
+    for thread in threads:
+        thread.join(60)
+    ends, starts = (health.events("app", kind)[-10:] for kind in ("exit", "start"))
+    late = [(when(start) - when(end)).total_seconds() for end, start in zip(ends, starts)]
+    assert len(late) == 10 and max(late) < 5, late
+    assert health.status("other")["life"] == 1
+    assert health.get("/health")[0] == 200
 
 
 def test_responder_that_stands_still(health):

@@ -564,7 +564,7 @@ def test_spread(serve):
 @pytest.mark.release_only
 def test_memory_flat(prober, serve, grpc_server):
     """Of every kind, with lives that come and go; a sanitizer would keep what was freed."""
-    port = serve(answers(OK)).port
+    port, refused = serve(answers(OK)).port, unused_port()
 
     def work(rounds):
         for ticket in range(5):
@@ -575,10 +575,20 @@ def test_memory_flat(prober, serve, grpc_server):
             prober.rounds(rounds // 4, 1)
             for check in range(3):
                 prober.end(check)
+    def work_at_once(rounds):
+        for check in range(3, 11):
+            prober.begin(check, TCP, **LOCAL, port=refused, interval=1)
+        for check in range(3, 11):
+            prober.rounds(rounds, check)
+        for check in range(3, 11):
+            prober.end(check)
     work(50)
-    before = prober.rss()
-    work(400)
+    work_at_once(20)
+    before, descriptors = prober.rss(), prober.descriptors()
+    work(100)
+    work_at_once(1200)  # more than 10,000 probes with those before
     assert prober.rss() <= before + 64
+    until(lambda: prober.descriptors() <= descriptors, "its descriptors closed")
 
 
 def test_idle(prober, serve):

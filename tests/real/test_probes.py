@@ -446,7 +446,7 @@ def test_file_with_max_age(health):
     old = time.time() - 7200
     os.utime(beat, (old, old))
     health.await_fields("app", readiness="failing", ready=False)
-    assert health.why("app").startswith("readiness: last sign of life 720")
+    assert health.why("app").startswith("readiness: the file was last changed 720")
     beat.touch()
     health.await_fields("app", readiness="passing", ready=True)
     assert health.status("app")["life"] == 1
