@@ -193,7 +193,7 @@ static void process_ended(struct supervisor *sv, const struct pid_entry *entry,
 			sv_deliver_kind(sv, slot, EVENT_SPAWNED, CAUSE_NONE);
 		}
 	}
-	if (!which && event.kind == EVENT_EXITED && sv_hand_over(sv, slot))
+	if (!which && event.kind == EVENT_EXITED && sv_hand_over(sv, slot, status))
 		return;
 	board_begin(s);
 	if (which) {

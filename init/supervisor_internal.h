@@ -108,8 +108,9 @@ void sv_look_at_starts(struct supervisor *sv);
 
 /* The service has said so, or says so no longer. */
 void sv_said(struct supervisor *sv, uint32_t slot, enum board_said which, bool said);
-/* The main process has ended: true if another, which it named, has taken its place. */
-bool sv_hand_over(struct supervisor *sv, uint32_t slot);
+/* The main process has ended, with this status: true if another, which it named, has taken its
+ * place. */
+bool sv_hand_over(struct supervisor *sv, uint32_t slot, const struct exit_status *status);
 
 /* --- supervisor_stats.c --- */
 

@@ -2,6 +2,7 @@
  * is told by the kernel's word for its sender, not by what it says. */
 #include "init/supervisor_internal.h"
 
+#include "init/explain.h"
 #include "init/log.h"
 #include "init/notify.h"
 
@@ -167,8 +168,10 @@ void supervisor_notify(
 		sv_verdict(sv, slot, PROBE_LIVENESS, false, FAULT_ASKED, 0);
 }
 
-bool sv_hand_over(struct supervisor *sv, uint32_t slot)
+bool sv_hand_over(struct supervisor *sv, uint32_t slot, const struct exit_status *status)
 {
+	char how[48];
+	struct text text;
 	struct unit *u = &sv->unit[slot];
 	struct board_service *s = &sv->service[slot];
 	pid_t next = u->next_main;
@@ -185,6 +188,9 @@ bool sv_hand_over(struct supervisor *sv, uint32_t slot)
 	board_begin(s);
 	s->pid = next;
 	board_end(s);
-	log_info(s->name, "its main process is now %d (MAINPID)", (int)next);
+	text_init(&text, how, sizeof(how));
+	explain_exit(&text, status->kind == EXIT_EXITED ? LAST_EXITED : LAST_KILLED, status->code,
+	    status->core);
+	log_info(s->name, "its main process is now %d (MAINPID); the one before %s", (int)next, how);
 	return true;
 }

@@ -735,6 +735,7 @@ signal.pause()
     assert child != first
     assert (status["state"], status["life"], status["restarts"]) == ("running", 1, 0)
     assert status["ready"] and not health.events("app", "exit")
+    assert "(MAINPID); the one before exited 0" in health.messages()
     assert health.said("app", "start") == [("app", "start")]
     health.order("app", "stay")
     health.process("app").kill(signal.SIGKILL)
