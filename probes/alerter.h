@@ -34,4 +34,9 @@ _Noreturn void alerter_deliver(const struct job *job);
 /* "sinit: alerter: alert NAME about SERVICE: WHAT[: REASON]" on standard error. */
 void alerter_complain(const struct job *job, const char *what, const char *reason);
 
+/* Gives up a share in a rule; NULL is passed over. */
+void alerter_release(struct rule *rule);
+
+int64_t alerter_now(void); /* CLOCK_MONOTONIC ms */
+
 #endif

@@ -207,8 +207,21 @@ struct responder_answer {
 
 enum alerter_message {
 	ALERTER_RULE = 1, /* PID 1 -> alerter: one [alert NAME]; number 0 forgets those before */
-	ALERTER_EVENTS,   /* PID 1 -> alerter: the board has events that may be for it */
+	ALERTER_EVENTS,   /* PID 1 -> alerter: events up to this one may be for it */
 	ALERTER_SENT,     /* alerter -> PID 1: an alert has been delivered, or could not be */
+	ALERTER_BEGIN,    /* PID 1 -> alerter: events after this one are for it; the first
+	                     message, and after an ALERTER_END */
+	ALERTER_END,      /* PID 1 -> alerter: the rules hold for events up to this one, and for
+	                     no more; it ends when its deliveries have, unless there is another
+	                     beginning */
+	ALERTER_SEEN,     /* alerter -> PID 1: as alerter_sent.seen, where no alert has told it
+	                     for long */
+};
+
+struct alerter_number {
+	uint32_t kind;  /* of those above that speak of one event */
+	uint32_t spare;
+	uint64_t event;
 };
 
 /* Texts are offsets into text[], 0: none; lists are texts one after the other. */
@@ -235,6 +248,8 @@ struct alerter_sent {
 	uint32_t kind;
 	uint8_t ok;
 	uint8_t spare[3];
+	uint64_t seen; /* events up to this one are dealt with: what was to be delivered of them
+	                  has been, or could not be. The next alerter begins after it */
 	char service[RESPONDER_NAME];
 	char alert[RESPONDER_NAME]; /* name of the rule */
 };

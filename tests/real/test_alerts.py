@@ -1,0 +1,190 @@
+"""Alerts of a whole sinit: none is lost while the alerter begins, is away or is to go."""
+
+import json
+import signal
+
+import pytest
+from health_lab import RESTART, health, until  # noqa: F401
+
+UNLIMITED = "max_restarts = unlimited"
+
+
+class Alerts:
+    """The alerts of a lab that become files."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.directory = lab.base / "alerts"
+        self.directory.mkdir()
+
+    def to_file(self, name="ops", *lines):
+        self.lab.write("alert-" + name, "\n".join(
+            [f"[alert {name}]", "cooldown = 0", f"file = {self.directory}", *lines, ""]))
+
+    def to_command(self, name, script, *lines):
+        path = self.lab.script(name + ".sh", f"#!/bin/sh\ncd {self.directory}\n{script}\n")
+        self.lab.write("alert-" + name, "\n".join(
+            [f"[alert {name}]", "cooldown = 0", f"command = {path}", *lines, ""]))
+
+    def remove(self, name):
+        self.lab.remove("alert-" + name)
+
+    def all(self, kind=None):
+        found = [json.loads(path.read_text()) for path in sorted(self.directory.glob("*.json"))]
+        return [one for one in found if kind in (None, one["event"])]
+
+    def wait(self, count, kind=None):
+        until(lambda: len(self.all(kind)) >= count, f"{count} alerts: {self.all()} {self.lab.messages()}")
+        return self.all(kind)
+
+
+@pytest.fixture
+def alerts(health):  # noqa: F811
+    return Alerts(health)
+
+
+def crash(lab, name="web"):
+    """One automatic restart."""
+    restarts = lab.status(name)["restarts"]
+    lab.ok("signal", name, "KILL")
+    until(lambda: (now := lab.status(name))["restarts"] == restarts + 1 and now["state"] == "running",
+          "restarted")
+
+
+def test_events_at_boot(health, alerts):  # noqa: F811
+    """They come about while the alerter is still being started."""
+    for i in range(4):
+        health.service(f"a{i}", "/nonexistent/program", "restart = never")
+        health.service(f"b{i}", "sh -c 'exit 3'", "restart = never")
+        health.service(f"c{i}", "sh -c 'exit 3'", "max_restarts = 0")
+    health.service("keep")
+    alerts.to_file()
+    health.start()
+    found = alerts.wait(12)
+    assert sorted(one["service"] for one in found) == sorted(f"{l}{i}" for l in "abc" for i in range(4))
+    assert {one["missed"] for one in found} == {0}
+
+
+def test_critical_service_that_fails_at_once(health, alerts):  # noqa: F811
+    health.service("main", "sh -c 'exit 4'", "max_restarts = 0", "critical = yes")
+    alerts.to_file()
+    health.launch()
+    assert health.wait() == 4
+    assert [one["event"] for one in alerts.all()] == ["critical-down"]
+
+
+def test_alerter_that_was_killed(health, alerts):  # noqa: F811
+    health.service("web", "sleep 100000", RESTART, UNLIMITED)
+    alerts.to_file("ops", "events = restart")
+    health.start()
+    crash(health)
+    alerts.wait(1)
+    for _ in range(3):  # each time it stays away for longer
+        health.helper("alerter").kill(signal.SIGKILL)
+        until(lambda: not health.helpers("alerter"), "it is gone")
+    crash(health)
+    crash(health)
+    found = alerts.wait(3)
+    assert [one["message"].split(" (")[0] for one in found] == ["restart 1", "restart 2", "restart 3"]
+    assert {one["missed"] for one in found} == {0}
+    until(lambda: len(health.events("web", "alert")) == 3, "PID 1 knows")
+
+
+def test_alert_on_its_way_when_the_alerter_is_killed(health, alerts):  # noqa: F811
+    """It is sent once more rather than never, and those before it are not."""
+    health.service("web", "sleep 100000", RESTART, UNLIMITED)
+    alerts.to_command("slow", 'cat >>got; [ -e go ] || sleep 1000', "events = restart")
+    (alerts.directory / "go").touch()
+    health.start()
+    crash(health)
+    got = alerts.directory / "got"
+    until(lambda: len(health.events("web", "alert")) == 1, "the first")
+    (alerts.directory / "go").unlink()
+    crash(health)
+    until(lambda: got.read_text().count("\n") == 2, "the second is on its way")
+    health.helper("alerter").kill(signal.SIGKILL)
+    (alerts.directory / "go").touch()
+    until(lambda: len(health.events("web", "alert")) == 2, "it was sent")
+    told = [json.loads(line)["message"].split(" (")[0] for line in got.read_text().splitlines()]
+    assert told == ["restart 1", "restart 2", "restart 2"]
+
+
+def test_last_alert_removed_while_one_is_on_its_way(health, alerts):  # noqa: F811
+    """It is delivered, what comes before another [alert] is no alert, and what follows is."""
+    health.service("web", "sleep 100000", RESTART, UNLIMITED)
+    script = 'until [ -e go ]; do sleep 0.05; done; cat >>got'
+    alerts.to_command("slow", script, "events = restart")
+    health.start()
+    crash(health)
+    alerter = until(lambda: [p for p in health.helpers("alerter") if health.running("/bin/sh", str(
+        health.base / "slow.sh"))], "it is on its way")[0]
+    alerts.remove("slow")
+    health.ok("reload")
+    crash(health)
+    alerts.to_command("slow", script, "events = restart")
+    health.ok("reload")
+    crash(health)
+    until(lambda: len(health.running("/bin/sh", str(health.base / "slow.sh"))) == 2, "the next one, too")
+    (alerts.directory / "go").touch()
+    until(lambda: len(health.events("web", "alert")) == 2, "both are delivered")
+    told = [json.loads(line)["message"].split(" (")[0] for line in
+            (alerts.directory / "got").read_text().splitlines()]
+    assert sorted(told) == ["restart 1", "restart 3"]
+    assert alerter.alive() and "alerter has ended" not in health.messages()
+
+
+def test_last_alert_removed(health, alerts):  # noqa: F811
+    """More than the time that deliveries have when sinit itself ends; then the alerter goes."""
+    health.service("web", "sleep 100000", RESTART, UNLIMITED)
+    alerts.to_command("slow", "sleep 3; cat >>got", "events = restart")
+    health.start()
+    crash(health)
+    until(lambda: health.running("/bin/sh", str(health.base / "slow.sh")), "it is on its way")
+    alerts.remove("slow")
+    health.ok("reload")
+    until(lambda: health.events("web", "alert"), "it is delivered")
+    assert (alerts.directory / "got").exists()
+    until(lambda: not health.helpers("alerter"), "the alerter has gone")
+    alerts.to_file("ops", "events = restart")
+    health.ok("reload")
+    crash(health)
+    assert [one["message"].split(" (")[0] for one in alerts.wait(1)] == ["restart 2"]
+    assert "alerter" not in health.messages()
+
+
+def test_board_moved_while_one_is_on_its_way(health, alerts):  # noqa: F811
+    health.service("web", "sleep 100000", RESTART, UNLIMITED)
+    alerts.to_command("slow", "sleep 3; cat >>got", "events = restart")
+    health.start()
+    crash(health)
+    until(lambda: health.running("/bin/sh", str(health.base / "slow.sh")), "it is on its way")
+    (health.run / "board").unlink()
+    until(lambda: "board was gone" in health.messages(), "it is made again")
+    crash(health)
+    until(lambda: len(health.events("web", "alert")) == 2, "both are delivered")
+    assert (alerts.directory / "got").read_text().count("\n") == 2
+    assert "alerter has ended" not in health.messages()
+
+
+def test_rules_that_do_not_fit_into_the_channel_at_once(health, alerts):  # noqa: F811
+    """64 with long commands; and again with a reload while the alerter does not read."""
+    health.service("web", "sleep 100000", RESTART, UNLIMITED)
+
+    def write(size):
+        for i in range(64):
+            alerts.to_file(f"a{i}", "events = restart", f"command = true {'x' * size}")
+    write(3500)
+    health.start()
+    crash(health)
+    assert len(alerts.wait(64)) == 64
+    alerter = health.helper("alerter")
+    alerter.kill(signal.SIGSTOP)
+    write(3600)
+    for _ in range(3):
+        health.ok("reload")
+    crash(health)
+    alerter.kill(signal.SIGCONT)
+    found = alerts.wait(128)
+    assert sorted(one["alert"] for one in found) == sorted(2 * [f"a{i}" for i in range(64)])
+    assert {(one["missed"], one["dropped"]) for one in found} == {(0, 0)}
+    assert "could not be handed" not in health.messages()
