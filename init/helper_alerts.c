@@ -3,6 +3,7 @@
 
 #include "init/log.h"
 #include "init/sinit.h"
+#include "probes/fault.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -198,19 +199,28 @@ void helpers_alert_seen(struct sinit *sinit, uint64_t seen)
 
 void helpers_alert_sent(struct sinit *sinit, struct alerter_sent *sent)
 {
-	struct board_event event = {.kind = EV_ALERT, .code = !sent->ok, .blocker = -1};
+	struct board_event event = {
+	    .kind = EV_ALERT, .fault = sent->fault, .detail = sent->detail, .blocker = -1};
 	struct alerts *alerts = &sinit->helpers.alerts;
 	bool all_told = !has_news(sinit);
+	char buffer[256];
+	struct text why;
 
 	_Static_assert(sizeof(sent->service) <= sizeof(event.name), "a service's name fits");
 	sent->service[sizeof(sent->service) - 1] = '\0';
 	sent->alert[sizeof(sent->alert) - 1] = '\0';
+	sent->where[sizeof(sent->where) - 1] = '\0';
 	memcpy(event.name, sent->service, sizeof(sent->service));
+	memcpy(event.alert, sent->alert, sizeof(sent->alert));
 	board_event(&sinit->supervisor.board, &event, platform_wall());
 	helpers_alert_seen(sinit, sent->seen);
 	/* Not an event to be told of again. */
 	if (all_told)
 		alerts->poked = last_event(sinit);
-	if (!sent->ok)
-		log_warning(NULL, "alert %s about %s could not be delivered", sent->alert, sent->service);
+	if (sent->fault == FAULT_NONE)
+		return;
+	text_init(&why, buffer, sizeof(buffer));
+	fault_sentence(&why, sent->fault, sent->detail);
+	log_warning(sent->service, "alert %s could not be delivered: %s: %s", sent->alert, sent->where,
+	    why.data);
 }

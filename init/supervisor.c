@@ -129,6 +129,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 		sv_probes_follow(sv, slot);
 	if (s->m.state != before.state || s->m.want != before.want || s->m.ready != before.ready)
 		sv_touch(sv, slot, s->m.ready && !before.ready);
+	sv_recovery(sv, slot);
 	act(sv, slot, actions);
 }
 
@@ -289,6 +290,7 @@ void supervisor_timers(struct supervisor *sv)
 		if (sv->deadline[slot] && sv->deadline[slot] <= sv->now)
 			sv_deliver_kind(sv, slot, EVENT_TIMER, CAUSE_NONE);
 	sv_checks_due(sv);
+	sv_recoveries_due(sv);
 	if (sv->pendings && sv->poll_at <= sv->now) {
 		sv->poll_wait = sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;
 		sv->poll_at = sv->now + sv->poll_wait;
@@ -306,7 +308,7 @@ int64_t supervisor_deadline(const struct supervisor *sv)
 		return sv->now;
 	for (uint32_t slot = 0; slot < sv->count; slot++)
 		next = sooner(next, sv->deadline[slot]);
-	next = sooner(next, sv_checks_deadline(sv));
+	next = sooner(sooner(next, sv_checks_deadline(sv)), sv->recovery);
 	return sv->stopping && sv->active ? sooner(next, sv->stop_deadline) : next;
 }
 

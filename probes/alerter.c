@@ -129,7 +129,7 @@ static void take_event(struct alerter *alerter, const struct board_event *event)
 	struct board_service blocker;
 	int64_t now = alerter_now();
 
-	unsigned kinds = policy_kinds(&alerter->policy, event, is_critical(alerter, event), now);
+	unsigned kinds = policy_kinds(event, is_critical(alerter, event));
 	if (!kinds)
 		return;
 	if (event->blocker >= 0 && board_read(&alerter->board, (uint32_t)event->blocker, &blocker))
@@ -290,6 +290,9 @@ int alerter_main(void)
 	int error = board_map(&alerter.board, HELPER_BOARD);
 	if (error)
 		return fail("board", error);
+	error = queue_init(&alerter.queue);
+	if (error)
+		return fail("memory", error);
 	alerter.signals = open_signals();
 	if (alerter.signals < 0)
 		return fail("signals", alerter.signals);

@@ -1,17 +1,17 @@
 #include "probes/alerter_queue.h"
 
 #include "init/base.h"
-#include "init/explain.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DELIVERY_MS = 30000 /* then it is killed */ };
+enum { DELIVERY_S = 30 /* then it is killed */ };
 
 /* --- what PID 1 is told -------------------------------------------------------------- */
 
@@ -46,20 +46,47 @@ void queue_tell_seen(struct queue *queue, uint64_t more)
 		queue->told = seen.event;
 }
 
-/* The job is neither among those that run nor among those that wait any more. */
-static void tell_sent(struct queue *queue, const struct job *job, bool ok)
+/* What it goes to, for people. */
+static const char *where(const struct job *job)
 {
 	const struct alerter_rule *rule = &job->rule->message;
-	struct alerter_sent sent = {.kind = ALERTER_SENT, .ok = ok, .seen = dealt_with(queue)};
+	const uint16_t texts[WAYS] = {
+	    [WAY_FILE] = rule->file, [WAY_WEBHOOK] = rule->host, [WAY_COMMAND] = rule->command};
+
+	return alert_rule_text(rule, texts[job->way]);
+}
+
+/* The job is neither among those that run nor among those that wait any more. */
+static void tell_sent(struct queue *queue, const struct job *job, struct probe_outcome outcome)
+{
+	const struct alerter_rule *rule = &job->rule->message;
+	struct alerter_sent sent = {.kind = ALERTER_SENT,
+	    .fault = (uint8_t)outcome.fault,
+	    .detail = outcome.detail,
+	    .seen = dealt_with(queue)};
+	struct text text;
 
 	memcpy(sent.service, job->event.name, sizeof(sent.service));
 	strcpy(sent.alert, alert_rule_text(rule, rule->name)); /* it fits: alert_rule_check() */
+	text_init(&text, sent.where, sizeof(sent.where));
+	text_add(&text, where(job));
 	if (tell(&sent, sizeof(sent)) && sent.seen > queue->told)
 		queue->told = sent.seen;
 }
 _Static_assert((int)BOARD_NAME == (int)RESPONDER_NAME, "a service's name fits");
 
 /* --- waiting ------------------------------------------------------------------------- */
+
+int queue_init(struct queue *queue)
+{
+	void *memory = mmap(NULL, QUEUE_RUNNING * sizeof(queue->outcome[0]), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	queue->outcome = memory;
+	return 0;
+}
 
 static bool has_way(const struct alerter_rule *rule, enum way way)
 {
@@ -95,7 +122,7 @@ void queue_add(struct queue *queue, struct rule *rule, struct job *job)
 /* --- running ------------------------------------------------------------------------- */
 
 /* In the child: as it was before the helper changed it, and with nothing of ours open. */
-static _Noreturn void deliver(const struct job *job)
+static _Noreturn void deliver(const struct job *job, struct probe_outcome *outcome)
 {
 	sigset_t none;
 
@@ -106,59 +133,88 @@ static _Noreturn void deliver(const struct job *job)
 		close(HELPER_CHANNEL);
 		close(HELPER_BOARD);
 	}
-	alerter_deliver(job);
+	alerter_deliver(job, outcome);
 }
 
-static void start(struct queue *queue, struct delivery *delivery, const struct job *job)
+static void start(struct queue *queue, unsigned place, const struct job *job)
 {
-	pid_t pid = fork();
+	struct probe_outcome *outcome = &queue->outcome[place];
+	pid_t pid;
 
+	*outcome = (struct probe_outcome){FAULT_NONE, 0};
+	pid = fork();
 	if (pid == 0)
-		deliver(job);
+		deliver(job, outcome);
 	if (pid < 0) {
-		alerter_complain(job, "cannot be sent", strerror(errno));
-		tell_sent(queue, job, false);
+		tell_sent(queue, job, (struct probe_outcome){FAULT_SPAWN, errno});
 		alerter_release(job->rule);
 		return;
 	}
 	setpgid(pid, pid); /* here too, so that it is done by the time it may be killed */
-	*delivery =
-	    (struct delivery){.pid = pid, .deadline = alerter_now() + DELIVERY_MS, .job = *job};
+	queue->running[place] = (struct delivery){
+	    .pid = pid, .deadline = alerter_now() + DELIVERY_S * 1000, .job = *job};
 }
 
-static void start_next(struct queue *queue, struct delivery *delivery)
+static bool is_ahead(const struct job *job, const struct job *of)
 {
-	struct job job = queue->waiting[0];
+	const struct alerter_rule *a = &job->rule->message, *b = &of->rule->message;
 
+	return job->way == of->way && strcmp(job->event.name, of->event.name) == 0 &&
+	       strcmp(alert_rule_text(a, a->name), alert_rule_text(b, b->name)) == 0;
+}
+
+/* Good news comes behind the bad that it is about; bad news waits for nothing. */
+static bool may_start(const struct queue *queue, unsigned i)
+{
+	const struct job *job = &queue->waiting[i];
+	bool free = true;
+
+	if (job->kind != ALERT_RECOVERED)
+		return true;
+	for (unsigned k = 0; k < QUEUE_RUNNING; k++)
+		free &= !queue->running[k].pid || !is_ahead(&queue->running[k].job, job);
+	for (unsigned k = 0; k < i; k++)
+		free &= !is_ahead(&queue->waiting[k], job);
+	return free;
+}
+
+/* False: none may be started. */
+static bool start_next(struct queue *queue, unsigned place)
+{
+	unsigned i = 0;
+
+	while (i < queue->count && !may_start(queue, i))
+		i++;
+	if (i == queue->count)
+		return false;
+	struct job job = queue->waiting[i];
 	queue->count--;
-	memmove(queue->waiting, queue->waiting + 1, queue->count * sizeof(queue->waiting[0]));
-	start(queue, delivery, &job);
+	memmove(&queue->waiting[i], &queue->waiting[i + 1], (queue->count - i) * sizeof(job));
+	start(queue, place, &job);
+	return true;
 }
 
 void queue_start(struct queue *queue)
 {
 	for (unsigned i = 0; i < QUEUE_RUNNING; i++) {
 		/* One that could not even be started leaves its place to the next. */
-		while (queue->count && !queue->running[i].pid)
-			start_next(queue, &queue->running[i]);
+		while (!queue->running[i].pid && start_next(queue, i))
+			;
 	}
 }
 
-/* A failure of our own code has been told already by the one who met it. */
-static void tell_end(const struct delivery *delivery, int status)
+/* What our own code met it has left; a command is judged by its end. */
+static struct probe_outcome judge(const struct queue *queue, unsigned place, int status)
 {
-	char buffer[128];
-	struct text text;
-	bool killed = WIFSIGNALED(status);
+	struct probe_outcome outcome = queue->outcome[place];
 
-	if (delivery->late) {
-		alerter_complain(&delivery->job, "killed, since it took longer than 30 s", NULL);
-	} else if (killed || (status != 0 && delivery->job.way == WAY_COMMAND)) {
-		text_init(&text, buffer, sizeof(buffer));
-		explain_exit(&text, killed ? LAST_KILLED : LAST_EXITED,
-		    killed ? WTERMSIG(status) : WEXITSTATUS(status), false);
-		alerter_complain(&delivery->job, "command", text.data);
-	}
+	if (queue->running[place].late)
+		return (struct probe_outcome){FAULT_LATE, DELIVERY_S};
+	if (WIFSIGNALED(status))
+		return (struct probe_outcome){FAULT_KILLED, WTERMSIG(status)};
+	if (status == 0 || outcome.fault != FAULT_NONE)
+		return outcome;
+	return (struct probe_outcome){FAULT_EXIT, WEXITSTATUS(status)};
 }
 
 void queue_reap(struct queue *queue)
@@ -172,8 +228,7 @@ void queue_reap(struct queue *queue)
 			if (delivery->pid != pid)
 				continue;
 			delivery->pid = 0;
-			tell_end(delivery, status);
-			tell_sent(queue, &delivery->job, status == 0 && !delivery->late);
+			tell_sent(queue, &delivery->job, judge(queue, i, status));
 			alerter_release(delivery->job.rule);
 		}
 	}

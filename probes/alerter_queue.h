@@ -26,9 +26,13 @@ struct queue {
 	uint64_t told;            /* PID 1 knows that those up to here are dealt with */
 	uint32_t missed, dropped; /* still to be told, see struct alert */
 	struct delivery running[QUEUE_RUNNING];
+	struct probe_outcome *outcome; /* of those, each written by its process */
 	struct job waiting[QUEUE_WAITING];
 	unsigned count; /* of those that wait, the oldest first */
 };
+
+/* 0 or -errno. */
+int queue_init(struct queue *queue);
 
 /* Takes an alert in, by each of its rule's ways: all find room or none does, so that all tell
  * the same. */
@@ -41,7 +45,7 @@ void queue_reap(struct queue *queue);
  * process had begun with it. */
 void queue_kill(struct queue *queue, int64_t now);
 
-/* Starts what there is room for. */
+/* Starts what there is room for, in order; a recovery after what it is a recovery from. */
 void queue_start(struct queue *queue);
 
 /* Whether anything runs or waits. */

@@ -57,7 +57,7 @@ enum check_kind {
 };
 enum { CHECK_KINDS = CHECK_HEARTBEAT + 1 };
 
-/* Why a check did not pass; `detail` as said. A sentence for each is in probes/fault.h. */
+/* Why a check did not pass, or an alert could not be delivered; `detail` as said. A sentence for each is in probes/fault.h. */
 enum probe_fault {
 	FAULT_NONE,
 	FAULT_TIMEOUT,       /* `timeout` has passed; detail: ms */
@@ -79,8 +79,10 @@ enum probe_fault {
 	FAULT_STOLEN,        /* listen: another program does; its pid, 0: cannot be told */
 	FAULT_NO_PROCESS,    /* process */
 	FAULT_INTERNAL,      /* the check could not be made (descriptors, memory); errno */
+	FAULT_WRITE,         /* an alert's file: could not be written; errno */
+	FAULT_LATE,          /* an alert's delivery: killed after so many s */
 };
-enum { FAULT_COUNT = FAULT_INTERNAL + 1 };
+enum { FAULT_COUNT = FAULT_LATE + 1 };
 
 /* --- prober ---------------------------------------------------------------------- */
 
@@ -244,14 +246,18 @@ struct alerter_rule {
 	char text[];
 };
 
+enum { ALERTER_WHERE = 128 };
+
 struct alerter_sent {
 	uint32_t kind;
-	uint8_t ok;
-	uint8_t spare[3];
-	uint64_t seen; /* events up to this one are dealt with: what was to be delivered of them
-	                  has been, or could not be. The next alerter begins after it */
+	int32_t detail; /* of the fault */
+	uint64_t seen;  /* events up to this one are dealt with: what was to be delivered of them
+	                   has been, or could not be. The next alerter begins after it */
 	char service[RESPONDER_NAME];
 	char alert[RESPONDER_NAME]; /* name of the rule */
+	char where[ALERTER_WHERE];  /* the directory, host or command; cut where it is longer */
+	uint8_t fault;              /* enum probe_fault: why it could not be, NONE: it has been */
+	uint8_t spare[7];
 };
 
 /* --- one check in a process of its own ------------------------------------------------ */

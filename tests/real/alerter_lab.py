@@ -20,9 +20,11 @@ TOP = Path(__file__).resolve().parents[2]
 KINDS = {"restart": 1, "fatal": 2, "failed": 4, "recovered": 8, "unhealthy": 16, "oom": 32,
          "critical-down": 64}
 RULE = struct.Struct("@5I10H")
-SENT = struct.Struct("@IB3xQ72s72s")
+SENT = struct.Struct("@IiQ72s72s128sB7x")
 NUMBERED = struct.Struct("@IIQ")  # an alerter_number
 LIMIT = 60
+FAULTS = {"timeout": 1, "connect": 2, "resolve": 3, "closed": 4, "protocol": 5, "status": 7, "exit": 13,
+          "killed": 14, "spawn": 15, "write": 20, "late": 21}  # enum probe_fault
 NEVER = 2 ** 32 - 2  # ms of cooldown
 
 
@@ -125,9 +127,10 @@ class Alerter:
             kind, _, self.seen = NUMBERED.unpack(message)
             assert kind == 6
             return self.sent(limit)
-        kind, ok, self.seen, service, name = SENT.unpack(message)
+        kind, detail, self.seen, service, name, where, fault = SENT.unpack(message)
         assert kind == 3
-        return bool(ok), service.split(b"\0")[0].decode(), name.split(b"\0")[0].decode()
+        self.why = (where.split(b"\0")[0].decode(), next((w for w, n in FAULTS.items() if n == fault), None), detail)
+        return not fault, service.split(b"\0")[0].decode(), name.split(b"\0")[0].decode()
 
     def last_seen(self):
         """Reads what it says at its end."""

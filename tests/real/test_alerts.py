@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 import pytest
 from health_lab import RESTART, health, until  # noqa: F401
@@ -188,3 +189,121 @@ def test_rules_that_do_not_fit_into_the_channel_at_once(health, alerts):  # noqa
     assert sorted(one["alert"] for one in found) == sorted(2 * [f"a{i}" for i in range(64)])
     assert {(one["missed"], one["dropped"]) for one in found} == {(0, 0)}
     assert "could not be handed" not in health.messages()
+
+
+# --- what is told of them -------------------------------------------------------------------
+
+
+def test_what_could_not_be_delivered(health, alerts):  # noqa: F811
+    """An event names the alert and says why; the log has one line of it, in its own format."""
+    health.sinit_ini("log_format = json")
+    health.service("web", "sleep 100000", RESTART, UNLIMITED)
+    alerts.to_file("good", "events = restart")
+    health.write("alert-dir", "[alert dir]\nevents = restart\nfile = /nonexistent/directory\n")
+    health.write("alert-cmd", "[alert cmd]\nevents = restart\ncommand = /nonexistent/command\n")
+    health.write("alert-exit", "[alert exit]\nevents = restart\ncommand = sh -c 'exit 7'\n")
+    health.write("alert-hook", "[alert hook]\nevents = restart\nwebhook = http://127.0.0.1:9/x\n")
+    health.start()
+    crash(health)
+    until(lambda: len(health.events("web", "alert")) == 5, "all are told of")
+    why = {"dir": "the file could not be written: no such file or directory",
+           "cmd": "the command could not be run: no such file or directory",
+           "exit": "the command exited with code 7", "hook": "connection refused"}
+    found = {event["alert"]: (event["delivered"], event["message"]) for event in health.events("web", "alert")}
+    assert found == {"good": (True, "alert good delivered"), **{
+        name: (False, f"alert {name} could not be delivered: {words}") for name, words in why.items()}}
+    assert "alert exit could not be delivered: the command exited with code 7" in health.ok("events", "web").out
+    where = {"dir": "/nonexistent/directory", "cmd": "/nonexistent/command", "exit": "sh", "hook": "127.0.0.1"}
+    lines = [json.loads(line) for line in health.messages().splitlines()]
+    told = [(line["level"], line["service"], line["message"]) for line in lines if "alert" in line["message"]]
+    assert sorted(told) == sorted(("warning", "web", f"alert {name} could not be delivered: {where[name]}: {why[name]}")
+                                  for name in why)
+
+
+def test_restart_for_a_probe_says_so(health, alerts):  # noqa: F811
+    """And not that it was killed by a signal, which was sinit's own."""
+    health.service("web", "sleep 100000", RESTART, "max_restarts = 1")
+    health.probe("web", "liveness", "exec:false", interval="100ms", failures=1)
+    health.service("once", "sleep 100000", "restart = never")
+    health.probe("once", "liveness", "exec:false", interval="100ms", failures=1)
+    alerts.to_file("ops", "events = restart fatal failed")
+    health.start()
+    found = {one["event"]: one["message"] for one in alerts.wait(3)}
+    why = "its liveness probe failed: the command exited with code 1"
+    assert found == {"restart": f"restart 1 ({why})", "failed": f"failed: {why}",
+                     "fatal": f"restart limit reached: {why}; sinitctl reset web, then start"}
+
+
+# --- recovery -------------------------------------------------------------------------------
+
+
+def kinds(lab, name):
+    return [event["event"] for event in lab.events(name) if event["event"] in (
+        "restart", "failed", "fatal", "unhealthy", "recovered")]
+
+
+def test_recovered_once_it_has_been_well_for_min_uptime(health, alerts):  # noqa: F811
+    """Not by each start of one that ends again at once."""
+    health.service("web", f"sh -c '[ -e {health.base}/good ] && exec sleep 100000; sleep 0.1; exit 3'", RESTART,
+                   "max_backoff = 100ms", UNLIMITED, "min_uptime = 1s")
+    alerts.to_file("ops", "events = restart recovered")
+    health.start()
+    until(lambda: health.status("web")["restarts"] >= 4, "it fails")
+    assert "recovered" not in kinds(health, "web")
+    (health.base / "good").touch()
+    (found,) = alerts.wait(1, "recovered")
+    assert found["message"] == "ready for 1s" and found["severity"] == "info"
+    assert kinds(health, "web")[-2:] == ["restart", "recovered"] and kinds(health, "web").count("recovered") == 1
+    events = [event for event in health.events("web") if event["event"] in ("ready", "recovered")]
+    assert events[-1]["event"] == "recovered" and events[-2]["event"] == "ready"
+    assert alerts.all()[-1]["event"] == "recovered"
+
+
+def test_recovered_after_a_probe_failed(health, alerts):  # noqa: F811
+    flag = health.base / "bad"
+    health.service("web", "sleep 100000", "min_uptime = 500ms")
+    health.probe("web", "readiness", f"exec:sh -c '! [ -e {flag} ]'", interval="50ms", failures=1)
+    alerts.to_file("ops", "events = unhealthy recovered")
+    health.start()
+    until(lambda: health.status("web")["ready"], "ready")
+    for _ in range(2):
+        flag.touch()
+        until(lambda: not health.status("web")["ready"], "not ready")
+        flag.unlink()
+        until(lambda: health.status("web")["ready"], "ready")
+    alerts.wait(1, "recovered")
+    assert kinds(health, "web") == ["unhealthy", "unhealthy", "recovered"]
+
+
+def test_not_recovered_before_its_liveness_is_known(health, alerts):  # noqa: F811
+    health.service("web", "sleep 100000", RESTART, UNLIMITED, "min_uptime = 0")
+    health.probe("web", "liveness", "exec:false", interval="300ms", failures=1)
+    alerts.to_file("ops")
+    health.start()
+    alerts.wait(3, "restart")
+    assert "recovered" not in kinds(health, "web")
+
+
+def test_recovered_oneshot_is_done(health, alerts):  # noqa: F811
+    flag = health.base / "good"
+    health.service("job", f"sh -c '[ -e {flag} ]'", "type = oneshot", "restart = never")
+    alerts.to_file("ops")
+    health.start()
+    alerts.wait(1, "failed")
+    flag.touch()
+    health.ok("start", "job")
+    assert alerts.wait(1, "recovered")[0]["message"] == "done"
+    assert kinds(health, "job") == ["failed", "recovered"]
+
+
+def test_recovery_is_no_reason_to_wake_up_for_long(health, alerts):  # noqa: F811
+    """Once it has been told nothing is due any more."""
+    health.service("web", "sleep 100000", RESTART, UNLIMITED, "min_uptime = 300ms")
+    health.start()
+    crash(health)
+    until(lambda: "recovered" in kinds(health, "web"), "recovered")
+    until(lambda: health.sinit.stat()[0] == "S", "it waits")
+    switches = lambda: int(health.sinit.status("voluntary_ctxt_switches"))  # noqa: E731
+    before = switches()
+    time.sleep(1)
+    assert switches() == before
