@@ -1,10 +1,13 @@
 """Alerts of a whole sinit: none is lost while the alerter begins, is away or is to go."""
 
 import json
+import os
 import signal
+import subprocess
 import time
 
 import pytest
+from control_lab import SINIT
 from health_lab import RESTART, health, until  # noqa: F401
 
 UNLIMITED = "max_restarts = unlimited"
@@ -189,6 +192,28 @@ def test_rules_that_do_not_fit_into_the_channel_at_once(health, alerts):  # noqa
     assert sorted(one["alert"] for one in found) == sorted(2 * [f"a{i}" for i in range(64)])
     assert {(one["missed"], one["dropped"]) for one in found} == {(0, 0)}
     assert "could not be handed" not in health.messages()
+
+
+def test_command_of_many_words(health, alerts):  # noqa: F811
+    """As many as a line of the configuration can have."""
+    health.service("web", "sleep 100000", RESTART, UNLIMITED)
+    script = health.script("count.sh", f"#!/bin/sh\necho $# >{alerts.directory}/count\n")
+    health.write("alert", f"[alert ops]\nevents = restart\ncommand = {script} {1900 * 'x '}\n")
+    health.start()
+    crash(health)
+    until(lambda: health.events("web", "alert"), "it is sent")
+    assert (alerts.directory / "count").read_text() == "1900\n"
+
+
+def test_alert_that_is_too_long_is_refused(health):  # noqa: F811
+    """With a variable it may be longer than a line."""
+    health.service("web")
+    health.write("alert", "[alert ops]\ncommand = true ${BIG}\n")
+    for size, code in ((16000, 0), (17000, 78)):
+        done = subprocess.run([SINIT, "-c", health.conf, "--check"], capture_output=True, text=True,
+                              env={**os.environ, "BIG": size * "x"})
+        assert done.returncode == code, done.stderr
+    assert "alert.ini:1: [alert ops]: its command, services, webhook and file are too long" in done.stderr
 
 
 # --- what is told of them -------------------------------------------------------------------
