@@ -46,12 +46,14 @@ static const char *health_word(const struct board_service *s, enum probe_role ro
 }
 
 static void put_row(
-    struct ctl *ctl, const struct view *view, const struct board_service *s, size_t width)
+    struct ctl *ctl, const struct view *view, const struct view_row *row, size_t width)
 {
+	const struct board_service *s = &row->s;
 	const struct style *style = &ctl->style;
 	struct text *text = out_text(ctl->out);
 	struct look look = look_of(s);
 	char blocker[BOARD_NAME], raw[512], clean[2048];
+	struct board_words words;
 	struct text why, shown;
 	size_t before = (style->utf8 ? 2 : 0) + width + READY_COLUMN + COLUMN * PROBE_ROLES;
 
@@ -66,7 +68,8 @@ static void put_row(
 	for (unsigned role = 0; role < PROBE_ROLES; role++)
 		put_column(text, health_word(s, (enum probe_role)role), COLUMN);
 	text_init(&why, raw, sizeof(raw));
-	render_why(&why, s, board_slot_name(&view->board, s->blocker, blocker), view->now);
+	board_read_words(&view->board, row->slot, s, &words);
+	render_why(&why, s, board_slot_name(&view->board, s->blocker, blocker), &words, view->now);
 	text_init(&shown, clean, sizeof(clean));
 	format_clean(&shown, why.used ? raw : "-");
 	format_cut(text, clean,
@@ -97,13 +100,14 @@ static void put_table(struct ctl *ctl, const struct view *view)
 	text_add(text, "WHY\n");
 	for (size_t i = 0; i < view->count; i++)
 		if (is_meant(ctl, &view->rows[i]->s))
-			put_row(ctl, view, &view->rows[i]->s, width);
+			put_row(ctl, view, view->rows[i], width);
 }
 
 static void put_json(struct ctl *ctl, const struct view *view, bool all)
 {
 	const char *comma = "";
 	char blocker[BOARD_NAME];
+	struct board_words words;
 
 	text_add(out_text(ctl->out),
 	    all ? "{\"ready\":true,\"checks\":{" : "{\"ready\":false,\"checks\":{");
@@ -125,8 +129,9 @@ static void put_json(struct ctl *ctl, const struct view *view, bool all)
 		if (!is_meant(ctl, s))
 			continue;
 		text_add(text, comma);
-		render_health(
-		    text, s, board_slot_name(&view->board, s->blocker, blocker), view->now);
+		board_read_words(&view->board, view->rows[i]->slot, s, &words);
+		render_health(text, s, board_slot_name(&view->board, s->blocker, blocker), &words,
+		    view->now);
 		comma = ",";
 	}
 	text_add(out_text(ctl->out), "]}\n");

@@ -52,8 +52,9 @@ static bool has_run(const struct board_service *s)
 
 /* Writes one cell's text. Fast where it matters: it is called twice for each. */
 static void cell(
-    const struct view *view, const struct board_service *s, enum column column, struct text *text)
+    const struct view *view, const struct view_row *row, enum column column, struct text *text)
 {
+	const struct board_service *s = &row->s;
 	const struct machine *m = &s->m;
 	bool alive = view->life == BOARD_LIVE;
 
@@ -65,7 +66,7 @@ static void cell(
 		text_add(text, state_name((enum state)m->state));
 		break;
 	case COL_READY:
-		text_add(text, m->ready ? "yes" : m->want == WANT_UP ? "no" : "-");
+		text_add(text, board_service_ready(s) ? "yes" : m->want == WANT_UP ? "no" : "-");
 		break;
 	case COL_PID:
 		if (s->pid > 0)
@@ -90,7 +91,7 @@ static void cell(
 			text_add(text, has_run(s) ? "not run" : "-");
 		break;
 	case COL_REASON:
-		view_reason(view, s, text);
+		view_reason(view, row->slot, s, text);
 		break;
 	case COL_COUNT:
 		break;
@@ -145,7 +146,7 @@ static void measure(struct table *table)
 			if (c == COL_REASON && !table->style->width)
 				continue; /* the last one in a pipe needs no width */
 			text_init(&text, buffer, sizeof(buffer));
-			cell(table->view, &table->view->rows[i]->s, (enum column)c, &text);
+			cell(table->view, table->view->rows[i], (enum column)c, &text);
 			size_t width =
 			    c == COL_NAME || c == COL_REASON ? format_columns(buffer) : text.used;
 			if (width > table->width[c])
@@ -191,8 +192,9 @@ static void trim(struct text *text)
 	text->data[text->used] = '\0';
 }
 
-static void put_row(const struct table *table, struct text *text, const struct board_service *s)
+static void put_row(const struct table *table, struct text *text, const struct view_row *row)
 {
+	const struct board_service *s = &row->s;
 	struct look look = view_look((enum state)s->m.state);
 	char buffer[1024];
 	struct text content;
@@ -207,7 +209,7 @@ static void put_row(const struct table *table, struct text *text, const struct b
 		if (!table->width[c])
 			continue;
 		text_init(&content, buffer, sizeof(buffer));
-		cell(table->view, s, (enum column)c, &content);
+		cell(table->view, row, (enum column)c, &content);
 		put_cell(table, text, c, buffer, c == COL_STATE ? look.colour : NULL);
 	}
 	trim(text);
@@ -227,12 +229,13 @@ static void put_table(struct ctl *ctl, const struct view *view)
 			put_cell(&table, text, c, columns[c].title, NULL);
 	text_add(text, "\n");
 	for (size_t i = 0; i < view->count; i++)
-		put_row(&table, out_text(ctl->out), &view->rows[i]->s);
+		put_row(&table, out_text(ctl->out), view->rows[i]);
 }
 
 static void put_json(struct ctl *ctl, const struct view *view)
 {
 	char blocker[BOARD_NAME];
+	struct board_words words;
 	struct text *text = out_text(ctl->out);
 
 	text_add(text, "{\"sinit\":");
@@ -243,7 +246,8 @@ static void put_json(struct ctl *ctl, const struct view *view)
 		const char *name = board_slot_name(&view->board, s->blocker, blocker);
 		text = out_text(ctl->out);
 		text_add(text, i ? "," : "");
-		render_service(text, s, view->life, name, view->now);
+		board_read_words(&view->board, view->rows[i]->slot, s, &words);
+		render_service(text, s, view->life, name, &words, view->now);
 	}
 	text_add(out_text(ctl->out), "]}\n");
 }

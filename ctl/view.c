@@ -177,14 +177,18 @@ int view_load(struct view *view, const char *const *names, size_t count)
 	return code;
 }
 
-void view_reason(const struct view *view, const struct board_service *s, struct text *text)
+void view_reason(const struct view *view, uint32_t slot, const struct board_service *s,
+    struct text *text)
 {
+	struct board_words words;
 	char name[BOARD_NAME];
 	char raw[512];
 	struct text reason;
 
 	text_init(&reason, raw, sizeof(raw));
-	explain_reason(&reason, s, board_slot_name(&view->board, s->blocker, name), view->now);
+	board_read_words(&view->board, slot, s, &words);
+	explain_reason(
+	    &reason, s, board_slot_name(&view->board, s->blocker, name), &words, view->now);
 	format_clean(text, raw);
 }
 

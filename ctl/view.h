@@ -34,8 +34,9 @@ int view_load(struct view *view, const char *const *names, size_t count);
 /* Gives everything back, and returns `code`. */
 int view_close(struct view *view, int code);
 
-/* Adds why a service is as it is (explain_reason), in clean text. */
-void view_reason(const struct view *view, const struct board_service *s, struct text *text);
+/* Adds why the service in `slot`, with this record, is as it is (explain_reason), in clean text. */
+void view_reason(const struct view *view, uint32_t slot, const struct board_service *s,
+    struct text *text);
 
 /* How a state looks on a terminal. */
 struct look {

@@ -54,7 +54,7 @@ static void tell_json(struct ctl *ctl, const struct view *view, const struct tar
 
 	text_init(&reason, sentence, sizeof(sentence));
 	if (s)
-		view_reason(view, s, &reason);
+		view_reason(view, target->slot, s, &reason);
 	text_add(text, "{\"service\":");
 	text_json(text, target->name);
 	if (s)
@@ -102,10 +102,10 @@ static void tell_missed(struct ctl *ctl, const struct view *view, const struct t
 			explain_exit(
 			    &text, (enum last_kind)s->m.exit_kind, s->m.exit_code, s->m.exit_core);
 		text_addf(&text, "; now %s: ", state_name((enum state)s->m.state));
-		view_reason(view, s, &text);
+		view_reason(view, target->slot, s, &text);
 	} else {
 		text_addf(&text, "%s: ", state_name((enum state)s->m.state));
-		view_reason(view, s, &text);
+		view_reason(view, target->slot, s, &text);
 	}
 	ctl_error("%s: %s", target->name, sentence);
 	if (ctl_has(ctl, OPT_JSON))
@@ -166,7 +166,7 @@ static void tell_late(struct watch *watch, struct ctl *ctl, struct view *view, i
 		if (target->over || !board_read(&view->board, target->slot, &s))
 			continue;
 		text_init(&text, sentence, sizeof(sentence));
-		view_reason(view, &s, &text);
+		view_reason(view, target->slot, &s, &text);
 		ctl_error("%s: timed out after %s, still %s: %s", target->name, time,
 		    state_name((enum state)s.m.state), sentence);
 		if (ctl_has(ctl, OPT_JSON))

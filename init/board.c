@@ -78,6 +78,11 @@ static int allocate(int fd, uint64_t size)
 	return 0;
 }
 
+static off_t place_of_words(const struct board *board, uint32_t slot)
+{
+	return (off_t)(board->size + slot * sizeof(struct board_words));
+}
+
 /* Maps `fd` after giving it its space. Closes it on failure. */
 static int map_new(struct board *board, int fd, const struct layout *layout)
 {
@@ -167,6 +172,27 @@ int board_create(struct board *ret, int dirfd, uint32_t capacity)
 		unlinkat(dirfd, BOARD_TEMPORARY, 0);
 	*ret = board;
 	return 0;
+}
+
+int board_write_words(const struct board *board, uint32_t slot, const struct board_words *words)
+{
+	ssize_t written =
+	    pwrite(board->fd, words, sizeof(*words), place_of_words(board, slot));
+
+	return written == (ssize_t)sizeof(*words) ? 0 : written < 0 ? -errno : -ENOSPC;
+}
+
+void board_copy(struct board *to, const struct board *from)
+{
+	struct board_words words;
+
+	memcpy(to->head, from->head, from->size);
+	for (uint32_t i = 0; i < from->head->capacity; i++) {
+		if (!from->services[i].said)
+			continue;
+		board_read_words(from, i, &from->services[i], &words);
+		board_write_words(to, i, &words);
+	}
 }
 
 void board_close(struct board *board)
@@ -260,6 +286,21 @@ bool board_read(const struct board *board, uint32_t i, struct board_service *ret
 	}
 	ret->name[BOARD_NAME - 1] = '\0';
 	return ret->used != 0;
+}
+
+void board_read_words(const struct board *board, uint32_t i, const struct board_service *s,
+    struct board_words *ret)
+{
+	bool any = s->said & (SAID_STATUS | SAID_THIEF);
+
+	if (!any || pread(board->fd, ret, sizeof(*ret), place_of_words(board, i)) !=
+			(ssize_t)sizeof(*ret))
+		*ret = (struct board_words){.status = ""};
+	if (!(s->said & SAID_STATUS))
+		ret->status[0] = '\0';
+	if (!(s->said & SAID_THIEF))
+		ret->thief[0] = '\0';
+	ret->status[sizeof(ret->status) - 1] = ret->thief[sizeof(ret->thief) - 1] = '\0';
 }
 
 bool board_read_event(const struct board *board, uint64_t seq, struct board_event *ret)

@@ -75,6 +75,21 @@ struct board_totals {
 	int64_t failed_at;    /* CLOCK_MONOTONIC ms of the failure not yet recovered, 0: none */
 };
 
+/* What a service has said of itself (sd_notify(3)), and what stands in its words. */
+enum board_said {
+	SAID_STATUS = 1,    /* STATUS=, in board_words.status */
+	SAID_RELOADING = 2, /* RELOADING=1, and no READY=1 since */
+	SAID_STOPPING = 4,  /* STOPPING=1 */
+	SAID_THIEF = 8,     /* not by the service: board_words.thief is set */
+};
+
+/* Texts of a service. They are behind the records in the board's file, and not mapped: most
+ * services have none, and then they take no space. */
+struct board_words {
+	char status[112]; /* STATUS=, cut to fit */
+	char thief[16];   /* comm of the program that has the port of its listen check */
+};
+
 struct board_service {
 	_Atomic uint32_t seq;
 	uint32_t used;       /* 0: a free slot; else the generation of the slot */
@@ -88,7 +103,8 @@ struct board_service {
 	uint8_t by_hand;     /* stopped by hand: stays down until sinitctl start */
 	uint8_t error_step;  /* enum spawn_step of the last spawn error, 0: none */
 	uint8_t held;        /* waiting: for a service that is to stay down, see `blocker` */
-	uint8_t spare[2];
+	uint8_t said;        /* bits of enum board_said, of this life */
+	uint8_t spare;
 	int32_t error;       /* its errno */
 	struct board_probe probe[PROBE_ROLES]; /* by enum probe_role */
 	int32_t priority;
@@ -133,6 +149,8 @@ struct board_header {
 	int32_t pid;          /* of PID 1 as it sees itself */
 	char release[16];     /* sinit's version */
 	_Atomic uint32_t phase;   /* enum board_phase */
+	_Atomic uint32_t all_started; /* every enabled service was ready, or its startup probe had
+	                                 passed, at one time; stays */
 	_Atomic uint64_t last_event; /* greatest seq written */
 	int64_t started;      /* CLOCK_MONOTONIC ms */
 	int64_t started_wall; /* CLOCK_REALTIME ns */
@@ -178,6 +196,12 @@ bool board_lock_held(int dirfd);
 void board_begin(struct board_service *service);
 void board_end(struct board_service *service);
 
+/* Writes a service's words. 0 or -errno: there is no room for them (or no file). */
+int board_write_words(const struct board *board, uint32_t slot, const struct board_words *words);
+
+/* Copies all of `from` to `to`, which has the same capacity. */
+void board_copy(struct board *to, const struct board *from);
+
 /* Appends an event; `event->seq` and `time` are filled in here. `wall`: ns. */
 void board_event(struct board *board, const struct board_event *event, int64_t wall);
 
@@ -200,6 +224,10 @@ int board_map(struct board *ret, int fd);
  * process's: not to be used as an index unchecked. */
 bool board_read(const struct board *board, uint32_t i, struct board_service *ret);
 
+/* Copies the words of the service in slot `i`, whose record is `s`; empty if it has none. */
+void board_read_words(const struct board *board, uint32_t i, const struct board_service *s,
+    struct board_words *ret);
+
 /* Copies event number `seq`. False if it is gone (overwritten) or not yet there. */
 bool board_read_event(const struct board *board, uint64_t seq, struct board_event *ret);
 
@@ -207,10 +235,19 @@ bool board_read_event(const struct board *board, uint64_t seq, struct board_even
 const char *board_slot_name(
     const struct board *board, int32_t slot, char buffer[static BOARD_NAME]);
 
-/* Is it as it should be? It has become ready, and its readiness probe does not fail. */
+/* Is it as it should be? It has become ready, its readiness probe does not fail, and it has not
+ * said that it is stopping. */
 static inline bool board_service_ready(const struct board_service *s)
 {
-	return s->m.ready && s->probe[PROBE_READINESS].health != HEALTH_FAILING;
+	return s->m.ready && s->probe[PROBE_READINESS].health != HEALTH_FAILING &&
+	       !(s->said & SAID_STOPPING);
+}
+
+/* Is its start over, and well? Not "has it ever been": a simple service that crashes at once was
+ * ready for a moment, too. */
+static inline bool board_service_started(const struct board_service *s)
+{
+	return s->m.ready || s->probe[PROBE_STARTUP].health == HEALTH_PASSING;
 }
 
 /* Need nobody worry about it? It runs or starts with no probe of its life failing, or it

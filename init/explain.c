@@ -78,15 +78,16 @@ struct why {
 	bool core;
 	enum spawn_step step;
 	const char *blocker;
+	const char *thief;        /* who has its port, "": not known */
 	struct board_probe probe; /* of the probe that failed, if the cause is one */
 };
 
-static void add_fault(struct text *text, const struct board_probe *probe)
+static void add_fault(struct text *text, const struct board_probe *probe, const char *thief)
 {
 	if (probe->fault == FAULT_NONE)
 		return;
 	text_add(text, ": ");
-	fault_sentence(text, probe->fault, probe->detail);
+	fault_sentence(text, probe->fault, probe->detail, thief);
 }
 
 static void add_end(struct text *text, const struct why *why)
@@ -120,11 +121,11 @@ static void add_cause(struct text *text, const struct why *why)
 		break;
 	case CAUSE_STARTUP:
 		text_add(text, "its startup probe failed");
-		add_fault(text, &why->probe);
+		add_fault(text, &why->probe, why->thief);
 		break;
 	case CAUSE_LIVENESS:
 		text_add(text, "its liveness probe failed");
-		add_fault(text, &why->probe);
+		add_fault(text, &why->probe, why->thief);
 		break;
 	case CAUSE_OOM:
 		text_add(text, "killed for want of memory; see memory_max");
@@ -204,10 +205,14 @@ static void add_running(struct text *text, const struct board_service *s, const 
 {
 	if (s->probe[PROBE_LIVENESS].health == HEALTH_FAILING) {
 		text_add(text, "its liveness probe fails");
-		add_fault(text, &s->probe[PROBE_LIVENESS]);
+		add_fault(text, &s->probe[PROBE_LIVENESS], why->thief);
 	} else if (s->probe[PROBE_READINESS].health == HEALTH_FAILING) {
 		text_add(text, "its readiness probe fails");
-		add_fault(text, &s->probe[PROBE_READINESS]);
+		add_fault(text, &s->probe[PROBE_READINESS], why->thief);
+	} else if (s->said & SAID_STOPPING) {
+		text_add(text, "it is stopping by itself (STOPPING=1)");
+	} else if (s->said & SAID_RELOADING) {
+		text_add(text, "it is reloading (RELOADING=1)");
 	} else if (s->m.restarts > 0 && why->cause != CAUSE_NONE) {
 		text_addf(text, "restarted %u time%s", s->m.restarts, s->m.restarts == 1 ? "" : "s");
 		if (is_failure(why->cause)) {
@@ -276,9 +281,21 @@ static void add_backoff(
 		text_addf(text, " (%u in a row)", s->m.failures);
 }
 
-void explain_reason(
-    struct text *text, const struct board_service *s, const char *blocker, int64_t now)
+/* What it says of itself is worth a place where there is nothing else to say, or as well. */
+static void add_status(struct text *text, const struct board_service *s,
+    const struct board_words *words, size_t before)
 {
+	if (!words->status[0] || (s->m.state != STATE_STARTING && s->m.state != STATE_RUNNING))
+		return;
+	text_add(text, text->used > before ? "; \"" : "\"");
+	text_add(text, words->status);
+	text_add(text, "\"");
+}
+
+void explain_reason(struct text *text, const struct board_service *s, const char *blocker,
+    const struct board_words *words, int64_t now)
+{
+	size_t before = text->used;
 	struct why why = {
 	    .cause = (enum cause)s->m.cause,
 	    .kind = (enum last_kind)s->m.exit_kind,
@@ -286,6 +303,7 @@ void explain_reason(
 	    .core = s->m.exit_core,
 	    .step = (enum spawn_step)s->error_step,
 	    .blocker = blocker,
+	    .thief = words->thief,
 	    .probe = s->probe[s->m.cause == CAUSE_STARTUP ? PROBE_STARTUP : PROBE_LIVENESS],
 	};
 
@@ -327,6 +345,7 @@ void explain_reason(
 		text_addf(text, "; sinitctl reset %s, then start", s->name);
 		break;
 	}
+	add_status(text, s, words, before);
 }
 
 /* --- Events ------------------------------------------------------------------------ */
@@ -350,24 +369,21 @@ static void add_health(struct text *text, const struct board_event *event, bool 
 
 	text_addf(text, "%s probe %s", probe, good ? "passes again" : "fails");
 	if (!good)
-		add_fault(text, &(struct board_probe){.fault = event->fault, .detail = event->detail});
+		add_fault(text, &(struct board_probe){.fault = event->fault, .detail = event->detail}, "");
 }
 
-/* "configuration loaded" or what was wrong; `value`: services that it touched. */
+/* `value`: services that it touched. */
 static void add_reload(struct text *text, const struct board_event *event)
 {
-	if (event->code != 0)
-		text_add(text, "configuration refused, the old one stays; see sinitctl check");
-	else
-		text_addf(text, "configuration loaded, %u service%s changed", event->value,
-		    event->value == 1 ? "" : "s");
+	text_addf(text, "configuration loaded, %u service%s changed", event->value,
+	    event->value == 1 ? "" : "s");
 }
 
 static void add_alert(struct text *text, const struct board_event *event)
 {
 	text_addf(text, "alert %s %s", event->alert,
 	    event->fault == FAULT_NONE ? "delivered" : "could not be delivered");
-	add_fault(text, &(struct board_probe){.fault = event->fault, .detail = event->detail});
+	add_fault(text, &(struct board_probe){.fault = event->fault, .detail = event->detail}, "");
 }
 
 static void add_recovered(struct text *text, const struct board_event *event)
@@ -389,6 +405,7 @@ static struct why why_of(const struct board_event *event, const char *blocker)
 	    .step = (enum spawn_step)event->step,
 	    .blocker = blocker,
 	    .probe = {.fault = event->fault, .detail = event->detail},
+	    .thief = "",
 	};
 }
 
@@ -465,7 +482,9 @@ void explain_event(struct text *text, const struct board_event *event, const cha
 		add_recovered(text, event);
 		break;
 	case EV_CONFIG:
-		text_add(text, "its configuration is broken; see sinitctl check");
+		text_add(text, event->name[0]
+				   ? "its configuration is broken; see sinitctl check"
+				   : "configuration refused, the old one stays; see sinitctl check");
 		break;
 	}
 }

@@ -18,9 +18,9 @@ void explain_spawn_error(struct text *text, enum spawn_step step, int error);
 const char *explain_step(enum spawn_step step);
 
 /* Why the service is in the state it is in, one sentence. `blocker` is the name of
- * the service in s->blocker, or NULL. `now`: CLOCK_MONOTONIC ms. */
+ * the service in s->blocker, or NULL; `words` are its own. `now`: CLOCK_MONOTONIC ms. */
 void explain_reason(struct text *text, const struct board_service *s, const char *blocker,
-    int64_t now);
+    const struct board_words *words, int64_t now);
 
 /* Why it came to a restart, in the words that stand behind "failed: ". `blocker` as above. */
 void explain_cause(struct text *text, const struct board_event *event, const char *blocker);

@@ -220,7 +220,7 @@ void helpers_alert_sent(struct sinit *sinit, struct alerter_sent *sent)
 	if (sent->fault == FAULT_NONE)
 		return;
 	text_init(&why, buffer, sizeof(buffer));
-	fault_sentence(&why, sent->fault, sent->detail);
+	fault_sentence(&why, sent->fault, sent->detail, "");
 	log_warning(sent->service, "alert %s could not be delivered: %s: %s", sent->alert, sent->where,
 	    why.data);
 }

@@ -18,7 +18,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128, UNIX_MODE = 0666 };
+enum {
+	BACKLOG = 128,
+	UNIX_MODE = 0666,
+	LISTEN_AGAIN = 30000, /* ms between attempts at an address that is in use */
+};
 
 /* --- listening ----------------------------------------------------------------------------- */
 
@@ -166,67 +170,125 @@ bool helpers_serve(
 	return true;
 }
 
-static void add(struct helpers *h, const char *where)
+/* 0 or -errno. */
+static int add(struct helpers *h, const char *where)
 {
 	struct text text;
 	int fd = open_one(where);
 
-	if (fd < 0) {
-		log_error(NULL, "[http] listen = %s: %s; nothing listens there, a reload tries once more",
-		    where, strerror(-fd));
-		return;
-	}
+	if (fd < 0)
+		return fd;
 	text_init(&text, h->where[h->sockets], sizeof(h->where[0]));
 	text_add(&text, where);
 	h->listening[h->sockets++] = fd;
+	return 0;
+}
+
+/* Opens what is not open yet. That something is in the way is said once, and not while it may
+ * be the old responder that is. */
+static void add_all(struct sinit *sinit, const struct image *image, const struct http_settings *http)
+{
+	struct helpers *h = &sinit->helpers;
+	const struct image_list *list = image_list(image, http->listen);
+	bool said = h->listen_said;
+
+	h->listen_at = 0;
+	for (uint32_t i = 0; i < list->count && h->sockets < HELPER_LISTEN_MAX; i++) {
+		const char *where = image_string(image, list->item[i]);
+		int rc;
+
+		if (is_open(h, where))
+			continue;
+		rc = add(h, where);
+		if (rc == 0 && said)
+			log_info(NULL, "[http] listen = %s: it does now", where);
+		if (rc == 0)
+			continue;
+		h->listen_at = sinit->supervisor.now + LISTEN_AGAIN;
+		if (said || (rc == -EADDRINUSE && h->helper[HELPER_RESPONDER].pid))
+			continue;
+		h->listen_said = true;
+		log_error(NULL, "[http] listen = %s: %s; nothing listens there, it is tried again every "
+		    "%d s", where, strerror(-rc), LISTEN_AGAIN / 1000);
+	}
 }
 
 /* What stays is not opened anew: the old responder still has it, so that the address would
  * be in use. */
-void helpers_listen(
-    struct helpers *h, const struct image *image, const struct http_settings *http)
+void helpers_listen(struct sinit *sinit, const struct image *image, const struct http_settings *http)
 {
+	struct helpers *h = &sinit->helpers;
 	const struct image_list *list = image_list(image, http->listen);
 
 	for (unsigned i = h->sockets; i-- > 0;)
 		if (!is_listed(image, list, h->where[i]))
 			drop(h, i);
-	for (uint32_t i = 0; i < list->count && h->sockets < HELPER_LISTEN_MAX; i++) {
-		const char *where = image_string(image, list->item[i]);
+	h->listen_said = false;
+	add_all(sinit, image, http);
+}
 
-		if (!is_open(h, where))
-			add(h, where);
-	}
+void helpers_listen_again(struct sinit *sinit)
+{
+	struct helpers *h = &sinit->helpers;
+	struct helper *responder = &h->helper[HELPER_RESPONDER];
+	const struct image *image = sinit->supervisor.set[sinit->supervisor.current].image;
+	const struct http_settings *http = image_http(image);
+	unsigned before = h->sockets;
+
+	h->listen_at = 0;
+	if (!http)
+		return;
+	add_all(sinit, image, http);
+	if (h->sockets == before)
+		return;
+	responder->wanted = true;
+	responder->stale = responder->pid != 0;
 }
 
 void helpers_stop_listening(struct helpers *h)
 {
+	h->listen_at = 0;
 	while (h->sockets)
 		drop(h, h->sockets - 1);
 }
 
 /* --- orders ------------------------------------------------------------------------------------- */
 
+/* What is wrong with a token file of which `size` bytes were read, NULL: nothing. The blanks
+ * and ends of lines behind the token are taken off. */
+static const char *trim_token(char token[static HELPER_TOKEN], ssize_t size)
+{
+	if (size < 0)
+		return strerror(errno);
+	if (size == HELPER_TOKEN)
+		return "longer than 255 bytes";
+	while (size > 0 && strchr(" \t\r\n", token[size - 1]))
+		size--;
+	memset(token + size, 0, HELPER_TOKEN - (size_t)size);
+	if (size == 0)
+		return "it is empty";
+	for (ssize_t i = 0; i < size; i++)
+		if ((unsigned char)token[i] <= ' ' || token[i] == 0x7f)
+			return "a token is one word, and this is more";
+	return NULL;
+}
+
 void helpers_read_token(struct helpers *h, const char *path)
 {
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
-	ssize_t size;
+	const char *wrong;
+	int fd;
 
 	memset(h->token, 0, sizeof(h->token));
 	if (!path)
 		return;
-	size = fd < 0 ? -1 : read(fd, h->token, sizeof(h->token));
-	if (size <= 0 || size == (ssize_t)sizeof(h->token))
-		log_error(NULL, "[http] token_file = %s: %s; no POST is accepted", path,
-		    size < 0 ? strerror(errno) : size == 0 ? "it is empty" : "longer than 255 bytes");
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	wrong = trim_token(h->token, fd < 0 ? -1 : read(fd, h->token, sizeof(h->token)));
+	if (wrong) {
+		log_error(NULL, "[http] token_file = %s: %s; no POST is accepted", path, wrong);
+		memset(h->token, 0, sizeof(h->token));
+	}
 	if (fd >= 0)
 		close(fd);
-	if (size <= 0 || size == (ssize_t)sizeof(h->token))
-		size = 0;
-	while (size > 0 && (h->token[size - 1] == '\n' || h->token[size - 1] == '\r' ||
-			       h->token[size - 1] == ' '))
-		size--;
-	memset(h->token + size, 0, sizeof(h->token) - (size_t)size);
 }
 
 /* In a time that does not depend on where they differ. */
@@ -239,11 +301,11 @@ static bool same_token(const char *a, const char *b)
 	return differ == 0;
 }
 
-static void answer(struct sinit *sinit, const struct responder_order *order, uint32_t status,
-    const char *format, const char *name)
+static void answer(struct sinit *sinit, uint32_t number, uint32_t status, const char *format,
+    const char *name)
 {
 	struct responder_answer message = {
-	    .kind = RESPONDER_ANSWER, .number = order->number, .status = status};
+	    .kind = RESPONDER_ANSWER, .number = number, .status = status};
 	struct text text;
 
 	text_init(&text, message.message, sizeof(message.message));
@@ -251,22 +313,36 @@ static void answer(struct sinit *sinit, const struct responder_order *order, uin
 	platform_send(sinit->helpers.helper[HELPER_RESPONDER].channel, &message, sizeof(message));
 }
 
-static void order_reload(struct sinit *sinit, const struct responder_order *order)
+/* Answered when it is done. */
+static void order_reload(struct sinit *sinit, uint32_t number)
 {
-	int rc = reload_start(sinit);
+	int rc = sinit->helpers.reload_order ? -EALREADY : reload_start(sinit);
 
 	if (rc < 0)
-		answer(sinit, order, 503, "reload cannot begin: %s", strerror(-rc));
+		answer(sinit, number, rc == -EALREADY ? 409 : 503, "reload cannot begin: %s",
+		    strerror(-rc));
 	else
-		answer(sinit, order, 200, "the reload has begun%s", "");
+		sinit->helpers.reload_order = number;
+}
+
+void helpers_reloaded(struct sinit *sinit, const char *error)
+{
+	uint32_t number = sinit->helpers.reload_order;
+
+	sinit->helpers.reload_order = 0;
+	if (number)
+		answer(sinit, number, error ? 409 : 200, "%s", error ? error : "configuration reloaded");
 }
 
 void helpers_order(struct sinit *sinit, struct responder_order *order)
 {
 	static const struct {
 		char verb[8];
+		const char *done; /* that it is carried out is seen from the state */
 		void (*run)(struct supervisor *sv, uint32_t slot);
-	} verbs[] = {{"start", supervisor_up}, {"stop", supervisor_stop}, {"restart", supervisor_restart}};
+	} verbs[] = {{"start", "%s is told to start", supervisor_up},
+	    {"stop", "%s is told to stop", supervisor_stop},
+	    {"restart", "%s is told to restart", supervisor_restart}};
 	struct helpers *h = &sinit->helpers;
 	struct supervisor *sv = &sinit->supervisor;
 	char token[HELPER_TOKEN] = "";
@@ -276,30 +352,30 @@ void helpers_order(struct sinit *sinit, struct responder_order *order)
 	order->token[sizeof(order->token) - 1] = '\0';
 	strcpy(token, order->token); /* what is behind its end is zero now */
 	if (!h->control || !h->token[0] || !same_token(token, h->token)) {
-		answer(sinit, order, h->control ? 401 : 404, "the token is missing or wrong%s", "");
+		answer(sinit, order->number, h->control ? 401 : 404, "the token is missing or wrong%s", "");
 		return;
 	}
 	if (sv->stopping) {
-		answer(sinit, order, 503, "sinit is stopping%s", "");
+		answer(sinit, order->number, 503, "sinit is stopping%s", "");
 		return;
 	}
 	if (!strcmp(order->verb, "reload")) {
-		order_reload(sinit, order);
+		order_reload(sinit, order->number);
 		return;
 	}
 	slot = supervisor_find(sv, order->name);
 	if (slot == SUPERVISOR_NONE) {
-		answer(sinit, order, 404, "there is no service %s", order->name);
+		answer(sinit, order->number, 404, "there is no service %s", order->name);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (!strcmp(order->verb, verbs[i].verb)) {
 			log_info(order->name, "%s by HTTP", order->verb);
 			verbs[i].run(sv, slot);
-			answer(sinit, order, 200, "%s: done", order->verb);
+			answer(sinit, order->number, 200, verbs[i].done, order->name);
 			return;
 		}
-	answer(sinit, order, 404, "no such order: %s", order->verb);
+	answer(sinit, order->number, 404, "no such order: %s", order->verb);
 }
 
 /* --- the pulse ------------------------------------------------------------------------------------ */

@@ -78,6 +78,6 @@ void helpers_notifications(struct sinit *sinit)
 		if (sender <= 1 || header.msg_flags & MSG_TRUNC)
 			continue;
 		notify_parse(datagram, (size_t)size, &notification);
-		supervisor_notify(&sinit->supervisor, sender, &notification);
+		supervisor_notify(&sinit->supervisor, sender, datagram, &notification);
 	}
 }

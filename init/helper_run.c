@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,7 +20,16 @@ enum {
 	GOOD_TIME = 10000, /* ms: who has lived so long begins with the first delay again */
 	ABOVE = 64,        /* descriptors are moved up there before they take their places */
 	MESSAGES = 64,     /* that are read in one turn from one channel */
+	PULSE = 30000,     /* ms of silence after which the prober is asked whether it lives */
+	PULSE_GRACE = 10000, /* ms that it has to answer */
 	NO_NUMBER = -1,
+};
+
+/* ms that a helper has to end when it is told to. */
+static const int64_t patience[HELPER_KINDS] = {
+    [HELPER_PROBER] = 5000,
+    [HELPER_RESPONDER] = 5000,
+    [HELPER_ALERTER] = 40000, /* it ends what it has begun: each delivery has its 30 s */
 };
 
 static const char *const names[HELPER_KINDS] = {
@@ -126,8 +136,9 @@ static void start(struct sinit *sinit, enum helper_kind kind)
 	pidmap_put(&sv->pids, pid, kind, PID_HELPER);
 	helper->pid = pid;
 	helper->channel = pair[0];
-	helper->started = sv->now;
-	helper->stale = helper->asked = helper->waits = false;
+	helper->started = helper->heard = sv->now;
+	helper->stale = helper->pinged = helper->asked = helper->waits = false;
+	helper->kill_at = 0;
 	loop_watch(sinit, pair[0]);
 	if (kind == HELPER_PROBER)
 		supervisor_prober(sv, pair[0]);
@@ -160,8 +171,12 @@ static void ended(struct sinit *sinit, enum helper_kind kind)
 		; /* what it has said last */
 	disconnect(sinit, kind);
 	helper->pid = 0;
+	helper->kill_at = 0;
 	if (sv->now - helper->started > GOOD_TIME)
 		helper->failures = 0;
+	/* The old one may have had what the new one is to listen on. */
+	if (kind == HELPER_RESPONDER && sinit->helpers.listen_at && !sv->stopping)
+		helpers_listen_again(sinit);
 	if (!helper->wanted || sv->stopping)
 		return;
 	/* An end that was asked for, though by now it is wanted again, is no failure. */
@@ -188,11 +203,56 @@ static void watch_room(struct sinit *sinit, enum helper_kind kind, bool full)
 	epoll_ctl(sinit->epoll_fd, EPOLL_CTL_MOD, event.data.fd, &event);
 }
 
+/* The prober alone has nothing that tells when it stands still: probes that pass are silent. */
+static void feel_pulse(struct sinit *sinit, struct helper *helper)
+{
+	static const uint32_t ping = PROBER_PING;
+	int64_t now = sinit->supervisor.now;
+
+	if (!helper->pid || helper->kill_at || now < helper->heard + PULSE)
+		return;
+	if (!helper->pinged) {
+		helper->pinged = true;
+		platform_send(helper->channel, &ping, sizeof(ping));
+	} else if (now >= helper->heard + PULSE + PULSE_GRACE) {
+		log_error(NULL, "the prober has not answered for %d s; it is killed, and another one "
+		    "is started", (PULSE + PULSE_GRACE) / 1000);
+		helper->kill_at = now;
+	}
+}
+
+/* The helper is to end: by itself, or else by KILL. The alerter is told so, and has deliveries to
+ * end: its time begins anew with each that has ended. */
+static void see_off(struct sinit *sinit, enum helper_kind kind)
+{
+	struct helper *helper = &sinit->helpers.helper[kind];
+	int64_t now = sinit->supervisor.now;
+
+	helper->asked = true;
+	if (kind != HELPER_ALERTER && helper->channel >= 0)
+		disconnect(sinit, kind);
+	if (!helper->kill_at)
+		helper->kill_at = now + patience[kind];
+}
+
+static void kill_late(struct sinit *sinit, enum helper_kind kind)
+{
+	struct helper *helper = &sinit->helpers.helper[kind];
+
+	if (!helper->pid || !helper->kill_at || helper->kill_at > sinit->supervisor.now)
+		return;
+	platform_kill(helper->pid, SIGKILL);
+	helper->kill_at = sinit->supervisor.now + patience[kind];
+}
+
 void helpers_turn(struct sinit *sinit)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	struct helpers *h = &sinit->helpers;
 
+	feel_pulse(sinit, &h->helper[HELPER_PROBER]);
+	if (h->listen_at && h->listen_at <= sv->now && !sv->stopping)
+		helpers_listen_again(sinit);
 	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
 		struct helper *helper = &h->helper[kind];
 
@@ -200,11 +260,11 @@ void helpers_turn(struct sinit *sinit)
 			sv->helpers_ended &= ~(1u << kind);
 			ended(sinit, kind);
 		}
-		if (helper->pid && (!helper->wanted || helper->stale) && helper->channel >= 0) {
-			helper->asked = true;
-			if (kind != HELPER_ALERTER) /* that has deliveries to end: it is told */
-				disconnect(sinit, kind); /* it ends by itself */
-		}
+		if (helper->pid && (!helper->wanted || helper->stale))
+			see_off(sinit, kind);
+		else if (kind == HELPER_ALERTER)
+			helper->kill_at = 0;
+		kill_late(sinit, kind);
 		if (helper->wanted && !helper->pid && !sv->stopping && helper->due <= sv->now)
 			start(sinit, kind);
 	}
@@ -222,8 +282,12 @@ int64_t helpers_deadline(const struct sinit *sinit)
 
 		if (helper->wanted && !helper->pid)
 			next = sooner(next, helper->due);
+		if (helper->pid)
+			next = sooner(next, helper->kill_at);
+		if (helper->pid && kind == HELPER_PROBER && !helper->kill_at)
+			next = sooner(next, helper->heard + PULSE + (helper->pinged ? PULSE_GRACE : 0));
 	}
-	return next;
+	return sinit->supervisor.stopping ? 0 : sooner(next, sinit->helpers.listen_at);
 }
 
 bool helpers_left(const struct sinit *sinit)
@@ -269,7 +333,7 @@ static void configure_http(struct sinit *sinit, const struct image *image)
 	if (http) {
 		h->control = http->control;
 		h->dashboard = http->dashboard;
-		helpers_listen(h, image, http);
+		helpers_listen(sinit, image, http);
 	} else {
 		helpers_stop_listening(h);
 	}
@@ -305,6 +369,8 @@ static void one_message(
 {
 	switch (kind) {
 	case HELPER_PROBER:
+		sinit->helpers.helper[kind].heard = sinit->supervisor.now;
+		sinit->helpers.helper[kind].pinged = false;
 		if (message->kind == PROBER_VERDICT && size == sizeof(message->verdict))
 			supervisor_verdict(&sinit->supervisor, &message->verdict);
 		return;
@@ -315,6 +381,8 @@ static void one_message(
 			helpers_order(sinit, &message->order);
 		return;
 	case HELPER_ALERTER:
+		if (sinit->helpers.helper[kind].kill_at)
+			sinit->helpers.helper[kind].kill_at = sinit->supervisor.now + patience[kind];
 		if (message->kind == ALERTER_SENT && size == sizeof(message->sent))
 			helpers_alert_sent(sinit, &message->sent);
 		else if (message->kind == ALERTER_SEEN && size == sizeof(message->number))

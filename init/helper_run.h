@@ -32,6 +32,9 @@ struct helper {
 	uint32_t failures; /* ends in a row */
 	int64_t started;   /* ms */
 	int64_t due;       /* ms: when it is started next, 0: not due */
+	int64_t kill_at;   /* ms: it was told to end, and has until then; 0: it was not */
+	int64_t heard;     /* ms: the last sign of life */
+	bool pinged;       /* and has been asked for another since */
 };
 
 enum { ALERTS_NONE, ALERTS_BEGUN, ALERTS_END = INT32_MAX };
@@ -59,8 +62,11 @@ struct helpers {
 	unsigned sockets;
 	bool control;      /* of [http] */
 	bool dashboard;
+	uint32_t reload_order; /* number of the POST that waits for a reload, 0: none does */
 	char token[HELPER_TOKEN]; /* "": no POST is accepted */
 	struct alerts alerts;
+	int64_t listen_at; /* ms: tries again what it could not listen on, 0: nothing */
+	bool listen_said;  /* the log has been told of that */
 	int64_t lag_us;    /* longest lateness or turn since the last pong */
 	uint64_t turns;
 };
@@ -110,10 +116,13 @@ void helpers_alert_seen(struct sinit *sinit, uint64_t seen);
 bool helpers_serve(
     const struct helpers *h, const struct image *image, const struct http_settings *http);
 /* Listens on what is configured; sockets for what already was stay as they are. */
-void helpers_listen(struct helpers *h, const struct image *image, const struct http_settings *http);
+void helpers_listen(struct sinit *sinit, const struct image *image, const struct http_settings *http);
+/* Tries once more what could not be listened on. */
+void helpers_listen_again(struct sinit *sinit);
 void helpers_stop_listening(struct helpers *h);
 void helpers_read_token(struct helpers *h, const char *path); /* NULL: none */
 void helpers_order(struct sinit *sinit, struct responder_order *order);
+void helpers_reloaded(struct sinit *sinit, const char *error); /* the outcome, NULL: well */
 void helpers_pong(struct sinit *sinit, const struct responder_ping *ping);
 
 #endif

@@ -55,6 +55,9 @@ static void take_line(
 		int32_t detail = number(value, size);
 
 		n->detail = detail > 0 ? detail : 0;
+	} else if ((value = value_of(line, length, "SINIT_THIEF=", &size))) {
+		n->thief = (size_t)(value - datagram);
+		n->thief_length = size;
 	} else if ((value = value_of(line, length, "STATUS=", &size))) {
 		n->status = (size_t)(value - datagram);
 		n->status_length = size;

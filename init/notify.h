@@ -21,6 +21,8 @@ struct notification {
 	int32_t detail;     /* SINIT_DETAIL= of a check's process, 0: not said */
 	size_t status;      /* STATUS=: place in the datagram, and length; 0: not said */
 	size_t status_length;
+	size_t thief;       /* SINIT_THIEF= of a check's process: likewise */
+	size_t thief_length;
 };
 
 /* Reads a datagram of `size` bytes. */

@@ -1,6 +1,7 @@
 #include "init/platform.h"
 
 #include "reaper/leftovers.h"
+#include "reaper/procs.h"
 #include "reaper/reap.h"
 
 #include <errno.h>
@@ -108,6 +109,14 @@ int platform_kill(pid_t pid, int sig)
 int platform_kill_session(pid_t sid, int sig)
 {
 	return leftovers_signal(sid, sig);
+}
+
+pid_t platform_parent(pid_t pid)
+{
+	char state;
+	pid_t parent;
+
+	return procs_ours() && procs_stat(pid, &state, &parent) ? parent : 0;
 }
 
 pid_t platform_session(pid_t pid)

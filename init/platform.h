@@ -32,6 +32,9 @@ pid_t platform_fork(int (*main_of_child)(void *), void *arg);
  * named by the last SIGCHLD, or 0. See reaper/reap.h. */
 int platform_reap(pid_t hint, pid_t *ret_pid, struct exit_status *ret, int64_t *ret_again);
 
+/* Parent of a process, by proc_pid_stat(5); 0: it cannot be told. */
+pid_t platform_parent(pid_t pid);
+
 /* Session of a process, getsid(2); 0: it cannot be told. */
 pid_t platform_session(pid_t pid);
 

@@ -229,12 +229,15 @@ void reload_finish(struct sinit *sinit)
 	struct reload *reload = &sinit->reload;
 	struct reload_counts counts = {0};
 	const char *error = take_over(sinit, &counts);
-	struct board_event event = {.kind = error ? EV_CONFIG : EV_RELOAD, .blocker = -1};
+	struct board_event event = {.kind = error ? EV_CONFIG : EV_RELOAD,
+	    .value = counts.added + counts.removed + counts.restarted + counts.changed,
+	    .blocker = -1};
 
 	sv->loader_done = false;
 	if (sv->stopping) {
 		log_info(NULL, "reload: dropped, sinit is stopping");
 		control_answer_reload(&sinit->control, reload->messages_fd, "sinit is stopping");
+		helpers_reloaded(sinit, "sinit is stopping");
 		close_both(reload);
 		return;
 	}
@@ -250,6 +253,7 @@ void reload_finish(struct sinit *sinit)
 		    counts.added, counts.removed, counts.restarted, counts.changed, counts.same);
 	}
 	control_answer_reload(&sinit->control, reload->messages_fd, error);
+	helpers_reloaded(sinit, error);
 	close_both(reload);
 	if (reload->again) {
 		reload->again = false;

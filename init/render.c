@@ -208,7 +208,7 @@ static void spawn_error(struct text *text, const struct board_service *s)
 }
 
 void render_service(struct text *text, const struct board_service *s, enum board_life life,
-    const char *blocker, int64_t now)
+    const char *blocker, const struct board_words *words, int64_t now)
 {
 	const struct machine *m = &s->m;
 	bool runs = life == BOARD_LIVE && m->main_alive && m->started;
@@ -217,7 +217,7 @@ void render_service(struct text *text, const struct board_service *s, enum board
 	struct text reason;
 
 	text_init(&reason, sentence, sizeof(sentence));
-	explain_reason(&reason, s, blocker, now);
+	explain_reason(&reason, s, blocker, words, now);
 	text_add(text, "{\"name\":");
 	text_json(text, s->name);
 	word(text, "state", state_name((enum state)m->state));
@@ -240,13 +240,14 @@ void render_service(struct text *text, const struct board_service *s, enum board
 	number_or_null(text, "backoff_ms", m->delay, m->state == STATE_BACKOFF);
 	string(text, "blocker", blocker);
 	spawn_error(text, s);
+	string(text, "status_text", *words->status ? words->status : NULL);
 	text_add(text, "}");
 }
 
 /* --- Health ------------------------------------------------------------------------ */
 
-void render_why(
-    struct text *text, const struct board_service *s, const char *blocker, int64_t now)
+void render_why(struct text *text, const struct board_service *s, const char *blocker,
+    const struct board_words *words, int64_t now)
 {
 	size_t before = text->used;
 
@@ -257,20 +258,20 @@ void render_why(
 		text_add(text, text->used > before ? "; " : "");
 		text_add(text, render_role((enum probe_role)role));
 		text_add(text, ": ");
-		fault_sentence(text, (enum probe_fault)probe->fault, probe->detail);
+		fault_sentence(text, (enum probe_fault)probe->fault, probe->detail, words->thief);
 	}
 	if (text->used == before && !board_service_ready(s))
-		explain_reason(text, s, blocker, now);
+		explain_reason(text, s, blocker, words, now);
 }
 
-void render_health(
-    struct text *text, const struct board_service *s, const char *blocker, int64_t now)
+void render_health(struct text *text, const struct board_service *s, const char *blocker,
+    const struct board_words *words, int64_t now)
 {
 	char sentence[512];
 	struct text why;
 
 	text_init(&why, sentence, sizeof(sentence));
-	render_why(&why, s, blocker, now);
+	render_why(&why, s, blocker, words, now);
 	text_add(text, "{\"name\":");
 	text_json(text, s->name);
 	word(text, "state", state_name((enum state)s->m.state));

@@ -15,19 +15,20 @@ enum { RENDER_ROOM = 8192 };
 void render_sinit(
     struct text *text, const struct board_header *head, enum board_life life, int64_t now);
 
-/* {"name","state",...} of a service. `blocker`: name of the one in s->blocker, or NULL. */
+/* {"name","state",...} of a service. `blocker`: name of the one in s->blocker, or NULL;
+ * `words`: its own. */
 void render_service(struct text *text, const struct board_service *s, enum board_life life,
-    const char *blocker, int64_t now);
+    const char *blocker, const struct board_words *words, int64_t now);
 
 /* {"name","state","healthy","ready","startup","liveness","readiness","why"}: its probes, and
  * a sentence if not all is well. */
-void render_health(
-    struct text *text, const struct board_service *s, const char *blocker, int64_t now);
+void render_health(struct text *text, const struct board_service *s, const char *blocker,
+    const struct board_words *words, int64_t now);
 
 /* That sentence: what the failing probes say, else why the service is not ready; else
  * nothing. */
-void render_why(
-    struct text *text, const struct board_service *s, const char *blocker, int64_t now);
+void render_why(struct text *text, const struct board_service *s, const char *blocker,
+    const struct board_words *words, int64_t now);
 
 /* Counts of services by state. */
 struct render_counts {

@@ -9,12 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* mkdir -p, as far as it can be done; what could not be made is missed by open(2). */
+/* mkdir -p, as far as it can be done. What could not be made is missed by open(2), but why it
+ * could not is said by mkdir(2): "Read-only file system", where open(2) has only "No such file".
+ *
+ * No flag for faccessat(2): with one it is faccessat2(2), which the filter of an older container
+ * engine refuses (EPERM). The real user, whom it then asks about, is the effective one here. */
 static int open_directory(const char *path)
 {
 	char part[1024];
 	size_t length = strlen(path);
-	int fd;
+	int fd, unmade = 0;
 
 	if (length >= sizeof(part))
 		return -ENAMETOOLONG;
@@ -23,12 +27,13 @@ static int open_directory(const char *path)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		mkdir(part, 0755);
+		if (mkdir(part, 0755) < 0 && errno != EEXIST && unmade == 0)
+			unmade = errno;
 	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
-	if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0) {
+		return errno == ENOENT && unmade ? -unmade : -errno;
+	if (faccessat(fd, ".", W_OK, 0) < 0) {
 		int error = -errno;
 
 		close(fd);
@@ -101,7 +106,7 @@ static void move_board(struct sinit *sinit)
 
 	if (board_create(&moved, sinit->rundir_fd, sv->capacity) < 0)
 		return;
-	memcpy(moved.head, sv->board.head, sv->board.size);
+	board_copy(&moved, &sv->board);
 	board_close(&sv->board);
 	sv->board = moved;
 	sv->service = moved.services;

@@ -92,6 +92,23 @@ static bool may_launch(enum event kind)
 	       kind != EVENT_KILL && kind != EVENT_RELEASED;
 }
 
+/* The one that was not last time is asked first, so this seldom looks at more than it. */
+void sv_look_at_starts(struct supervisor *sv)
+{
+	if (atomic_load_explicit(&sv->board.head->all_started, memory_order_relaxed))
+		return;
+	for (uint32_t n = 0; n < sv->count; n++) {
+		uint32_t slot = (sv->late + n) % sv->count;
+		const struct board_service *s = &sv->service[slot];
+
+		if (s->used && s->enabled && !board_service_started(s)) {
+			sv->late = slot;
+			return;
+		}
+	}
+	atomic_store(&sv->board.head->all_started, 1);
+}
+
 void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event *event)
 {
 	struct board_service *s = &sv->service[slot];
@@ -127,6 +144,8 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	sv_report(sv, slot, &before, event, actions);
 	if (s->m.state != before.state || event->kind == EVENT_SPAWNED)
 		sv_probes_follow(sv, slot);
+	if (board_service_started(s) && !before.ready)
+		sv_look_at_starts(sv);
 	if (s->m.state != before.state || s->m.want != before.want || s->m.ready != before.ready)
 		sv_touch(sv, slot, s->m.ready && !before.ready);
 	sv_recovery(sv, slot);

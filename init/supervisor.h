@@ -142,6 +142,8 @@ struct supervisor {
 	uint32_t active;               /* services of which a process may exist */
 	uint32_t starts;               /* launches still allowed in this turn */
 	uint32_t generation;           /* of slots */
+	uint32_t late;                 /* slot of a service whose start was not over when last seen */
+	int64_t stranger_at;           /* when the log was last told of a stranger's notification */
 	uint32_t ticket;               /* the last one given out, see probes/helper.h */
 	int64_t reap_again;            /* when to ask for deaths without a signal, 0: no */
 	int64_t recovery;              /* the first of the units' `recovers` or before, 0: none */
@@ -249,7 +251,8 @@ void supervisor_prober_room(struct supervisor *sv);
 bool supervisor_has_network_probes(const struct supervisor *sv);
 
 /* A notification (init/notify.h) of process `pid`, as the kernel says. */
-void supervisor_notify(struct supervisor *sv, pid_t pid, const struct notification *n);
+void supervisor_notify(struct supervisor *sv, pid_t pid, const char *datagram,
+    const struct notification *n);
 
 /* --- reload -------------------------------------------------------------------- */
 

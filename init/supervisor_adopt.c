@@ -334,6 +334,7 @@ int supervisor_adopt(struct supervisor *sv, struct image *image, size_t size,
 	free(scratch);
 	apply(sv);
 	sv_sweep_sets(sv);
+	sv_look_at_starts(sv);
 	return 0;
 }
 
@@ -439,4 +440,5 @@ void supervisor_start(struct supervisor *sv)
 		if (s->enabled && !s->broken && !sv->service[slot].by_hand)
 			sv_want_up(sv, slot, CAUSE_NONE);
 	}
+	sv_look_at_starts(sv); /* there may be none */
 }

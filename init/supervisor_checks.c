@@ -54,7 +54,7 @@ void sv_check_begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
 	c->active = true;
 	c->fallback = false;
 	c->due = schedule_first(sv->now, probe->initial_delay, probe->interval,
-	    sv_probe_seed(sv, slot, role), role == PROBE_STARTUP);
+	    sv_probe_seed(sv, slot, role));
 	verdict_init(&c->verdict, HEALTH_UNKNOWN);
 	/* Awaited from now on: a long start, or a time without this check, was no silence. */
 	if (image_probe_has(probe, CHECK_HEARTBEAT))
@@ -143,6 +143,11 @@ static void ask(struct supervisor *sv, uint32_t slot, enum probe_role role,
 	c->deadline = sv->now + probe->timeout + ANSWER_GRACE;
 }
 
+static int32_t as_detail(int64_t ms)
+{
+	return ms < INT32_MAX ? (int32_t)ms : INT32_MAX;
+}
+
 static void run(struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
 	const struct probe_settings *probe = sv_probe(sv, slot, role);
@@ -169,7 +174,7 @@ static void run(struct supervisor *sv, uint32_t slot, enum probe_role role)
 		break;
 	case CHECK_HEARTBEAT:
 		if (sv->now - beat > probe->max_age)
-			finish(sv, slot, role, FAULT_OLD, (int32_t)((sv->now - beat) / 1000));
+			finish(sv, slot, role, FAULT_SILENT, as_detail(sv->now - beat));
 		else
 			finish(sv, slot, role, FAULT_NONE, 0);
 		break;

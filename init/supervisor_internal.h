@@ -99,8 +99,15 @@ void sv_tell_prober(struct supervisor *sv);
 int sv_ask_prober(struct supervisor *sv, uint32_t slot, enum probe_role role,
     const struct image_target *target);
 
+/* --- supervisor.c --- */
+
+/* A service's start is over, or one is no longer waited for: is that of all? */
+void sv_look_at_starts(struct supervisor *sv);
+
 /* --- supervisor_notify.c --- */
 
+/* The service has said so, or says so no longer. */
+void sv_said(struct supervisor *sv, uint32_t slot, enum board_said which, bool said);
 /* The main process has ended: true if another, which it named, has taken its place. */
 bool sv_hand_over(struct supervisor *sv, uint32_t slot);
 

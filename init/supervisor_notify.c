@@ -5,6 +5,13 @@
 #include "init/log.h"
 #include "init/notify.h"
 
+#include <string.h>
+
+enum {
+	DEPTH = 8,         /* generations that are walked up to find out a descent */
+	STRANGERS = 10000, /* ms between two lines about notifications of nobody's */
+};
+
 /* The service whose main process's session this is. Its first process may have gone, since it
  * handed over (MAINPID): then the number is no process's that is known here. */
 static uint32_t of_session(const struct supervisor *sv, pid_t sid)
@@ -15,8 +22,8 @@ static uint32_t of_session(const struct supervisor *sv, pid_t sid)
 	return SUPERVISOR_NONE;
 }
 
-/* The service that a process belongs to: as one that was started here, or by its session. */
-static uint32_t whose(const struct supervisor *sv, pid_t pid, enum pid_role *ret_role)
+/* By the process itself, as one that was started here, or by its session. */
+static uint32_t known(const struct supervisor *sv, pid_t pid, enum pid_role *ret_role)
 {
 	const struct pid_entry *entry = pidmap_get(&sv->pids, pid);
 	pid_t sid;
@@ -35,6 +42,75 @@ static uint32_t whose(const struct supervisor *sv, pid_t pid, enum pid_role *ret
 	return entry->slot;
 }
 
+/* The service that a process belongs to. One that has made a session for itself is known by
+ * whom it comes from. */
+static uint32_t whose(const struct supervisor *sv, pid_t pid, enum pid_role *ret_role)
+{
+	uint32_t slot = SUPERVISOR_NONE;
+
+	for (int depth = 0; depth < DEPTH && pid > 1; depth++) {
+		slot = known(sv, pid, ret_role);
+		if (slot != SUPERVISOR_NONE)
+			break;
+		pid = platform_parent(pid);
+	}
+	return slot;
+}
+
+/* What nobody can be found for is not lost without a word; but strangers fill no log. */
+static void pass_over(struct supervisor *sv, pid_t pid, const struct notification *n)
+{
+	const char *what = n->ready      ? "READY=1"
+			   : n->watchdog ? "WATCHDOG=1"
+			   : n->main_pid ? "MAINPID="
+			   : n->stopping ? "STOPPING=1"
+					 : NULL;
+
+	if (!what || (sv->stranger_at && sv->now - sv->stranger_at < STRANGERS))
+		return;
+	sv->stranger_at = sv->now;
+	log_warning(NULL, "notification %s of process %d is passed over: that has ended already, or "
+	    "is no service's; a sender has to live until it has been heard (sd_notify_barrier)",
+	    what, (int)pid);
+}
+
+/* The longest beginning of a text that has room and ends between two characters of UTF-8. */
+static size_t cut(const char *text, size_t length, size_t room)
+{
+	if (length <= room)
+		return length;
+	while (room && ((unsigned char)text[room] & 0xc0) == 0x80)
+		room--;
+	return room;
+}
+
+/* One of a service's words; an empty one takes it away. */
+static void set_words(struct supervisor *sv, uint32_t slot, enum board_said which, const char *text,
+    size_t length)
+{
+	struct board_service *s = &sv->service[slot];
+	struct board_words words;
+	char *to = which == SAID_STATUS ? words.status : words.thief;
+	size_t room = which == SAID_STATUS ? sizeof(words.status) : sizeof(words.thief);
+
+	board_read_words(&sv->board, slot, s, &words);
+	length = cut(text, length, room - 1);
+	memset(to, 0, room);
+	memcpy(to, text, length);
+	if (length && board_write_words(&sv->board, slot, &words) < 0)
+		length = 0;
+	sv_said(sv, slot, which, length > 0);
+}
+
+void sv_said(struct supervisor *sv, uint32_t slot, enum board_said which, bool said)
+{
+	struct board_service *s = &sv->service[slot];
+
+	board_begin(s);
+	s->said = (uint8_t)(said ? s->said | which : s->said & ~which);
+	board_end(s);
+}
+
 /* Only a process of the service itself may take its place: one of its session that it has
  * started, which becomes ours when the present main process ends. */
 static void take_main_pid(struct supervisor *sv, uint32_t slot, pid_t main_pid)
@@ -50,27 +126,45 @@ static void take_main_pid(struct supervisor *sv, uint32_t slot, pid_t main_pid)
 		    (int)main_pid);
 }
 
-void supervisor_notify(struct supervisor *sv, pid_t pid, const struct notification *n)
+/* What a process that makes a check has found out. */
+static void of_check(struct supervisor *sv, uint32_t slot, pid_t pid, const char *datagram,
+    const struct notification *n)
+{
+	sv_check_detail(sv, slot, pid, n->detail);
+	if (n->detail && n->thief)
+		set_words(sv, slot, SAID_THIEF, datagram + n->thief, n->thief_length);
+}
+
+void supervisor_notify(
+    struct supervisor *sv, pid_t pid, const char *datagram, const struct notification *n)
 {
 	enum pid_role role;
 	uint32_t slot = whose(sv, pid, &role);
 
-	if (slot == SUPERVISOR_NONE)
+	if (slot == SUPERVISOR_NONE) {
+		pass_over(sv, pid, n);
 		return;
+	}
 	if (role == PID_PROBE) {
-		sv_check_detail(sv, slot, pid, n->detail);
+		of_check(sv, slot, pid, datagram, n);
 		return;
 	}
 	if (role != PID_MAIN || !sv->service[slot].m.main_alive)
 		return;
+	if (n->status)
+		set_words(sv, slot, SAID_STATUS, datagram + n->status, n->status_length);
 	if (n->watchdog)
 		sv->unit[slot].beat = sv->now;
 	if (n->main_pid)
 		take_main_pid(sv, slot, n->main_pid);
+	if (n->reloading || n->ready)
+		sv_said(sv, slot, SAID_RELOADING, n->reloading);
+	if (n->stopping || n->ready)
+		sv_said(sv, slot, SAID_STOPPING, n->stopping);
 	if (n->ready && !sv->unit[slot].notified && sv->service[slot].type == TYPE_NOTIFY)
 		sv_notified(sv, slot);
 	if (n->trigger && sv_probe(sv, slot, PROBE_LIVENESS))
-		sv_verdict(sv, slot, PROBE_LIVENESS, false, FAULT_OLD, 0);
+		sv_verdict(sv, slot, PROBE_LIVENESS, false, FAULT_ASKED, 0);
 }
 
 bool sv_hand_over(struct supervisor *sv, uint32_t slot)

@@ -9,6 +9,7 @@
 #include "init/log.h"
 #include "init/render.h"
 #include "probes/fault.h"
+#include "probes/verdict.h"
 
 #include <errno.h>
 #include <string.h>
@@ -106,7 +107,9 @@ void sv_probes_follow(struct supervisor *sv, uint32_t slot)
 	const struct machine *m = &sv->service[slot].m;
 
 	switch ((enum state)m->state) {
-	case STATE_STARTING:
+	case STATE_STARTING: /* from running, too, where nothing is to be cleaned up or waited for */
+		end(sv, slot, PROBE_LIVENESS);
+		end(sv, slot, PROBE_READINESS);
 		if (m->started)
 			begin(sv, slot, PROBE_STARTUP);
 		return;
@@ -133,10 +136,26 @@ void sv_probes_follow(struct supervisor *sv, uint32_t slot)
 		set_health(sv, slot, PROBE_STARTUP, HEALTH_UNKNOWN, FAULT_NONE, 0);
 }
 
+/* What was known holds until the changed probe has found out otherwise: a reload is no outage.
+ * False if nothing was known, or nothing is asked any more. */
+static bool keep(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    const struct board_probe *before)
+{
+	if (!(sv->unit[slot].probing & 1 << role) ||
+	    (before->health != HEALTH_PASSING && before->health != HEALTH_FAILING))
+		return false;
+	set_health(sv, slot, role, (enum health)before->health, (enum probe_fault)before->fault,
+	    before->detail);
+	verdict_init(&sv_check(sv, slot, role)->verdict, before->health);
+	return true;
+}
+
 void sv_probes_changed(struct supervisor *sv, uint32_t slot, unsigned roles)
 {
 	const struct machine *m = &sv->service[slot].m;
+	struct board_probe before[PROBE_ROLES];
 
+	memcpy(before, sv->service[slot].probe, sizeof(before));
 	for (unsigned role = 0; role < PROBE_ROLES; role++) {
 		if (!(roles & 1u << role))
 			continue;
@@ -144,6 +163,9 @@ void sv_probes_changed(struct supervisor *sv, uint32_t slot, unsigned roles)
 		forget(sv, slot, role, FAULT_NONE, 0);
 	}
 	sv_probes_follow(sv, slot);
+	for (unsigned role = 0; role < PROBE_ROLES; role++)
+		if (roles & 1u << role && keep(sv, slot, role, &before[role]))
+			roles &= ~(1u << role);
 	if (m->state == STATE_STARTING)
 		look_at_start(sv, slot);
 	else if (roles & 1u << PROBE_READINESS)
@@ -167,6 +189,7 @@ static void report(struct supervisor *sv, uint32_t slot, enum probe_role role, b
 	    .detail = probe->detail,
 	    .blocker = -1};
 	char buffer[SENTENCE];
+	struct board_words words;
 	struct text text;
 
 	/* The first pass of a life is what its "ready" tells. */
@@ -177,7 +200,8 @@ static void report(struct supervisor *sv, uint32_t slot, enum probe_role role, b
 	if (!passing)
 		sv_trouble(sv, slot);
 	text_init(&text, buffer, sizeof(buffer));
-	fault_sentence(&text, probe->fault, probe->detail);
+	board_read_words(&sv->board, slot, s, &words);
+	fault_sentence(&text, probe->fault, probe->detail, words.thief);
 	if (!sv_may_say(sv, slot))
 		return;
 	if (passing)

@@ -106,11 +106,13 @@ static void report_exit(struct supervisor *sv, uint32_t slot, const struct befor
 static void say_reason(struct supervisor *sv, uint32_t slot)
 {
 	const struct board_service *s = &sv->service[slot];
+	struct board_words words;
 	char buffer[SENTENCE];
 	struct text text;
 
 	text_init(&text, buffer, sizeof(buffer));
-	explain_reason(&text, s, blocker_name(sv, s), sv->now);
+	board_read_words(&sv->board, slot, s, &words);
+	explain_reason(&text, s, blocker_name(sv, s), &words, sv->now);
 	switch ((enum state)s->m.state) {
 	case STATE_FAILED:
 	case STATE_FATAL:

@@ -87,6 +87,7 @@ static void note_process(struct supervisor *sv, uint32_t slot, enum pid_role rol
 	} else {
 		s->pid = pid;
 		s->starts++;
+		s->said = 0;
 	}
 	board_end(s);
 }

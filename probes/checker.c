@@ -12,11 +12,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static char thief[CHECKER_NAME];
+
 static void tell_detail(const char *path, int32_t detail)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	size_t length = strlen(path);
-	char text[32];
+	char text[64];
 
 	if (length < 2 || length >= sizeof(address.sun_path))
 		return;
@@ -27,7 +29,8 @@ static void tell_detail(const char *path, int32_t detail)
 		size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 	}
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int used = snprintf(text, sizeof(text), "SINIT_DETAIL=%d", (int)detail);
+	int used = snprintf(text, sizeof(text), "SINIT_DETAIL=%d%s%s", (int)detail,
+	    *thief ? "\nSINIT_THIEF=" : "", thief);
 	sendto(
 	    fd, text, (size_t)used, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address, size);
 }
@@ -54,7 +57,7 @@ static struct probe_outcome run_listen(char **words)
 	if (!words[1] || !words[2] || parse_u32(words[1], &port) || port > UINT16_MAX ||
 	    parse_u32(words[2], &pid) || pid < 1 || pid > INT_MAX)
 		return (struct probe_outcome){FAULT_INTERNAL, 0};
-	return listen_probe((uint16_t)port, strcmp(words[0], "udp") == 0, (pid_t)pid);
+	return listen_probe((uint16_t)port, strcmp(words[0], "udp") == 0, (pid_t)pid, thief);
 }
 
 static const struct {

@@ -16,7 +16,7 @@ enum telling {
 	TELL_RESOLVE,
 	TELL_GRPC,
 	TELL_SERVING,
-	TELL_PID,      /* the words, and the pid if it is known */
+	TELL_THIEF,    /* the words, and its name and pid if they are known */
 };
 
 struct row {
@@ -37,12 +37,14 @@ static const struct row rows[FAULT_COUNT] = {
     [FAULT_GRPC_STATUS] = {TELL_GRPC, "gRPC status"},
     [FAULT_GRPC_SERVING] = {TELL_SERVING, "gRPC health"},
     [FAULT_ABSENT] = {TELL_ERRNO, "the file cannot be looked at"},
-    [FAULT_OLD] = {TELL_NUMBER, "last sign of life %d s ago"},
+    [FAULT_OLD] = {TELL_NUMBER, "the file was last changed %d s ago"},
+    [FAULT_ASKED] = {TELL_NOTHING, "it said WATCHDOG=trigger"},
+    [FAULT_SILENT] = {TELL_NUMBER, "no WATCHDOG=1 for %d ms"},
     [FAULT_EXIT] = {TELL_NUMBER, "the command exited with code %d"},
     [FAULT_KILLED] = {TELL_NUMBER, "the command was killed by signal %d"},
     [FAULT_SPAWN] = {TELL_ERRNO, "the command could not be run"},
     [FAULT_NOT_LISTENING] = {TELL_NOTHING, "nothing listens there"},
-    [FAULT_STOLEN] = {TELL_PID, "another program listens there"},
+    [FAULT_STOLEN] = {TELL_THIEF, "another program listens there"},
     [FAULT_NO_PROCESS] = {TELL_NOTHING, "the main process is not alive"},
     [FAULT_INTERNAL] = {TELL_ERRNO, "the check could not be made"},
     [FAULT_WRITE] = {TELL_ERRNO, "the file could not be written"},
@@ -121,7 +123,15 @@ static void add_errno(struct text *text, int error)
 		text_add(text, words);
 }
 
-static void add_row(struct text *text, const struct row *row, int32_t detail)
+static void add_thief(struct text *text, int pid, const char *name)
+{
+	if (*name)
+		text_addf(text, ": %s", name);
+	if (pid > 0)
+		text_addf(text, " (pid %d)", pid);
+}
+
+static void add_row(struct text *text, const struct row *row, int32_t detail, const char *thief)
 {
 	if (row->telling == TELL_NUMBER) {
 		text_addf(text, row->words, (int)detail);
@@ -138,17 +148,17 @@ static void add_row(struct text *text, const struct row *row, int32_t detail)
 		add_name(text, " ", grpc_names, ARRAY_LEN(grpc_names), detail);
 	else if (row->telling == TELL_SERVING)
 		add_name(text, " ", serving_names, ARRAY_LEN(serving_names), detail);
-	else if (row->telling == TELL_PID && detail > 0)
-		text_addf(text, " (pid %d)", (int)detail);
+	else if (row->telling == TELL_THIEF)
+		add_thief(text, (int)detail, thief);
 	else if ((row->telling == TELL_ERRNO || row->telling == TELL_REFUSED) && detail > 0) {
 		text_add(text, ": ");
 		add_errno(text, detail);
 	}
 }
 
-void fault_sentence(struct text *text, unsigned fault, int32_t detail)
+void fault_sentence(struct text *text, unsigned fault, int32_t detail, const char *thief)
 {
 	static const struct row unknown = {TELL_NOTHING, "failed"};
 
-	add_row(text, fault < FAULT_COUNT ? &rows[fault] : &unknown, detail);
+	add_row(text, fault < FAULT_COUNT ? &rows[fault] : &unknown, detail, thief);
 }

@@ -71,13 +71,15 @@ enum probe_fault {
 	FAULT_GRPC_STATUS,   /* grpc: the call failed; grpc-status number */
 	FAULT_GRPC_SERVING,  /* grpc: not SERVING; the number of the ServingStatus */
 	FAULT_ABSENT,        /* file: cannot be looked at; errno */
-	FAULT_OLD,           /* file, heartbeat: older than max_age; its age in s */
+	FAULT_OLD,           /* file: older than max_age; its age in s */
 	FAULT_EXIT,          /* exec: exit code */
 	FAULT_KILLED,        /* exec: signal */
 	FAULT_SPAWN,         /* exec: could not be run; errno */
 	FAULT_NOT_LISTENING, /* listen: nothing listens there */
 	FAULT_STOLEN,        /* listen: another program does; its pid, 0: cannot be told */
 	FAULT_NO_PROCESS,    /* process */
+	FAULT_ASKED,         /* it said so itself: WATCHDOG=trigger */
+	FAULT_SILENT,        /* heartbeat: the last one is older than max_age; its age in ms */
 	FAULT_INTERNAL,      /* the check could not be made (descriptors, memory); errno */
 	FAULT_WRITE,         /* an alert's file: could not be written; errno */
 	FAULT_LATE,          /* an alert's delivery: killed after so many s */
@@ -90,6 +92,7 @@ enum prober_kind {
 	PROBER_BEGIN = 1, /* PID 1 -> prober: make this check from now on */
 	PROBER_END,       /* PID 1 -> prober: no more */
 	PROBER_VERDICT,   /* prober -> PID 1: it has passed or failed often enough */
+	PROBER_PING,      /* PID 1 -> prober: the kind alone; it comes back as it is */
 };
 
 /* A target's texts are offsets into prober_begin.text, 0: none; text[0] is always NUL. */
@@ -111,7 +114,7 @@ struct prober_begin {
 	                         change of the probe's settings, has another one */
 	uint32_t generation;  /* of the slot: another one means another service, stats anew */
 	uint32_t seed;        /* of its phase: the first probe comes after initial_delay plus
-	                         seed % interval, at most 1 s of it in a startup probe */
+	                         seed % min(interval, 1000) */
 	uint32_t interval, timeout, initial_delay; /* ms; timeout is the whole check's */
 	uint32_t failures, successes;
 	uint8_t role;         /* enum probe_role */
@@ -276,7 +279,7 @@ struct probe_outcome {
  * PID is the service's main process, of whose session and descent the listener must be.
  * The exit code is 0, or CHECKER_FAULT and the enum probe_fault. What the fault's detail is, if
  * not 0, is sent before to the notification socket, if there is one ("-": none), as
- * "SINIT_DETAIL=N". */
+ * "SINIT_DETAIL=N", for FAULT_STOLEN with "SINIT_THIEF=NAME" in a second line. */
 #define HELPER_NAME_CHECKER "sinit: check"
 int checker_main(char **argv);
 enum { CHECKER_FAULT = 100 };

@@ -219,13 +219,31 @@ static pid_t session_of(pid_t service)
 	return session == getsid(getppid()) ? 0 : session;
 }
 
-struct probe_outcome listen_probe(uint16_t port, bool udp, pid_t service)
+static void name_of(pid_t pid, char ret[static CHECKER_NAME])
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? 0 : read(fd, ret, CHECKER_NAME - 1);
+	ret[length > 0 ? length : 0] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+struct probe_outcome listen_probe(
+    uint16_t port, bool udp, pid_t service, char thief[static CHECKER_NAME])
 {
 	static struct search search;
+	struct probe_outcome outcome;
 
 	search.port = port;
 	search.udp = udp;
 	search.service = service;
 	search.session = session_of(service);
-	return answer(&search);
+	outcome = answer(&search);
+	if (search.thief)
+		name_of(search.thief, thief);
+	return outcome;
 }

@@ -3,6 +3,7 @@
 #include "probes/prober_message.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -292,6 +293,8 @@ void probe_alarm(struct prober *prober, struct check *check)
 		check->fallback = false;
 		check->started = prober_now_us();
 		start_try(prober, check);
+	} else if (check->step == TRY_RESOLVING) {
+		fail(prober, check, FAULT_RESOLVE, EAI_AGAIN);
 	} else {
 		fail(prober, check, FAULT_TIMEOUT, (int32_t)check->begin->timeout);
 	}

@@ -244,15 +244,18 @@ static void begin(struct prober *prober, const struct prober_begin *message, siz
 	check->due = prober_now();
 	if (!message->once)
 		check->due = schedule_first(check->due, message->initial_delay, message->interval,
-		    message->seed, message->role == PROBE_STARTUP);
+		    message->seed);
 	alarms_set(&prober->alarms, &check->alarm, check->due);
 }
 
 void prober_take(struct prober *prober, const void *message, size_t size)
 {
 	const struct prober_end *last = message;
+	const uint32_t *kind = message;
 
-	if (size == sizeof(*last) && last->kind == PROBER_END)
+	if (size == sizeof(*kind) && *kind == PROBER_PING)
+		send(HELPER_CHANNEL, kind, sizeof(*kind), MSG_DONTWAIT | MSG_NOSIGNAL);
+	else if (size == sizeof(*last) && last->kind == PROBER_END)
 		end(prober, last->check);
 	else if (prober_begin_check(message, size) == 0)
 		begin(prober, message, size);

@@ -1,10 +1,10 @@
 #include "probes/schedule.h"
 
-enum { STARTUP_PHASE = 1000 }; /* ms */
+enum { PHASE = 1000 }; /* ms */
 
-int64_t schedule_first(int64_t now, uint32_t delay, uint32_t interval, uint32_t seed, bool startup)
+int64_t schedule_first(int64_t now, uint32_t delay, uint32_t interval, uint32_t seed)
 {
-	uint32_t range = startup && interval > STARTUP_PHASE ? STARTUP_PHASE : interval;
+	uint32_t range = interval > PHASE ? PHASE : interval;
 
 	return now + delay + (range ? seed % range : 0);
 }

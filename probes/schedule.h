@@ -7,10 +7,9 @@
 #include <stdint.h>
 
 /* The first probe of a check that begins at `now`: after `delay` and a phase, which spreads
- * checks evenly and is the same whenever the seed is. The phase is seed % interval; a
- * startup probe holds a service back, so its phase is less than a second:
- * seed % min(interval, 1000). */
-int64_t schedule_first(int64_t now, uint32_t delay, uint32_t interval, uint32_t seed, bool startup);
+ * checks evenly and is the same whenever the seed is: seed % min(interval, 1000). So a service
+ * that is well is known to be so within a second. */
+int64_t schedule_first(int64_t now, uint32_t delay, uint32_t interval, uint32_t seed);
 
 /* The probe after the one that was due at `due` and has ended by `now`: `interval` later, so
  * that no lateness adds up. If that has passed already it is the last of the times missed,

@@ -22,7 +22,6 @@ struct site {
 	const struct probe_stats *stats; /* NULL: none */
 	size_t stats_count;
 	bool dashboard, control;
-	bool started;                 /* /startup has been fulfilled: it stays so */
 	struct board_service *copies; /* room for every slot of the board */
 
 	/* Set by the caller before each call. */

@@ -26,14 +26,22 @@ static void add_timestamp(const struct site *site, struct text *text)
 
 /* --- The board --------------------------------------------------------------------- */
 
-/* The next service in use from slot *slot on. */
-static bool next_service(const struct site *site, uint32_t *slot, struct board_service *ret)
+/* A service's record, and where it is. */
+struct found {
+	struct board_service s;
+	uint32_t slot;
+};
+
+/* The next service in use from slot *next on. */
+static bool next_service(const struct site *site, uint32_t *next, struct found *ret)
 {
 	uint32_t count = site->board.head->count;
 
-	while (*slot < count)
-		if (board_read(&site->board, (*slot)++, ret))
+	while (*next < count) {
+		ret->slot = (*next)++;
+		if (board_read(&site->board, ret->slot, &ret->s))
 			return true;
+	}
 	return false;
 }
 
@@ -53,20 +61,22 @@ static uint32_t copy_all(struct site *site)
 }
 
 /* By a look at the names, and then a proper reading of the one that is meant. */
-static bool find_service(const struct site *site, const char *name, struct board_service *ret)
+static bool find_service(const struct site *site, const char *name, struct found *ret)
 {
 	uint32_t count = site->board.head->count;
 	uint32_t capacity = site->board.head->capacity;
 
 	for (uint32_t i = 0; i < count && i < capacity; i++)
 		if (strncmp(site->board.services[i].name, name, BOARD_NAME) == 0 &&
-		    board_read(&site->board, i, ret) && strcmp(ret->name, name) == 0)
+		    board_read(&site->board, i, &ret->s) && strcmp(ret->s.name, name) == 0) {
+			ret->slot = i;
 			return true;
+		}
 	return false;
 }
 
 /* A service of that name, or 404. */
-static bool named(struct site *site, struct call *call, struct board_service *ret)
+static bool named(struct site *site, struct call *call, struct found *ret)
 {
 	if (find_service(site, call->name, ret))
 		return true;
@@ -74,19 +84,26 @@ static bool named(struct site *site, struct call *call, struct board_service *re
 	return false;
 }
 
-static void add_service(const struct site *site, struct text *text, const struct board_service *s)
+static void add_service(const struct site *site, struct text *text, const struct found *found)
 {
+	const struct board_service *s = &found->s;
 	char buffer[BOARD_NAME];
+	struct board_words words;
 
-	render_service(
-	    text, s, BOARD_LIVE, board_slot_name(&site->board, s->blocker, buffer), site->now);
+	board_read_words(&site->board, found->slot, s, &words);
+	render_service(text, s, BOARD_LIVE, board_slot_name(&site->board, s->blocker, buffer), &words,
+	    site->now);
 }
 
-static void add_health(const struct site *site, struct text *text, const struct board_service *s)
+static void add_health(const struct site *site, struct text *text, const struct found *found)
 {
+	const struct board_service *s = &found->s;
 	char buffer[BOARD_NAME];
+	struct board_words words;
 
-	render_health(text, s, board_slot_name(&site->board, s->blocker, buffer), site->now);
+	board_read_words(&site->board, found->slot, s, &words);
+	render_health(
+	    text, s, board_slot_name(&site->board, s->blocker, buffer), &words, site->now);
 }
 
 static bool stopping(const struct site *site)
@@ -120,14 +137,14 @@ void site_get_health(struct site *site, struct call *call)
 void site_get_health_all(struct site *site, struct call *call)
 {
 	struct text *text = &call->answer->body;
-	struct board_service s;
+	struct found found;
 	bool first = true;
 
 	begin_health(site, call);
 	text_add(text, ",\"services\":[");
-	for (uint32_t slot = 0; next_service(site, &slot, &s); first = false) {
+	for (uint32_t next = 0; next_service(site, &next, &found); first = false) {
 		text_add(text, first ? "" : ",");
-		add_health(site, text, &s);
+		add_health(site, text, &found);
 	}
 	text_add(text, "]}\n");
 }
@@ -135,39 +152,33 @@ void site_get_health_all(struct site *site, struct call *call)
 void site_get_health_of(struct site *site, struct call *call)
 {
 	struct text *text = &call->answer->body;
-	struct board_service s;
+	struct found found;
 
-	if (!named(site, call, &s))
+	if (!named(site, call, &found))
 		return;
-	bool good = board_service_healthy(&s);
+	bool good = board_service_healthy(&found.s);
 	call->answer->status = good ? 200 : 503;
 	text_add(text, good ? "{\"status\":\"healthy\"" : "{\"status\":\"unhealthy\"");
 	add_timestamp(site, text);
 	text_add(text, ",\"service\":");
-	add_health(site, text, &s);
+	add_health(site, text, &found);
 	text_add(text, "}\n");
 }
 
 void site_get_ready_of(struct site *site, struct call *call)
 {
 	struct text *text = &call->answer->body;
-	struct board_service s;
+	struct found found;
 
-	if (!named(site, call, &s))
+	if (!named(site, call, &found))
 		return;
-	bool ready = board_service_ready(&s);
+	bool ready = board_service_ready(&found.s);
 	call->answer->status = ready ? 200 : 503;
 	add_boolean(text, "{\"ready\":", ready);
 	add_timestamp(site, text);
 	text_add(text, ",\"service\":");
-	add_health(site, text, &s);
+	add_health(site, text, &found);
 	text_add(text, "}\n");
-}
-
-/* Not "has ever been": a simple service that crashes at once was ready for a moment, too. */
-static bool has_started(const struct board_service *s)
-{
-	return s->m.ready || s->probe[PROBE_STARTUP].health == HEALTH_PASSING;
 }
 
 static bool is_checked(const struct board_service *s)
@@ -176,7 +187,7 @@ static bool is_checked(const struct board_service *s)
 }
 
 /* {KEY:bool,"timestamp","checks":{NAME:bool}} of the enabled services. */
-static bool put_checks(struct site *site, struct call *call, const char *yes, const char *no,
+static void put_checks(struct site *site, struct call *call, const char *yes, const char *no,
     bool (*good)(const struct board_service *s), bool all)
 {
 	struct text *text = &call->answer->body;
@@ -198,7 +209,6 @@ static bool put_checks(struct site *site, struct call *call, const char *yes, co
 		first = false;
 	}
 	text_add(text, "}}\n");
-	return all;
 }
 
 void site_get_ready(struct site *site, struct call *call)
@@ -210,15 +220,15 @@ void site_get_ready(struct site *site, struct call *call)
 void site_get_startup(struct site *site, struct call *call)
 {
 	/* Kubernetes asks no more when it has had its 200; nor does a reload undo a start. */
-	if (site->started) {
+	if (site->board.head->all_started) {
 		call->answer->status = 200;
 		text_add(&call->answer->body, "{\"started\":true");
 		add_timestamp(site, &call->answer->body);
 		text_add(&call->answer->body, "}\n");
 		return;
 	}
-	site->started =
-	    put_checks(site, call, "{\"started\":true", "{\"started\":false", has_started, true);
+	put_checks(
+	    site, call, "{\"started\":true", "{\"started\":false", board_service_started, false);
 }
 
 /* --- Supervisor -------------------------------------------------------------------- */
@@ -226,46 +236,46 @@ void site_get_startup(struct site *site, struct call *call)
 void site_get_status(struct site *site, struct call *call)
 {
 	struct text *text = &call->answer->body;
-	struct board_service s;
+	struct found found;
 	bool first = true;
 
 	text_add(text, "{\"sinit\":");
 	render_sinit(text, site->board.head, BOARD_LIVE, site->now);
 	text_add(text, ",\"services\":[");
-	for (uint32_t slot = 0; next_service(site, &slot, &s); first = false) {
+	for (uint32_t next = 0; next_service(site, &next, &found); first = false) {
 		text_add(text, first ? "" : ",");
-		add_service(site, text, &s);
+		add_service(site, text, &found);
 	}
 	text_add(text, "]}\n");
 }
 
 void site_get_service(struct site *site, struct call *call)
 {
-	struct board_service s;
+	struct found found;
 
-	if (!named(site, call, &s))
+	if (!named(site, call, &found))
 		return;
-	add_service(site, &call->answer->body, &s);
+	add_service(site, &call->answer->body, &found);
 	text_add(&call->answer->body, "\n");
 }
 
 void site_get_service_health(struct site *site, struct call *call)
 {
-	struct board_service s;
+	struct found found;
 
-	if (!named(site, call, &s))
+	if (!named(site, call, &found))
 		return;
-	add_health(site, &call->answer->body, &s);
+	add_health(site, &call->answer->body, &found);
 	text_add(&call->answer->body, "\n");
 }
 
 void site_get_summary(struct site *site, struct call *call)
 {
 	struct render_counts counts = {0};
-	struct board_service s;
+	struct found found;
 
-	for (uint32_t slot = 0; next_service(site, &slot, &s);)
-		render_count(&counts, &s);
+	for (uint32_t next = 0; next_service(site, &next, &found);)
+		render_count(&counts, &found.s);
 	render_summary(&call->answer->body, site->board.head, BOARD_LIVE, &counts, site->now);
 	text_add(&call->answer->body, "\n");
 }

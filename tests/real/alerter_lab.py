@@ -5,6 +5,7 @@ import glob
 import http.server
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -23,8 +24,9 @@ RULE = struct.Struct("@5I10H")
 SENT = struct.Struct("@IiQ72s72s128sB7x")
 NUMBERED = struct.Struct("@IIQ")  # an alerter_number
 LIMIT = 60
-FAULTS = {"timeout": 1, "connect": 2, "resolve": 3, "closed": 4, "protocol": 5, "status": 7, "exit": 13,
-          "killed": 14, "spawn": 15, "write": 20, "late": 21}  # enum probe_fault
+# enum probe_fault by its names
+FAULTS = {name.lower(): number for number, name in enumerate(re.findall(
+    r"FAULT_(\w+),", (TOP / "probes/helper.h").read_text().split("enum probe_fault {")[1].split("};")[0]))}
 NEVER = 2 ** 32 - 2  # ms of cooldown
 
 

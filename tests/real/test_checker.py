@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from harness import SINIT, until
 
 FAULT = 100  # probes/helper.h: CHECKER_FAULT, and the numbers of the faults
-OK, CONNECT, GONE, OLD, ABSENT, STOLEN, UNKNOWN = 0, *(FAULT + n for n in (2, 11, 12, 16, 17, 19))
+OK, CONNECT, GONE, OLD, ABSENT, STOLEN, UNKNOWN = 0, *(FAULT + n for n in (2, 11, 12, 16, 17, 21))
 TIME = 30  # seconds that a check may take on a busy machine
 
 # Binds a socket, says its port, and waits; with "child" the socket stays with a child only, with
@@ -108,7 +109,8 @@ def test_stolen(hold, tmp_path, abstract):
         notify.bind(name.replace("@", "\0", 1) if abstract else name)
         notify.settimeout(TIME)
         assert listen(thief.port, mine.pid, notify=name) == STOLEN
-        assert notify.recv(100) == f"SINIT_DETAIL={thief.pid}".encode()
+        name = Path(f"/proc/{thief.pid}/comm").read_text().strip()
+        assert notify.recv(100) == f"SINIT_DETAIL={thief.pid}\nSINIT_THIEF={name}".encode()
 
 
 def test_stolen_with_nobody_to_tell(hold, tmp_path):

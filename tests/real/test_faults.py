@@ -318,3 +318,44 @@ def test_full_run_directory(lab, when):
     else:
         assert "board" in lab.messages()
     assert lab.shutdown() == 0
+
+
+def test_run_directory_cannot_be_made(lab):
+    """Where nothing can be written, sinit says so and does its work without sinitctl."""
+    lab.run.mkdir()
+    lab.service("x")
+    lab.start(after=["sh", "-c", f'mount -t tmpfs -o ro tmpfs {lab.run}; exec "$@"', "sh"],
+              args=("-c", lab.conf, "-r", lab.run / "not" / "there"), ready=False)
+    until(lambda: "x: started" in lab.messages())
+    assert f"{lab.run}/not/there cannot be used (Read-only file system)" in lab.messages()
+    assert lab.shutdown() == 0
+
+
+# What container engines of 2020 did: every system call that they had not heard of is refused
+# with EPERM, not with ENOSYS. From 424 (Linux 5.1) on, calls have the same numbers everywhere.
+OLD_FILTER = """
+import ctypes, os, struct, sys
+code = b"".join(struct.pack("HBBI", *instruction) for instruction in [
+    (0x20, 0, 0, 0),            # load the number
+    (0x35, 0, 1, 424),          # at least 424?
+    (0x06, 0, 0, 0x00050001),   # EPERM
+    (0x06, 0, 0, 0x7fff0000)])  # allowed
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+assert libc.prctl(22, 2, ctypes.byref(Program(len(code) // 8, code)), 0, 0) == 0  # PR_SET_SECCOMP
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_newer_system_calls_are_refused(lab):
+    """Nothing is missing where an old filter is around a new kernel."""
+    lab.service("x")
+    lab.write("probe", "[readiness x]\ncheck = exec:true\ninterval = 1s\n")
+    lab.start(after=["/usr/bin/python3", "-c", OLD_FILTER])
+    lab.ok("wait", "x")
+    lab.ok("restart", "x")
+    lab.ok("reload")
+    assert "cannot" not in lab.messages()
+    assert lab.shutdown() == 0

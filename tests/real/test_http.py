@@ -25,14 +25,14 @@ def free_port():
         return s.getsockname()[1]
 
 
-def ask(port, target, method="GET", headers=""):
-    with Client(socket.create_connection(("127.0.0.1", port), 60)) as client:
+def ask(port, target, method="GET", headers="", host="127.0.0.1"):
+    with Client(socket.create_connection((host, port), 60)) as client:
         return client.ask(target, method, headers)
 
 
-def answers(port):
+def answers(port, host="127.0.0.1"):
     try:
-        return ask(port, "/health").status
+        return ask(port, "/health", host=host).status
     except (OSError, AssertionError):
         return None
 
@@ -449,6 +449,47 @@ def test_port_in_use(lab):
     until(lambda: answers(port) == 200, "the port that is free now", 20)
     until(lambda: answers(other) == 200, "the other port", 20)
     assert lab.status("app")["life"] == 1
+
+
+def test_reload_to_an_address_that_the_old_one_covers(lab):
+    """From one address of a port to all, and back: the old responder is waited for."""
+    port = free_port()
+    lab.service("app")
+    lab.write("http", f"[http]\nlisten = 127.0.0.1:{port}\n")
+    lab.start()
+    until(lambda: answers(port) == 200)
+    lab.write("http", f"[http]\nlisten = :{port}\n")
+    lab.ok("reload")
+    until(lambda: answers(port, "127.0.0.2") == 200, "every address", 20)
+    lab.write("http", f"[http]\nlisten = 127.0.0.1:{port}\n")
+    lab.ok("reload")
+    until(lambda: answers(port, "127.0.0.2") is None, "one address", 20)
+    until(lambda: answers(port) == 200, "that one", 20)
+    assert "nothing listens there" not in lab.messages()
+
+
+def test_port_in_use_is_tried_again(lab):
+    with socket.create_server(("127.0.0.1", 0)) as thief:
+        port = thief.getsockname()[1]
+        lab.write("http", f"[http]\nlisten = 127.0.0.1:{port}\n")
+        lab.service("app")
+        lab.start()
+        until(lambda: f"listen = 127.0.0.1:{port}: " in lab.messages())
+    until(lambda: answers(port) == 200, "the port that is free now", 50)
+    assert lab.messages().count(f"listen = 127.0.0.1:{port}: ") == 2  # and that it does now
+
+
+def test_responder_that_stands_still(health):
+    """One that a reload replaces has some seconds to end."""
+    listening(health)
+    health.service("app", SLEEP, RESTART)
+    up(health)
+    old = health.helper("responder")
+    old.kill(signal.SIGSTOP)
+    health.http("listen = 127.0.0.1:9100", "dashboard = no")
+    health.ok("reload")
+    until(lambda: not old.alive())
+    until(lambda: health.helpers("responder"))
 
 
 def test_http_goes_though_an_address_was_in_use(health):

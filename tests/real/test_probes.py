@@ -4,6 +4,7 @@ themselves. What a service is asked, and what it is told, stands in one file, in
 import os
 import pwd
 import signal
+import sys
 import time
 
 import pytest
@@ -16,6 +17,16 @@ ROLES = ("startup", "liveness", "readiness")
 def note(health, words, then="true"):
     """A shell command that says these words, as a service does."""
     return f"sh -c 'echo {words} >>{health.base}/said; {then}'"
+
+
+class Any:
+    """Equal to whatever is of that type."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __eq__(self, other):
+        return isinstance(other, self.kind)
 
 
 def soon(role, interval):
@@ -593,6 +604,85 @@ signal.pause()
     health.await_fields("app", state="running", ready=True)
 
 
+@pytest.mark.parametrize("how", ["session", "child"])
+def test_notify_from_another_session(health, how):
+    """Who has left the session is known by whom it comes from, as with setsid(1) and su(1)."""
+    own = health.program("app", "say('start')\nnotify('READY=1')\nsignal.pause()\n")
+    fork = health.program("fork", f"""
+if os.fork():
+    signal.pause()
+os.setsid()
+if os.fork():
+    signal.pause()
+os.execvp({sys.executable!r}, [{sys.executable!r}, {str(health.base / 'app.py')!r}])
+""")
+    health.service("app", f"setsid -w {own}" if how == "session" else fork, *NOTIFIES)
+    health.start()
+    health.await_fields("app", state="running", ready=True)
+
+
+def test_notify_from_nobody(health):
+    """Not a word of it is lost without a line in the log, but strangers do not fill that."""
+    health.service("app", health.program("app", """
+say('start')
+if os.fork():
+    os.wait()
+    signal.pause()
+os.setsid()
+if os.fork():
+    os._exit(0)
+while os.getppid() != 1:
+    time.sleep(0.01)
+for _ in range(100):
+    notify('READY=1')
+say('sent')
+"""), *NOTIFIES)
+    health.start()
+    health.await_said("app", "sent")
+    until(lambda: "notification READY=1 of process" in health.messages())
+    health.ok("ping")
+    assert health.messages().count("notification READY=1") == 1
+    assert health.status("app")["state"] == "starting"
+
+
+def test_what_a_service_says(health):
+    """STATUS= is told with its state; RELOADING=1 until READY=1; STOPPING=1 ends being ready."""
+    health.http("listen = 127.0.0.1:9100")
+    health.service("app", health.program("app", r"""
+say('start')
+notify('STATUS=warming "up"\tä' + 'x' * 200)
+wait_for('ready')
+notify('READY=1\nSTATUS=serves 3')
+for step, words in (('reload', 'RELOADING=1'), ('again', 'READY=1'), ('silent', 'STATUS='),
+                    ('stop', 'STOPPING=1\nSTATUS=saves all'), ('end', '')):
+    wait_for(step)
+    if words:
+        notify(words)
+"""), *NOTIFIES, "restart = never")
+    health.start()
+    said = health.await_fields("app", state="starting", status_text=Any(str))["status_text"]
+    assert said.startswith('warming "up"\tä' + "x" * 90) and len(said.encode()) < 112
+    health.order("app", "ready")
+    status = health.await_fields("app", ready=True, status_text="serves 3")
+    assert status["reason"] == '"serves 3"'
+    assert '"serves 3"' in health.ctl("status", "app").out
+    health.order("app", "reload")
+    health.await_fields("app", ready=True, reason='it is reloading (RELOADING=1); "serves 3"')
+    health.order("app", "again")
+    health.await_fields("app", reason='"serves 3"')
+    health.order("app", "silent")
+    health.await_fields("app", reason=None, status_text=None)
+    health.order("app", "stop")
+    status = health.await_fields("app", ready=False)
+    assert status["reason"] == 'it is stopping by itself (STOPPING=1); "saves all"'
+    assert health.ctl("health", "app").code == 1
+    health.order("app", "end")
+    # What it said last can be read until its next start.
+    health.await_fields("app", state="stopped", status_text="saves all")
+    health.ctl("start", "app", "--timeout", "0")
+    health.await_fields("app", life=2, state="starting", ready=False)
+
+
 def test_notify_start_timeout(health):
     health.service("app", health.program("app", "say('start')\nsignal.pause()\n"), *NOTIFIES,
                    "start_timeout = 500ms", "max_restarts = 1")
@@ -897,6 +987,21 @@ def test_a_check_that_hangs_delays_no_other(health):
 
 
 # --- the prober dies, and lives of a service
+
+@pytest.mark.release_only  # takes the 40 s that the prober has to answer
+def test_prober_that_stands_still(health):
+    health.web("app")
+    health.probe("app", "readiness", f"{WEB}/ready", failures=1)
+    health.start()
+    health.await_fields("app", ready=True)
+    old = health.helper("prober")
+    old.kill(signal.SIGSTOP)
+    until(lambda: not old.alive(), limit=100)
+    assert "the prober has not answered" in health.messages()
+    health.await_more("app", "asked")
+    # One that is well is left alone, and asked.
+    assert len(health.helpers("prober")) == 1
+
 
 def test_prober_killed(health):
     """It comes back later and later; nobody is restarted or judged for it."""

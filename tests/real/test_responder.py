@@ -97,10 +97,12 @@ def test_ready_when_all_are(good, sinit):
     assert good.get("/ready", 503)["checks"] == {"web": False, "job": True}
 
 
-def test_startup_stays_fulfilled(good, sinit):
-    assert good.get("/startup")["started"] is True
+def test_startup_stays_fulfilled(good, good_board, sinit):
+    """PID 1 has seen it, though nobody asked before one was stopped, and by any responder."""
     sinit.ctl("stop", "web")
     assert good.get("/startup")["started"] is True
+    with Responder(good_board) as other:
+        assert other.get("/startup")["started"] is True
 
 
 def test_startup_waits(responder):

@@ -24,6 +24,13 @@ int64_t platform_wall(void)
 	return midnight + (kernel.now % (7 * HOUR)) * 1000000;
 }
 
+pid_t platform_parent(pid_t pid)
+{
+	return pid > 1 && pid < KERNEL_PIDS && kernel.process[pid].state != PROCESS_FREE
+		   ? kernel.process[pid].parent
+		   : 0;
+}
+
 pid_t platform_session(pid_t pid)
 {
 	return pid > 1 && pid < KERNEL_PIDS && kernel.process[pid].state != PROCESS_FREE

@@ -274,6 +274,52 @@ static void test_slots_that_are_not_there(void **state)
 	board_close(&board);
 }
 
+static struct board_words words_of(const struct board *board, uint32_t slot)
+{
+	struct board_words words;
+
+	memset(&words, 'x', sizeof(words));
+	board_read_words(board, slot, &board->services[slot], &words);
+	return words;
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	struct board board = create(300), other, moved;
+	struct board_words words = {.status = "at work", .thief = "nginx"};
+	enum board_life life;
+	struct stat info;
+
+	board.services[299].said = SAID_STATUS; /* a lie: nothing has been written */
+	assert_string_equal(words_of(&board, 299).status, "");
+	assert_int_equal(board_write_words(&board, 299, &words), 0);
+	assert_string_equal(words_of(&board, 299).status, "at work");
+	assert_string_equal(words_of(&board, 299).thief, "");
+	board.services[299].said |= SAID_THIEF;
+	assert_string_equal(words_of(&board, 299).thief, "nginx");
+	assert_string_equal(words_of(&board, 298).status, "");
+	/* The others take no space. */
+	assert_int_equal(fstat(board.fd, &info), 0);
+	assert_true((size_t)info.st_blocks * 512 < board.size + 3 * 4096);
+
+	memset(words.status, 'y', sizeof(words.status));
+	board.services[3].said = SAID_STATUS;
+	assert_int_equal(board_write_words(&board, 3, &words), 0);
+	assert_int_equal(strlen(words_of(&board, 3).status), sizeof(words.status) - 1);
+
+	assert_int_equal(board_open(&other, tempdir_path("."), &life), 0);
+	assert_string_equal(words_of(&other, 299).status, "at work");
+	board_close(&other);
+
+	assert_int_equal(board_create(&moved, -1, 300), 0);
+	board_copy(&moved, &board);
+	assert_string_equal(words_of(&moved, 299).thief, "nginx");
+	assert_string_equal(words_of(&moved, 298).status, "");
+	board_close(&moved);
+	board_close(&board);
+}
+
 static void test_events(void **state)
 {
 	(void)state;
@@ -513,6 +559,7 @@ int main(void)
 	    TEST(test_records_are_read_whole),
 	    TEST(test_reader_of_a_stopped_writer_goes_on),
 	    TEST(test_slots_that_are_not_there),
+	    TEST(test_words),
 	    TEST(test_events),
 	    TEST(test_open),
 	    TEST(test_open_nothing),

@@ -102,10 +102,12 @@ static struct board_service web(enum state state, enum cause cause)
 	return s;
 }
 
+static struct board_words words;
+
 static const char *reason(const struct board_service *s, const char *blocker)
 {
 	text_init(&text, buffer, sizeof(buffer));
-	explain_reason(&text, s, blocker, NOW);
+	explain_reason(&text, s, blocker, &words, NOW);
 	return buffer;
 }
 
@@ -370,7 +372,7 @@ static void test_nonsense(void **state)
 			s.m.exit_code = INT32_MAX;
 			s.m.deadline = kind % 2 ? INT64_MAX : INT64_MIN;
 			text_init(&text, small, sizeof(small));
-			explain_reason(&text, &s, "blocker", 0);
+			explain_reason(&text, &s, "blocker", &words, 0);
 			explain_event(&text, &event, "blocker");
 			assert_true(strlen(small) < sizeof(small));
 		}

@@ -144,6 +144,17 @@ static void test_detail(void **state)
 	assert_int_equal(n.detail, 0);
 }
 
+static void test_thief(void **state)
+{
+	static const char text[] = "SINIT_DETAIL=7\nSINIT_THIEF=a b";
+
+	(void)state;
+	parse(text);
+	assert_int_equal(n.detail, 7);
+	assert_int_equal(n.thief, 27);
+	assert_int_equal(n.thief_length, 3);
+}
+
 static void test_status_is_within_the_datagram(void **state)
 {
 	static char longest[NOTIFY_SIZE];
@@ -171,6 +182,7 @@ int main(void)
 	    cmocka_unit_test(test_lines_together),
 	    cmocka_unit_test(test_pids),
 	    cmocka_unit_test(test_detail),
+	    cmocka_unit_test(test_thief),
 	    cmocka_unit_test(test_status_is_within_the_datagram),
 	};
 

@@ -67,14 +67,13 @@ static void test_verdict(void **state)
 static void test_schedule_first(void **state)
 {
 	(void)state;
-	assert_int_equal(schedule_first(5000, 0, 10000, 12345, false), 7345);
-	assert_int_equal(schedule_first(5000, 300, 10000, 12345, false), 7645);
-	assert_int_equal(schedule_first(5000, 300, 10000, 12345, true), 5645);
-	assert_int_equal(schedule_first(5000, 0, 500, 12345, true), 5345);
-	assert_int_equal(schedule_first(5000, 0, 1, UINT32_MAX, false), 5000);
-	assert_int_equal(schedule_first(0, UINT32_MAX, 0, 7, false), UINT32_MAX);
+	assert_int_equal(schedule_first(5000, 0, 10000, 12345), 5345);
+	assert_int_equal(schedule_first(5000, 300, 10000, 12345), 5645);
+	assert_int_equal(schedule_first(5000, 0, 500, 12345), 5345);
+	assert_int_equal(schedule_first(5000, 0, 1, UINT32_MAX), 5000);
+	assert_int_equal(schedule_first(0, UINT32_MAX, 0, 7), UINT32_MAX);
 	for (uint32_t i = 0; i < 10000; i++) {
-		int64_t first = schedule_first(0, 0, 60000, pick(UINT32_MAX), true);
+		int64_t first = schedule_first(0, 0, 60000, pick(UINT32_MAX));
 		assert_in_range(first, 0, 999);
 	}
 }
@@ -168,7 +167,7 @@ static void check_sentence(unsigned fault, int32_t detail, const char *sentence)
 	struct text text;
 
 	text_init(&text, buffer, sizeof(buffer));
-	fault_sentence(&text, fault, detail);
+	fault_sentence(&text, fault, detail, "");
 	assert_string_equal(buffer, sentence);
 }
 
@@ -188,8 +187,21 @@ static void test_fault(void **state)
 	check_sentence(FAULT_GRPC_SERVING, 2, "gRPC health NOT_SERVING");
 	check_sentence(FAULT_STOLEN, 0, "another program listens there");
 	check_sentence(FAULT_STOLEN, 42, "another program listens there (pid 42)");
+	check_sentence(FAULT_OLD, 17, "the file was last changed 17 s ago");
+	check_sentence(FAULT_SILENT, 600, "no WATCHDOG=1 for 600 ms");
 	check_sentence(FAULT_COUNT, 1, "failed");
 	check_sentence(255, INT32_MIN, "failed");
+}
+
+static void test_fault_thief(void **state)
+{
+	char buffer[128];
+	struct text text;
+
+	(void)state;
+	text_init(&text, buffer, sizeof(buffer));
+	fault_sentence(&text, FAULT_STOLEN, 42, "nginx");
+	assert_string_equal(buffer, "another program listens there: nginx (pid 42)");
 }
 
 /* None is without a sentence, whatever the detail. */
@@ -203,7 +215,7 @@ static void test_fault_all(void **state)
 			char buffer[128];
 			struct text text;
 			text_init(&text, buffer, sizeof(buffer));
-			fault_sentence(&text, fault, details[i]);
+			fault_sentence(&text, fault, details[i], "");
 			assert_true(text.used > 5 && !text.cut);
 		}
 }
@@ -229,6 +241,7 @@ int main(void)
 	    cmocka_unit_test(test_alarms),
 	    cmocka_unit_test(test_search),
 	    cmocka_unit_test(test_fault),
+	    cmocka_unit_test(test_fault_thief),
 	    cmocka_unit_test(test_fault_all),
 	    cmocka_unit_test(test_helpers),
 	};
