@@ -49,7 +49,7 @@ enum health { HEALTH_NONE, HEALTH_UNKNOWN, HEALTH_PASSING, HEALTH_FAILING };
 
 struct board_probe {
 	uint8_t health;  /* enum health; NONE: no such probe is configured */
-	uint8_t fault;   /* enum probe_fault of the last verdict */
+	uint8_t fault;   /* enum probe_fault of the last verdict; UNKNOWN: of a check, if known */
 	uint8_t spare[2];
 	int32_t detail;
 };
@@ -108,6 +108,7 @@ struct board_service {
 	int32_t error;       /* its errno */
 	struct board_probe probe[PROBE_ROLES]; /* by enum probe_role */
 	int32_t priority;
+	uint32_t start_timeout; /* ms, UINT32_MAX: unlimited */
 	int32_t blocker;     /* slot of the dependency it waits for or failed with, -1: none */
 	uint32_t starts;     /* lives so far */
 	uint32_t exits;      /* deaths of the main process recorded */

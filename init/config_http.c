@@ -3,6 +3,7 @@
 #include "init/loader.h"
 #include "probes/check.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 /* --- [http] --- */
@@ -15,10 +16,82 @@ static bool list_has(const struct image_list *list, uint32_t item)
 	return false;
 }
 
+/* Where a socket is bound: `family` 0 is every address of both. */
+struct place {
+	int family;
+	unsigned port; /* 0: a path */
+	unsigned char bytes[16];
+};
+
+static void find_place(const char *word, struct place *ret)
+{
+	struct check_target target;
+	char address[INET6_ADDRSTRLEN] = "", why[64];
+	struct text reason;
+
+	*ret = (struct place){0};
+	text_init(&reason, why, sizeof(why));
+	if (check_parse_address(word, &target, &reason) < 0 || target.kind != CHECK_TCP)
+		return;
+	ret->port = target.port;
+	if (!target.host.length || target.host.length >= sizeof(address))
+		return;
+	ret->family = *word == '[' ? AF_INET6 : AF_INET;
+	memcpy(address, word + target.host.at, target.host.length);
+	inet_pton(ret->family, address, ret->bytes);
+}
+
+/* Whether the kernel would refuse the second one. That [::] takes IPv4 with it is a setting
+ * of the system, and passed over. */
+static bool is_in_use(const char *word, const char *other)
+{
+	static const unsigned char every[16];
+	struct place a, b;
+
+	find_place(word, &a);
+	find_place(other, &b);
+	if (!a.port || a.port != b.port)
+		return false;
+	if (!a.family || !b.family)
+		return true;
+	return a.family == b.family &&
+	       (!memcmp(a.bytes, b.bytes, sizeof(every)) || !memcmp(a.bytes, every, sizeof(every)) ||
+		   !memcmp(b.bytes, every, sizeof(every)));
+}
+
+/* Adds an address to loader->list, unless one of those there leaves no room for it. */
+static void add_address(
+    struct loader *loader, struct draft *draft, const struct entry *entry, const char *word)
+{
+	struct image_list *list = loader->list;
+	ref text = builder_text(&loader->builder, word, strlen(word));
+
+	if (loader->builder.failed)
+		return;
+	if (list_has(list, text)) {
+		loader_fault(loader, draft, entry, "it stands there twice");
+		return;
+	}
+	for (uint32_t i = 0; i < list->count; i++) {
+		const char *other = image_string(builder_image(&loader->builder), list->item[i]);
+		char shown[LOADER_SHOWN], second[LOADER_SHOWN];
+
+		if (!is_in_use(word, other))
+			continue;
+		loader_error(loader, draft, entry->file, entry->line,
+		    "listen: %s cannot be bound beside %s, which has it already; leave one out",
+		    loader_show(word, shown), loader_show(other, second));
+		return;
+	}
+	if (list->count == IMAGE_MAX_LISTEN)
+		loader_fault(loader, draft, entry, "too many addresses");
+	else
+		list->item[list->count++] = text;
+}
+
 /* Adds the addresses of one line to loader->list. */
 static void take_addresses(struct loader *loader, struct draft *draft, const struct entry *entry)
 {
-	struct image_list *list = loader->list;
 	struct words words;
 
 	if (!loader_split(loader, draft, entry, entry->value, NULL, &words))
@@ -26,20 +99,24 @@ static void take_addresses(struct loader *loader, struct draft *draft, const str
 	const char *word = words.data;
 	for (uint32_t i = 0; i < words.count; i++, word += strlen(word) + 1) {
 		struct check_target target;
-		char buffer[128];
+		char buffer[256];
 		struct text reason;
 		text_init(&reason, buffer, sizeof(buffer));
 		if (check_parse_address(word, &target, &reason) < 0) {
 			loader_fault(loader, draft, entry, buffer);
 			return;
 		}
-		ref text = builder_text(&loader->builder, word, strlen(word));
-		if (list_has(list, text) || list->count == IMAGE_MAX_LISTEN)
-			loader_fault(loader, draft, entry,
-			    list_has(list, text) ? "it stands there twice" : "too many addresses");
-		else
-			list->item[list->count++] = text;
+		add_address(loader, draft, entry, word);
 	}
+}
+
+static bool has_key(const struct draft *draft, unsigned key)
+{
+	const struct entry *entry = draft->first;
+
+	while (entry && entry->key != key)
+		entry = entry->next;
+	return entry;
 }
 
 void loader_http(struct loader *loader)
@@ -58,6 +135,10 @@ void loader_http(struct loader *loader)
 	if (control && http.control && !http.token_file)
 		loader_warning(loader, control->file, control->line,
 		    "control = %s: without token_file no POST is accepted", control->value);
+	/* Keys, but no word of where it is to answer: that was forgotten. */
+	if (draft->first && !draft->broken && !has_key(draft, KEY_HTTP_listen))
+		loader_error(loader, draft, draft->file, draft->line,
+		    "[http]: listen is missing; write listen = 127.0.0.1:PORT, or leave out [http]");
 	if (!http.listen || draft->broken || loader->builder.failed)
 		return;
 	ref at =

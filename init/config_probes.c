@@ -1,9 +1,11 @@
 /* The probes of each service. */
 #include "init/base.h"
 #include "init/loader.h"
+#include "init/value.h"
 #include "probes/check.h"
 
 #include <string.h>
+#include <strings.h>
 
 static ref part(struct loader *loader, const char *string, struct check_part part)
 {
@@ -58,6 +60,19 @@ static size_t token_length(const char *string)
 			      "!#$%&'*+-.^_`|~");
 }
 
+/* Headers that say where a message ends, or what becomes of its connection, belong to who
+ * sends it. A probe has no body, and a connection of its own. */
+static bool is_framing(const char *name, size_t length)
+{
+	static const char names[][20] = {"Connection", "Content-Length", "Expect", "Keep-Alive",
+	    "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (length == strlen(names[i]) && strncasecmp(name, names[i], length) == 0)
+			return true;
+	return false;
+}
+
 /* "Name: value" as it will be sent. */
 static ref header(struct loader *loader, struct draft *draft, const struct entry *entry)
 {
@@ -70,6 +85,11 @@ static ref header(struct loader *loader, struct draft *draft, const struct entry
 		good = (unsigned char)*c >= ' ' && *c != 0x7f;
 	if (!good) {
 		loader_bad_value(loader, draft, entry);
+		return 0;
+	}
+	if (is_framing(line, length)) {
+		loader_fault(loader, draft, entry,
+		    "this header is sinit's to send, or not to send; leave it out");
 		return 0;
 	}
 	char *text = arena_get(&loader->arena, strlen(line) + 2);
@@ -171,6 +191,46 @@ static ref make_probe(struct loader *loader, struct draft *draft, enum probe_rol
 	    &loader->builder, &probe, sizeof(probe), _Alignof(struct probe_settings));
 }
 
+/* ms within which a startup probe has come to a verdict if nothing changes in between. */
+static uint64_t start_window(const struct probe_settings *probe)
+{
+	uint32_t times = probe->failures > probe->successes ? probe->failures : probe->successes;
+
+	return probe->initial_delay + (uint64_t)times * probe->interval;
+}
+
+/* The default of start_timeout is too short for a startup probe that may take longer. Who
+ * sets both gets what was set. */
+static void fit_start_timeout(
+    struct loader *loader, const struct draft *draft, struct service_settings *service)
+{
+	const struct entry *entry = loader_effective(loader, draft, KEY_SERVICE_start_timeout);
+	const struct probe_settings *probe =
+	    image_probe(builder_image(&loader->builder), service, PROBE_STARTUP);
+	char set[32], needed[32];
+	struct text text;
+
+	if (!probe || loader->builder.failed)
+		return;
+	uint64_t window = start_window(probe);
+	uint64_t most = window + (uint64_t)probe->timeout * (probe->fallback ? 2 : 1);
+	if (!entry) {
+		if (most > service->start_timeout)
+			service->start_timeout = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX - 1;
+		return;
+	}
+	if (service->start_timeout >= window)
+		return;
+	text_init(&text, set, sizeof(set));
+	value_print_duration(&text, service->start_timeout);
+	text_init(&text, needed, sizeof(needed));
+	value_print_duration(&text, window < UINT32_MAX ? (uint32_t)window : UINT32_MAX - 1);
+	loader_warning(loader, entry->file, entry->line,
+	    "start_timeout = %s: ends a start of %s before its startup probe fails, which takes %s "
+	    "(initial_delay and failures times interval); without start_timeout it would fit",
+	    set, draft->name, needed);
+}
+
 void loader_probes(struct loader *loader, struct draft *draft, struct service_settings *service,
     const struct words_source *source)
 {
@@ -184,4 +244,5 @@ void loader_probes(struct loader *loader, struct draft *draft, struct service_se
 		if (draft->probe[role])
 			*probes[role] = make_probe(
 			    loader, draft->probe[role], (enum probe_role)role, service, source);
+	fit_start_timeout(loader, draft, service);
 }

@@ -95,6 +95,11 @@ static struct draft *named_section(struct loader *loader, uint32_t file, uint32_
 	bool alert = word->section == SECTION_ALERT;
 	char shown[LOADER_SHOWN];
 
+	if (!*name) {
+		loader_error(loader, NULL, file, line, "[%s]: the name is missing; write [%s NAME]",
+		    word->word, word->word);
+		return NULL;
+	}
 	if (!image_good_name(name, strlen(name))) {
 		loader_error(loader, NULL, file, line,
 		    "[%s %s]: bad name; it has 1 to %u letters, digits, _ - . @", word->word,

@@ -80,6 +80,7 @@ struct why {
 	const char *blocker;
 	const char *thief;        /* who has its port, "": not known */
 	struct board_probe probe; /* of the probe that failed, if the cause is one */
+	uint32_t limit;           /* start_timeout in ms, 0: not known */
 };
 
 static void add_fault(struct text *text, const struct board_probe *probe, const char *thief)
@@ -98,6 +99,20 @@ static void add_end(struct text *text, const struct why *why)
 		explain_exit(text, why->kind, why->code, why->core);
 }
 
+static void add_late(struct text *text, const struct why *why)
+{
+	text_add(text, "not ready within start_timeout");
+	if (why->limit && why->limit != UINT32_MAX) {
+		text_add(text, " (");
+		explain_duration(text, why->limit);
+		text_add(text, ")");
+	}
+	if (why->probe.fault == FAULT_NONE)
+		return;
+	text_add(text, "; its startup probe fails");
+	add_fault(text, &why->probe, why->thief);
+}
+
 /* What went wrong, as it stands after "after" or "limit reached:". */
 static void add_cause(struct text *text, const struct why *why)
 {
@@ -113,7 +128,7 @@ static void add_cause(struct text *text, const struct why *why)
 		text_add(text, "the system had no process, memory or descriptor to give");
 		break;
 	case CAUSE_START_TIMEOUT:
-		text_add(text, "not ready within start_timeout");
+		add_late(text, why);
 		break;
 	case CAUSE_PRE_START:
 		text_add(text, "pre_start ");
@@ -181,17 +196,20 @@ static void add_stopped(struct text *text, const struct board_service *s, const 
 	}
 }
 
-static void add_starting(struct text *text, const struct board_service *s)
+static void add_starting(struct text *text, const struct board_service *s, const struct why *why)
 {
-	if (s->m.aux == AUX_PRE_START)
+	const struct board_probe *startup = &s->probe[PROBE_STARTUP];
+
+	if (s->m.aux == AUX_PRE_START) {
 		text_add(text, "pre_start is running");
-	else if (s->probe[PROBE_STARTUP].health == HEALTH_UNKNOWN ||
-		 s->probe[PROBE_STARTUP].health == HEALTH_FAILING)
-		text_add(text, "its startup probe has not passed yet");
-	else if (s->m.started == 0)
+	} else if (s->m.started == 0) {
 		text_add(text, "its command is being executed");
-	else
+	} else if (startup->health == HEALTH_UNKNOWN || startup->health == HEALTH_FAILING) {
+		text_add(text, "its startup probe has not passed yet");
+		add_fault(text, startup, why->thief);
+	} else {
 		text_add(text, "not ready yet");
+	}
 }
 
 /* A stop that somebody wished is not what it was last restarted for. */
@@ -304,7 +322,8 @@ void explain_reason(struct text *text, const struct board_service *s, const char
 	    .step = (enum spawn_step)s->error_step,
 	    .blocker = blocker,
 	    .thief = words->thief,
-	    .probe = s->probe[s->m.cause == CAUSE_STARTUP ? PROBE_STARTUP : PROBE_LIVENESS],
+	    .probe = s->probe[s->m.cause == CAUSE_LIVENESS ? PROBE_LIVENESS : PROBE_STARTUP],
+	    .limit = s->start_timeout,
 	};
 
 	switch ((enum state)s->m.state) {
@@ -317,7 +336,7 @@ void explain_reason(struct text *text, const struct board_service *s, const char
 			text_addf(text, ", which is stopped: sinitctl start %s", blocker);
 		break;
 	case STATE_STARTING:
-		add_starting(text, s);
+		add_starting(text, s, &why);
 		break;
 	case STATE_RUNNING:
 		add_running(text, s, &why);
@@ -342,7 +361,7 @@ void explain_reason(struct text *text, const struct board_service *s, const char
 	case STATE_FATAL:
 		text_add(text, "restart limit reached: ");
 		add_cause(text, &why);
-		text_addf(text, "; sinitctl reset %s, then start", s->name);
+		text_addf(text, "; sinitctl start %s starts it again", s->name);
 		break;
 	}
 	add_status(text, s, words, before);
@@ -458,7 +477,7 @@ void explain_event(struct text *text, const struct board_event *event, const cha
 		text_add(text, "restart limit reached: ");
 		add_cause(text, &why);
 		if (event->name[0])
-			text_addf(text, "; sinitctl reset %s, then start", event->name);
+			text_addf(text, "; sinitctl start %s starts it again", event->name);
 		break;
 	case EV_HEALTHY:
 	case EV_UNHEALTHY:

@@ -116,6 +116,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	struct before before = {.state = s->m.state,
 	    .want = s->m.want,
 	    .ready = s->m.ready,
+	    .deps = s->m.deps,
 	    .active = machine_active(&s->m),
 	    .life = s->m.life,
 	    .restarts = s->m.restarts,
@@ -146,7 +147,8 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 		sv_probes_follow(sv, slot);
 	if (board_service_started(s) && !before.ready)
 		sv_look_at_starts(sv);
-	if (s->m.state != before.state || s->m.want != before.want || s->m.ready != before.ready)
+	if (s->m.state != before.state || s->m.want != before.want || s->m.ready != before.ready ||
+	    s->m.deps != before.deps)
 		sv_touch(sv, slot, s->m.ready && !before.ready);
 	sv_recovery(sv, slot);
 	act(sv, slot, actions);
@@ -306,8 +308,11 @@ static void end_patience(struct supervisor *sv)
 void supervisor_timers(struct supervisor *sv)
 {
 	for (uint32_t slot = 0; slot < sv->count; slot++)
-		if (sv->deadline[slot] && sv->deadline[slot] <= sv->now)
+		if (sv->deadline[slot] && sv->deadline[slot] <= sv->now) {
+			if (sv->service[slot].m.state == STATE_STARTING)
+				sv_stats_start(sv, slot);
 			sv_deliver_kind(sv, slot, EVENT_TIMER, CAUSE_NONE);
+		}
 	sv_checks_due(sv);
 	sv_recoveries_due(sv);
 	if (sv->pendings && sv->poll_at <= sv->now) {

@@ -27,6 +27,7 @@ static void describe(struct supervisor *sv, uint32_t slot, struct place place)
 	record->enabled = (uint8_t)s->enabled;
 	record->critical = (uint8_t)s->critical;
 	record->priority = s->priority;
+	record->start_timeout = s->start_timeout;
 	board_end(record);
 	if (!machine_active(&record->m))
 		sv_probes_describe(sv, slot);

@@ -19,7 +19,9 @@ static bool had_its_chance(const struct supervisor *sv, uint32_t slot, bool want
 }
 
 /* What the required service `slot` means to a dependent. One that ended well by itself is
- * no loss to a dependent that runs, but there is nothing that another could wait for. */
+ * no loss to a dependent that runs, but there is nothing that another could wait for. One
+ * that is down for what it requires itself, or has to go down for that, is as good as told
+ * to stop: its own dependents go first. */
 static enum deps required(const struct supervisor *sv, uint32_t slot, bool running)
 {
 	const struct machine *m = &sv->service[slot].m;
@@ -30,7 +32,9 @@ static enum deps required(const struct supervisor *sv, uint32_t slot, bool runni
 		return running ? DEPS_WAIT : DEPS_FAILED;
 	if (m->want == WANT_DOWN)
 		return sv->unit[slot].renew ? DEPS_WAIT : DEPS_DOWN;
-	return m->ready ? DEPS_READY : DEPS_WAIT;
+	if (m->ready)
+		return DEPS_READY;
+	return m->deps == DEPS_DOWN || m->deps == DEPS_FAILED ? DEPS_DOWN : DEPS_WAIT;
 }
 
 /* From the mildest to the one that outweighs the others. */
@@ -75,8 +79,12 @@ enum deps sv_dependencies(const struct supervisor *sv, uint32_t slot, int32_t *r
 	return result;
 }
 
-static void mark_list(struct supervisor *sv, struct place place, const struct image_list *list)
+static void mark_dependents(struct supervisor *sv, uint32_t slot)
 {
+	struct place place = sv->unit[slot].graph;
+	const struct image_list *list =
+	    image_list(place_image(sv, place), place_settings(sv, place)->dependents);
+
 	for (uint32_t i = 0; i < list->count; i++) {
 		uint32_t other = sv_slot(sv, place, list, i);
 
@@ -115,11 +123,8 @@ static void restart_others(struct supervisor *sv, uint32_t slot)
 
 void sv_touch(struct supervisor *sv, uint32_t slot, bool became_ready)
 {
-	struct place place = sv->unit[slot].graph;
-
 	sv->rehold = true;
-	mark_list(sv, place,
-	    image_list(place_image(sv, place), place_settings(sv, place)->dependents));
+	mark_dependents(sv, slot);
 	if (sv->service[slot].m.state == STATE_WAITING)
 		ranks_add(&sv->dirty, sv->unit[slot].rank);
 	if (became_ready)
@@ -141,7 +146,8 @@ static bool is_held(const struct supervisor *sv, uint32_t slot)
 		if (other == SUPERVISOR_NONE)
 			continue;
 		m = &sv->service[other].m;
-		if (machine_active(m) && (m->state == STATE_STOPPING || m->want == WANT_DOWN))
+		if (machine_active(m) && (m->state == STATE_STOPPING || m->state == STATE_CLEANUP ||
+					     m->want == WANT_DOWN))
 			return true;
 	}
 	return false;
@@ -186,9 +192,27 @@ static void check_empty(struct supervisor *sv)
 	}
 }
 
-static bool is_staying_down(const struct board_service *s)
+/* Whom it waits for in the end, and whether that one is to stay down. */
+static void note_blocker(struct supervisor *sv, uint32_t slot, int32_t blocker)
 {
-	return s->m.want == WANT_DOWN && s->m.state == STATE_STOPPED;
+	struct board_service *s = &sv->service[slot];
+	const struct board_service *other = blocker >= 0 ? &sv->service[blocker] : NULL;
+	bool held = false;
+
+	if (other && other->m.state == STATE_WAITING && other->held) {
+		blocker = other->blocker;
+		held = true;
+	} else if (other) {
+		held = other->m.want == WANT_DOWN && other->m.state == STATE_STOPPED;
+	}
+	if (blocker == s->blocker && held == s->held)
+		return;
+	board_begin(s);
+	s->blocker = blocker;
+	s->held = held;
+	board_end(s);
+	if (s->m.state == STATE_WAITING)
+		mark_dependents(sv, slot);
 }
 
 static void settle_dependencies(struct supervisor *sv)
@@ -196,20 +220,13 @@ static void settle_dependencies(struct supervisor *sv)
 	for (uint32_t rank = ranks_next(&sv->dirty, 0); rank != RANKS_END && sv->starts;
 	     rank = ranks_next(&sv->dirty, rank + 1)) {
 		uint32_t slot = sv->order[rank];
-		struct board_service *s = &sv->service[slot];
+		const struct machine *m = &sv->service[slot].m;
 		int32_t blocker;
 		enum deps deps = sv_dependencies(sv, slot, &blocker);
 
 		ranks_remove(&sv->dirty, rank);
-		bool held = blocker >= 0 && is_staying_down(&sv->service[blocker]);
-
-		if (blocker != s->blocker || held != s->held) {
-			board_begin(s);
-			s->blocker = blocker;
-			s->held = held;
-			board_end(s);
-		}
-		if (deps != s->m.deps || s->m.state == STATE_WAITING)
+		note_blocker(sv, slot, blocker);
+		if (deps != m->deps || m->state == STATE_WAITING)
 			sv_deliver(sv, slot,
 			    &(struct machine_event){.kind = EVENT_DEPS, .deps = deps});
 	}

@@ -24,7 +24,7 @@ static inline uint32_t sv_slot(const struct supervisor *sv, struct place place,
 
 /* A record before a step of the machine. */
 struct before {
-	uint8_t state, want, ready;
+	uint8_t state, want, ready, deps;
 	bool active;
 	uint32_t life, restarts;
 	int64_t ready_at;
@@ -125,6 +125,9 @@ void sv_recoveries_due(struct supervisor *sv);
 /* One check has been made: for the metrics. `ms`: how long it took. */
 void sv_stats(struct supervisor *sv, uint32_t slot, enum probe_role role, enum check_kind kind,
     enum probe_fault fault, int32_t detail, int64_t ms);
+/* A start has taken too long: what its startup probe's last check has found goes into the
+ * record, also if it was the prober's. */
+void sv_stats_start(struct supervisor *sv, uint32_t slot);
 /* Keeps the record's totals; called after each step of the machine. */
 void sv_totals(struct supervisor *sv, uint32_t slot, const struct before *before);
 
@@ -153,7 +156,7 @@ void sv_check_answered(struct supervisor *sv, uint32_t slot, enum probe_role rol
 /* --- supervisor_deps.c --- */
 
 enum deps sv_dependencies(const struct supervisor *sv, uint32_t slot, int32_t *ret_blocker);
-/* A service's state, readiness or want has changed: whom does it concern? */
+/* A service's state, readiness, want or dependencies have changed: whom does it concern? */
 void sv_touch(struct supervisor *sv, uint32_t slot, bool became_ready);
 
 /* --- supervisor_report.c --- */

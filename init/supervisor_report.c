@@ -136,10 +136,12 @@ static void say_reason(struct supervisor *sv, uint32_t slot)
 		    text.used ? ": " : "", text.data);
 }
 
-/* A critical service is beyond help: everything goes down, with its code. */
+/* A critical service is beyond help: everything goes down, with its code. One that failed
+ * with what it requires has none: that it was told to stop is not how it failed. */
 static void report_critical(struct supervisor *sv, uint32_t slot)
 {
-	int code = code_of(&sv->service[slot].m);
+	const struct machine *m = &sv->service[slot].m;
+	int code = m->cause == CAUSE_DEPENDENCY ? 0 : code_of(m);
 
 	if (sv->stopping)
 		return;

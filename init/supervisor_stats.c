@@ -1,13 +1,44 @@
-/* What is counted for metrics: probes that PID 1 makes itself, and the totals of a service. */
+/* What is counted for metrics: probes that PID 1 makes itself, and the totals of a service;
+ * and what a single check of a start has found. */
 #include "init/supervisor_internal.h"
 
 #include "probes/stats.h"
+
+/* Why a startup probe has not passed yet, though it may have failed less often than counts. */
+static void note_start(struct supervisor *sv, uint32_t slot, enum probe_fault fault, int32_t detail)
+{
+	struct board_service *s = &sv->service[slot];
+	struct board_probe *probe = &s->probe[PROBE_STARTUP];
+
+	if (s->m.state != STATE_STARTING || probe->health != HEALTH_UNKNOWN)
+		return;
+	board_begin(s);
+	probe->fault = (uint8_t)fault;
+	probe->detail = detail;
+	board_end(s);
+}
+
+void sv_stats_start(struct supervisor *sv, uint32_t slot)
+{
+	const struct probe_stats *stats =
+	    sv->stats ? &sv->stats[slot * PROBE_ROLES + PROBE_STARTUP] : NULL;
+	const struct board_service *s = &sv->service[slot];
+
+	/* The prober may write there what it likes. */
+	if (!stats || stats->generation != s->used || !s->m.started || stats->last_time < s->m.started)
+		return;
+	uint8_t fault = stats->fault;
+	if (fault < FAULT_COUNT)
+		note_start(sv, slot, (enum probe_fault)fault, stats->detail);
+}
 
 void sv_stats(struct supervisor *sv, uint32_t slot, enum probe_role role, enum check_kind kind,
     enum probe_fault fault, int32_t detail, int64_t ms)
 {
 	struct probe_stats *stats;
 
+	if (role == PROBE_STARTUP)
+		note_start(sv, slot, fault, detail);
 	if (!sv->stats)
 		return;
 	stats = &sv->stats[slot * PROBE_ROLES + role];

@@ -299,27 +299,90 @@ int check_parse(const char *string, struct check_target *ret_target, struct text
 	return error;
 }
 
-int check_parse_address(const char *string, struct check_target *ret_target, struct text *reason)
+static int parse_address(const struct parser *parser, const char *string)
 {
-	struct check_target target = {.kind = *string == '/' ? CHECK_UNIX : CHECK_TCP};
-	struct parser parser = {string, &target, reason};
+	struct check_target *target = parser->target;
 	size_t length = strlen(string);
 	int error;
 
+	target->kind = *string == '/' ? CHECK_UNIX : CHECK_TCP;
 	if (*string == '/')
-		error = take_path(&parser, string, true);
+		error = take_path(parser, string, true);
 	else if (*string == ':' && !memchr(string + 1, ':', length - 1))
-		error = take_port(&parser, string + 1, length - 1);
+		error = take_port(parser, string + 1, length - 1);
 	else
-		error = take_authority(&parser, string, length);
+		error = take_authority(parser, string, length);
 	if (error)
 		return error;
-	if (target.kind == CHECK_TCP && !target.port)
-		return fault(&parser, "the port is missing");
-	if (*string != '[' && target.host.length &&
-	    !is_address(string + target.host.at, target.host.length, AF_INET))
+	if (target->kind == CHECK_TCP && !target->port)
+		return fault(parser, "the port is missing");
+	if (*string != '[' && target->host.length &&
+	    !is_address(string + target->host.at, target->host.length, AF_INET))
 		return fault(
-		    &parser, "the address is not in numbers; write one such as 127.0.0.1:8080");
-	*ret_target = target;
+		    parser, "the address is not in numbers; write one such as 127.0.0.1:8080");
 	return 0;
+}
+
+/* What somebody meant who wrote no address, but something like one: a URL, unix:PATH, *:PORT,
+ * or a port alone. Returns the bytes of it that are to follow `before`, NULL: none of these. */
+static const char *meant(const char *string, const char **before, size_t *ret_length)
+{
+	const char *url = strstr(string, "://"), *rest = string;
+
+	*before = "";
+	if (strncmp(string, "unix:", 5) == 0) {
+		rest += strncmp(string + 5, "///", 3) ? 5 : 7;
+		*ret_length = strlen(rest);
+		return rest;
+	}
+	if (*string == '/')
+		return NULL;
+	if (url)
+		rest = url + 3;
+	else if (strncmp(string, "*:", 2) == 0)
+		rest++;
+	else if (*string && !string[strspn(string, "0123456789")])
+		*before = ":";
+	else
+		return NULL;
+	*ret_length = strcspn(rest, "/");
+	return rest;
+}
+
+/* "write :9100" */
+static int write_address(const struct parser *parser, const char *before, const char *rest,
+    size_t length)
+{
+	struct check_target target = {.kind = CHECK_NONE};
+	char copy[CHECK_SOCKET + 1], dropped[64];
+	struct text address, reason;
+	bool plain = true;
+
+	text_init(&address, copy, sizeof(copy));
+	text_init(&reason, dropped, sizeof(dropped));
+	text_add(&address, before);
+	for (size_t i = 0; i < length; i++) {
+		plain &= (unsigned char)rest[i] > ' ' && (unsigned char)rest[i] < 0x7f;
+		text_addf(&address, "%c", rest[i]);
+	}
+	if (!plain || address.cut || parse_address(&(struct parser){copy, &target, &reason}, copy))
+		return fault(parser,
+		    "write ADDRESS:PORT, [IPV6]:PORT, :PORT or the absolute path of a socket");
+	text_add(parser->reason, "write ");
+	text_add(parser->reason, copy);
+	return -EINVAL;
+}
+
+int check_parse_address(const char *string, struct check_target *ret_target, struct text *reason)
+{
+	struct check_target target = {.kind = CHECK_NONE};
+	struct parser parser = {string, &target, reason};
+	const char *before;
+	size_t length;
+	const char *rest = meant(string, &before, &length);
+	int error = rest ? write_address(&parser, before, rest, length) : parse_address(&parser, string);
+
+	if (!error)
+		*ret_target = target;
+	return error;
 }

@@ -54,7 +54,7 @@ def test_file(alerter, out):
     found = json.loads(path.read_text())
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", found.pop("timestamp"))
     message = found.pop("message")
-    assert message == "restart limit reached: exited 3; sinitctl reset db@2, then start"
+    assert message == "restart limit reached: exited 3; sinitctl start db@2 starts it again"
     assert found == {
         "severity": "critical", "event": "fatal", "service": "db@2", "requires_attention": True,
         "suppressed": 0, "missed": 0, "dropped": 0, "host": socket.gethostname(), "alert": "ops",

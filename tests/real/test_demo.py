@@ -276,6 +276,38 @@ def test_readme_drop_in(tmp_path):
         assert f"| `{key}` |" in text, key
 
 
+def configurations(text):
+    """The indented blocks of the README that begin with a section, without their indentation."""
+    found = re.findall(r"((?:^(?: {4}.*)?\n)+)", text, re.M)
+    found = [re.sub(r"^    ", "", block, flags=re.M).strip() + "\n" for block in found]
+    return [block for block in found if block.startswith("[")]
+
+
+def check_snippet(directory, text):
+    """A piece of a configuration, with whatever services it names."""
+    (directory / "conf.d").mkdir(parents=True)
+    services = set(re.findall(r"^\[(?:startup|liveness|readiness) (\S+)\]", text, re.M))
+    services |= {name for line in re.findall(r"^(?:requires|services) = (.*)", text, re.M)
+                 for name in line.split() if "*" not in name}
+    services -= set(re.findall(r"^\[service (\S+)\]", text, re.M))
+    text += "".join(f"[service {name}]\ncommand = true\n" for name in sorted(services))
+    (directory / "conf.d/a.ini").write_text(text)
+    checked = subprocess.run([SINIT, "--check", "-c", directory], capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, ""), text
+
+
+def test_snippets(tmp_path):
+    """Whatever stands in a document as a configuration, and each example, is a good one."""
+    found = [path.read_text() for path in (TOP / "conf.d/examples").glob("*.ini")]
+    found += configurations((TOP / "README.md").read_text())
+    page = (TOP / "docs/sinit.conf.5.in").read_text()
+    found += [re.sub(r"\\-", "-", block) for block in
+              re.findall(r"^\.nf\n\.RS\n(.*?)^\.RE\n\.fi$", page, re.M | re.S)]
+    assert len(found) >= 8
+    for number, text in enumerate(found):
+        check_snippet(tmp_path / str(number), text)
+
+
 def test_readme_numbers():
     """The table of limits is that of the code."""
     text = (TOP / "README.md").read_text()

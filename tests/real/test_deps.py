@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+import pytest
+
 from services import SINIT, index, moment, sinit, took, until
 
 __all__ = ["sinit"]
@@ -143,6 +145,85 @@ def test_P55_running_dependents_stop_when_the_dependency_is_fatal(sinit):
     assert app["cause"] == "dependency" and "db" in app["reason"]
     assert sinit.lines("app", "TERM") and not sinit.lines("log", "TERM")
     assert sinit.status("log")["state"] == "running"
+
+
+# --- stops go through to the last dependent
+
+def chain(sinit, **db):
+    """db <- web <- top, and one that only wants web."""
+    sinit.service("db", **db)
+    sinit.service("web", requires="db")
+    sinit.service("top", requires="web")
+    sinit.service("soft", wants="web")
+
+
+def exits(sinit):
+    return [event["service"] for event in sinit.events(None, "exit")]
+
+
+@pytest.mark.parametrize("probe", ["", "readiness", "startup"])
+def test_a_stop_takes_down_whoever_requires_it_directly_or_not(sinit, probe):
+    chain(sinit)
+    if probe:
+        (sinit.config / "conf.d/probe.ini").write_text(
+            f"[{probe} web]\ncheck = process\ninterval = 100ms\n")
+    sinit.up()
+    before = {name: service["pid"] for name, service in sinit.status().items()}
+    sinit.ctl("stop", "db")
+    assert exits(sinit) == ["top", "web", "db"]
+    for name in ("web", "top"):
+        service = sinit.until_state(name, state="waiting")
+        assert not service["ready"]
+        assert service["reason"] == "waiting for db, which is stopped: sinitctl start db"
+    assert sinit.status("soft")["pid"] == before["soft"]
+    # What cannot come is not waited for.
+    sinit.ctl("start", "top", code=1, limit=30)
+    sinit.ctl("start", "db")
+    sinit.until_state(ready=True)
+    after = {name: service["pid"] for name, service in sinit.status().items()}
+    assert all(after[name] != before[name] for name in ("db", "web", "top"))
+    sequence = sinit.sequence("ready")[-3:]
+    assert [name for name, _ in sequence] == ["db", "web", "top"]
+
+
+def test_a_reload_that_disables_it_takes_them_down_too(sinit):
+    chain(sinit)
+    sinit.up()
+    sinit.service("db", enabled="no")
+    sinit.ctl("reload")
+    sinit.until_state("top", state="waiting")
+    sinit.until_state("db", state="stopped")
+    assert exits(sinit) == ["top", "web", "db"]
+
+
+def test_a_failure_for_good_takes_down_the_last_dependent_first(sinit):
+    chain(sinit, command=sinit.fake("db", "--lives 1000"), restart="never")
+    sinit.start()
+    sinit.until_state("top", state="failed")
+    assert exits(sinit) == ["db", "top", "web"]
+    assert sinit.status("top")["blocker"] == "web"
+    assert "required service web" in sinit.status("top")["reason"]
+    assert sinit.status("soft")["state"] == "running"
+
+
+def test_a_restart_leaves_those_who_require_it_alone(sinit):
+    chain(sinit)
+    sinit.up()
+    sinit.ctl("restart", "db")
+    sinit.service("db", description="new", environment="A=1")
+    sinit.ctl("reload")
+    sinit.until_state("db", state="running", life=3)
+    assert all(sinit.status(name)["life"] == 1 for name in ("web", "top", "soft"))
+
+
+def test_a_stop_by_hand_is_no_matter_to_what_a_finished_oneshot_was_for(sinit):
+    """What it required does not undo what it has done."""
+    sinit.service("db")
+    sinit.service("setup", "true", type="oneshot", requires="db")
+    sinit.service("top", requires="setup")
+    sinit.up()
+    sinit.ctl("stop", "db")
+    assert sinit.status("top")["state"] == "running" and sinit.status("setup")["ready"]
 
 
 # --- cycles

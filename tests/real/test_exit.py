@@ -93,8 +93,18 @@ def test_critical_oneshot_that_cannot_be_executed(sinit):
 def test_critical_service_that_fails_with_what_it_requires(sinit):
     sinit.service("db", sinit.fake("db", "--lives 100 --code 5"), restart="never")
     sinit.service("app", requires="db", critical="yes")
-    assert sinit.start().wait().code != 0
+    assert sinit.start().wait().code == 1
     assert not sinit.events("app", "fatal")
+
+
+@pytest.mark.parametrize("lives", [800, 0])
+def test_critical_service_that_is_taken_down_with_what_it_requires(sinit, lives):
+    """Directly or not; TERM, which it dies of, is not its exit code."""
+    sinit.service("db", sinit.fake("db", f"--lives {lives} --code 5"), restart="never")
+    sinit.service("web", requires="db")
+    sinit.service("app", "sleep 100001", requires="web", critical="yes")
+    assert sinit.start().wait().code == 1
+    assert "app: is critical: stopping everything, exit code 1" in sinit.log()
 
 
 def test_main_command_ends_everything_with_its_code(sinit):

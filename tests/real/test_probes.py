@@ -1276,3 +1276,34 @@ def test_events_tell_the_reason(health):
     assert "HTTP status 503" in event["message"], event
     assert "readiness probe fails: HTTP status 503" in health.messages()
     assert event.get("step") is None or event["step"] != "exec"
+
+
+# --- a start that takes too long
+
+def test_a_start_that_takes_too_long_tells_what_its_probe_finds(health):
+    """Also what has not failed often enough to count, whoever makes the check."""
+    health.web("web")
+    health.order("web", 503)
+    for name, check in (("http", WEB), ("exec", "exec:sh -c 'exit 7'"),
+                        ("file", "file:/nonexistent")):
+        health.service(name, "sleep 100001", "start_timeout = 2s", "restart = never")
+        health.probe(name, "startup", check, failures=1000, interval="100ms")
+    health.start()
+    for name, why in (("exec", "the command exited with code 7"),
+                      ("file", "the file cannot be looked at")):
+        until(lambda name=name, why=why: "its startup probe has not passed yet: " + why in
+              (health.status(name).get("reason") or ""))
+    for name, why in (("http", "HTTP status 503"), ("exec", "the command exited with code 7"),
+                      ("file", "the file cannot be looked at")):
+        service = health.await_fields(name, state="failed")
+        assert service["cause"] == "start-timeout"
+        assert service["reason"].startswith(
+            f"not ready within start_timeout (2s); its startup probe fails: {why}"), service
+
+
+def test_a_startup_probe_may_take_longer_than_the_default_start_timeout(health):
+    health.service("app", "sleep 100001")
+    health.probe("app", "startup", "exec:true", initial_delay="2m", failures=30)
+    health.start()
+    health.await_fields("app", state="starting")
+    assert "start_timeout = 126200ms\n" in health.ctl("show", "app", "start_timeout").out

@@ -169,21 +169,29 @@ static uint32_t owner(const struct process *p)
 	sim_fail("a signal for a process of s%02d, whose record is gone", p->service);
 }
 
-/* In a shutdown whoever needs it is down before it is told to stop. */
+/* Whoever needs it is down before it is told to stop for good: at a shutdown all of them,
+ * else those that require it. A stop command that fails may come to it later. */
 static void check_order(uint32_t slot, int number)
 {
+	const struct machine *m = &record(slot)->m;
+	bool all = m->cause == CAUSE_SHUTDOWN;
+	bool required = (m->cause == CAUSE_OPERATOR && m->want == WANT_DOWN) ||
+			(m->cause == CAUSE_DEPENDENCY &&
+			    (m->deps == DEPS_DOWN || m->deps == DEPS_FAILED));
+
+	if (!all && (!required || supervisor_settings(&sim.sv, slot)->has_stop_command))
+		return;
 	for (int other = 0; other < KERNEL_SERVICES; other++) {
 		const struct plan_service *s = &sim.plan.service[other];
-		uint32_t dependent;
+		uint32_t edges = all ? s->requires | s->wants | s->after : s->requires, dependent;
 
-		if (!s->present || !((s->requires | s->wants | s->after) >> number & 1))
+		if (!s->present || !(edges >> number & 1))
 			continue;
 		dependent = slot_of(other);
 		if (dependent != SUPERVISOR_NONE && machine_active(&record(dependent)->m))
 			sim_fail(
 			    "s%02d is told to stop (%s) before s%02d, which needs it and is %s",
-			    number, cause_name((enum cause)record(slot)->m.cause), other,
-			    state_of(dependent));
+			    number, cause_name((enum cause)m->cause), other, state_of(dependent));
 	}
 }
 
@@ -206,7 +214,7 @@ static void on_signal(pid_t pid, int sig, bool named)
 	if (!named && supervisor_settings(&sim.sv, slot)->kill_mode == KILL_PROCESS && p->role == ROLE_CHILD)
 		sim_fail("s%02d: kill_mode=process, but a child gets signal %d", p->service, sig);
 	if (named && !sim.by_operator && sig != SIGKILL && s->m.state == STATE_STOPPING &&
-	    s->m.cause == CAUSE_SHUTDOWN && !sim.sv.unit[slot].removed)
+	    !sim.sv.unit[slot].removed)
 		check_order(slot, p->service);
 }
 
@@ -316,18 +324,35 @@ static void check_blocker(uint32_t slot)
 		    number_of((uint32_t)blocker), state_of((uint32_t)blocker));
 }
 
+/* It is down to stay, or cannot come back since that holds for one that it requires. */
+static bool is_lost(uint32_t slot)
+{
+	const struct machine *m = &record(slot)->m;
+	uint32_t requires = sim.plan.service[number_of(slot)].requires;
+
+	if (sim.sv.unit[slot].renew)
+		return false;
+	if (m->want == WANT_DOWN || m->state == STATE_FAILED || m->state == STATE_FATAL)
+		return true;
+	if (m->state == STATE_DONE || m->state == STATE_STOPPED)
+		return false;
+	for (int other = 0; other < KERNEL_SERVICES; other++) {
+		uint32_t required = requires >> other & 1 ? slot_of(other) : SUPERVISOR_NONE;
+
+		if (required != SUPERVISOR_NONE && is_lost(required))
+			return true;
+	}
+	return false;
+}
+
 /* Whom it requires is there, or has only just crashed. */
 static void check_required(uint32_t slot, int number)
 {
 	for (int other = 0; other < KERNEL_SERVICES; other++) {
 		bool needed = sim.plan.service[number].requires >> other & 1;
 		uint32_t required = needed ? slot_of(other) : SUPERVISOR_NONE;
-		const struct machine *m;
 
-		if (required == SUPERVISOR_NONE || sim.sv.unit[required].renew)
-			continue;
-		m = &record(required)->m;
-		if (m->want == WANT_DOWN || m->state == STATE_FAILED || m->state == STATE_FATAL)
+		if (required != SUPERVISOR_NONE && is_lost(required))
 			sim_fail("s%02d is %s, but requires s%02d, which is %s", number,
 			    state_of(slot), other, state_of(required));
 	}
@@ -344,7 +369,8 @@ static bool may_hold(int number)
 			continue;
 		slot = slot_of(other);
 		if (slot != SUPERVISOR_NONE && machine_active(&record(slot)->m) &&
-		    (record(slot)->m.state == STATE_STOPPING || record(slot)->m.want == WANT_DOWN))
+		    (record(slot)->m.state == STATE_STOPPING ||
+			record(slot)->m.state == STATE_CLEANUP || record(slot)->m.want == WANT_DOWN))
 			return true;
 	}
 	return false;

@@ -210,6 +210,8 @@ static void test_lengths(void **state)
 	}
 }
 
+#define ANYWHERE "write ADDRESS:PORT, [IPV6]:PORT, :PORT or the absolute path of a socket"
+
 static void test_addresses(void **state)
 {
 	static const char *const cases[][2] = {
@@ -218,7 +220,20 @@ static void test_addresses(void **state)
 	    {"0.0.0.0:1", "tcp host=0.0.0.0 port=1"},
 	    {"[::]:80", "tcp host=:: port=80"},
 	    {"/run/sinit/http.sock", "unix path=/run/sinit/http.sock"},
-	    {"8080", "error: the host is no IPv4 address"},
+	    {"8080", "error: write :8080"},
+	    {"*:8080", "error: write :8080"},
+	    {"unix:/run/x.sock", "error: write /run/x.sock"},
+	    {"unix:///run/x.sock", "error: write /run/x.sock"},
+	    {"tcp://127.0.0.1:80", "error: write 127.0.0.1:80"},
+	    {"http://[::1]:80/", "error: write [::1]:80"},
+	    {"0", "error: " ANYWHERE},
+	    {"99999", "error: " ANYWHERE},
+	    {"unix:run/x.sock", "error: " ANYWHERE},
+	    {"unix:", "error: " ANYWHERE},
+	    {"tcp://127.0.0.1", "error: " ANYWHERE},
+	    {"http://a\tb:80", "error: " ANYWHERE},
+	    {"/run/a://b", "unix path=/run/a://b"},
+	    {"/unix:/x", "unix path=/unix:/x"},
 	    {"127.0.0.1", "error: the port is missing"},
 	    {"127.0.0.1:", "error: the port is missing"},
 	    {"[::1]", "error: the port is missing"},
@@ -227,7 +242,7 @@ static void test_addresses(void **state)
 	    {"::1:80", "error: an IPv6 address stands between [ and ]"},
 	    {"localhost:80",
 		"error: the address is not in numbers; write one such as 127.0.0.1:8080"},
-	    {"http://x:80", "error: an IPv6 address stands between [ and ]"},
+	    {"http://x:80", "error: " ANYWHERE},
 	    {"run/x", "error: the host is no name and no address"},
 	    {"", "error: the host is missing"},
 	};

@@ -103,7 +103,7 @@ static void test_unknown(void **state)
 	refused("[]\n", "t:1: []: unknown section; a service's is [service NAME]\n");
 	refused("[sinit x]\n", "t:1: [sinit x]: [sinit] has no name\n");
 	refused(
-	    "[service]\n", "t:1: [service ]: bad name; it has 1 to 63 letters, digits, _ - . @\n");
+	    "[service]\n", "t:1: [service]: the name is missing; write [service NAME]\n");
 	refused("[service a b]\n",
 	    "t:1: [service a b]: bad name; it has 1 to 63 letters, digits, _ - . @\n");
 	refused("[service ../x]\n",

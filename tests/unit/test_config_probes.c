@@ -13,6 +13,14 @@
 
 #define SERVICE "[service a]\ncommand = x\n"
 
+static void good(const char *text)
+{
+	struct image *image = config_util_text(text);
+
+	assert_non_null(image);
+	config_free(image);
+}
+
 /* The value of a key of settings, as it is shown. */
 static const char *value(const struct image *image, unsigned key, const void *settings)
 {
@@ -66,6 +74,56 @@ static void test_defaults(void **state)
 	assert_string_equal(image_string(image, probe->name), "a");
 	assert_null(probe_of(image, "a", PROBE_STARTUP));
 	assert_null(probe_of(image, "a", PROBE_READINESS));
+	config_free(image);
+}
+
+/* start_timeout in ms of service a, with this startup probe and these other lines. */
+static uint32_t start_timeout(const char *probe, const char *service, const char *before)
+{
+	char text[1024];
+	struct text out;
+
+	text_init(&out, text, sizeof(text));
+	text_addf(&out, "%s" SERVICE "%s\n[startup a]\ncheck = process\n%s\n", before, service, probe);
+	struct image *image = config_util_text(text);
+	assert_non_null(image);
+	const struct service_settings *s = config_util_service(image, "a");
+	uint32_t result = s->start_timeout;
+	assert_int_equal(image_machine(image, s)->start_timeout, result);
+	config_free(image);
+	return result;
+}
+
+/* A probe that may take longer than the default of start_timeout raises that default. */
+static void test_start_timeout(void **state)
+{
+	(void)state;
+	assert_int_equal(start_timeout("", "", ""), 60000);
+	assert_int_equal(start_timeout("failures = 5", "", ""), 60000);
+	assert_int_equal(start_timeout("failures = 30", "", ""), 301000);
+	assert_int_equal(start_timeout("failures = 30\nfallback = process", "", ""), 302000);
+	assert_int_equal(start_timeout("successes = 12\ninterval = 10s", "", ""), 121000);
+	assert_int_equal(
+	    start_timeout("initial_delay = 2m\ninterval = 2s\ntimeout = 2s", "", ""), 128000);
+	assert_int_equal(
+	    start_timeout("failures = 100000\ninterval = 24h\ninitial_delay = 1h", "", ""),
+	    UINT32_MAX - 1);
+	assert_string_equal(config_util_warnings, "");
+	assert_int_equal(start_timeout("failures = 30", "start_timeout =", ""), 301000);
+	assert_int_equal(start_timeout("failures = 30", "start_timeout = 5m", ""), 300000);
+	assert_int_equal(start_timeout("", "", "[defaults]\nstart_timeout = 40s\n"), 40000);
+	assert_string_equal(config_util_warnings, "");
+	assert_int_equal(start_timeout("failures = 30", "start_timeout = 60s", ""), 60000);
+	assert_string_equal(config_util_warnings,
+	    "t:3: start_timeout = 1m: ends a start of a before its startup probe fails, which "
+	    "takes 5m (initial_delay and failures times interval); without start_timeout it "
+	    "would fit\n");
+	assert_int_equal(
+	    start_timeout("failures = 30", "", "[defaults]\nstart_timeout = 40s\n"), 40000);
+	assert_non_null(strstr(config_util_warnings, "t:2: start_timeout = 40s: "));
+	/* Other probes are no matter. */
+	struct image *image = config_util_text(SERVICE "[liveness a]\ncheck = process\ninterval = 1h\n");
+	assert_int_equal(config_util_service(image, "a")->start_timeout, 60000);
 	config_free(image);
 }
 
@@ -361,6 +419,20 @@ static void test_size(void **state)
 	    sizeof(struct service_settings) - offsetof(struct service_settings, startup), 12);
 }
 
+/* What ends a message is not for the configuration to say; all else is. */
+static void test_framing_headers(void **state)
+{
+	(void)state;
+	bad("check = http://x/\nheader = Content-Length: 3\nheader = transfer-encoding: chunked\n"
+	    "header = Connection:keep-alive\nheader = Host: x\nheader = X-Connection: y\n",
+	    "t:5: header = Content-Length: 3: this header is sinit's to send, or not to send; "
+	    "leave it out\n"
+	    "t:6: header = transfer-encoding: chunked: this header is sinit's to send, or not to "
+	    "send; leave it out\n"
+	    "t:7: header = Connection:keep-alive: this header is sinit's to send, or not to send; "
+	    "leave it out\n");
+}
+
 /* --- [http] --- */
 
 static void test_http(void **state)
@@ -410,6 +482,53 @@ static void test_bad_http(void **state)
 	    "t:5: listn: unknown key; did you mean 'listen'?\n"
 	    "t:6: token_file = x: expected an absolute path\n"
 	    "t:7: [http x]: [http] has no name\n");
+	config_util_refused("[http]\ncontrol = yes\ntoken_file = /t\n",
+	    "t:1: [http]: listen is missing; write listen = 127.0.0.1:PORT, or leave out [http]\n");
+	good("[http]\n");
+	config_util_refused("[http]\nlisten = 9100 unix:/run/x.sock\nlisten = unix:/run/x.sock\n",
+	    "t:2: listen = 9100 unix:/run/x.sock: write :9100\n"
+	    "t:3: listen = unix:/run/x.sock: write /run/x.sock\n");
+}
+
+/* Two sockets of one port, the second of which could never be bound. */
+static void test_http_in_use(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		bool good;
+	} cases[] = {
+	    {":9100", "127.0.0.1:9100", false},
+	    {":9100", "[::1]:9100", false},
+	    {"127.0.0.1:9100", ":9100", false},
+	    {"0.0.0.0:9100", "127.0.0.1:9100", false},
+	    {"[::1]:9100", "[::]:9100", false},
+	    {"[::1]:9100", "[0::1]:9100", false},
+	    {"127.0.0.1:80", "127.0.0.1:080", false},
+	    {":9100", ":09100", false},
+	    {":9100", "127.0.0.1:9101", true},
+	    {"127.0.0.1:9100", "127.0.0.2:9100", true},
+	    {"0.0.0.0:9100", "[::]:9100", true},
+	    {"0.0.0.0:9100", "[::1]:9100", true},
+	    {":9100", "/run/:9100", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[256], error[256];
+		struct text out;
+
+		text_init(&out, text, sizeof(text));
+		text_addf(&out, "[http]\nlisten = %s\nlisten = %s\n", cases[i].first, cases[i].second);
+		text_init(&out, error, sizeof(error));
+		text_addf(&out,
+		    "t:3: listen: %s cannot be bound beside %s, which has it already; leave one "
+		    "out\n",
+		    cases[i].second, cases[i].first);
+		if (cases[i].good)
+			good(text);
+		else
+			config_util_refused(text, error);
+	}
 }
 
 /* --- Alerts --- */
@@ -477,8 +596,9 @@ static void test_bad_alerts(void **state)
 	config_util_refused("[alert x]\nwebhook = https://x/\n",
 	    "t:2: webhook = https://x/: https is not supported, since sinit has no TLS; use "
 	    "command = curl\n");
-	config_util_refused(
-	    "[alert]\n", "t:1: [alert ]: bad name; it has 1 to 63 letters, digits, _ - . @\n");
+	config_util_refused("[alert]\n[liveness]\n",
+	    "t:1: [alert]: the name is missing; write [alert NAME]\n"
+	    "t:2: [liveness]: the name is missing; write [liveness NAME]\n");
 	struct image *image = config_util_text("[service web]\ncommand = x\n[alert x]\nfile = /x\n"
 					       "services = wbe elsewhere w? main\n");
 	assert_string_equal(config_util_warnings,
@@ -540,6 +660,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_start_timeout),
 	    cmocka_unit_test(test_all_keys),
 	    cmocka_unit_test(test_kinds),
 	    cmocka_unit_test(test_filled_in),
@@ -553,6 +674,8 @@ int main(void)
 	    cmocka_unit_test(test_size),
 	    cmocka_unit_test(test_http),
 	    cmocka_unit_test(test_bad_http),
+	    cmocka_unit_test(test_http_in_use),
+	    cmocka_unit_test(test_framing_headers),
 	    cmocka_unit_test(test_alerts),
 	    cmocka_unit_test(test_bad_alerts),
 	    cmocka_unit_test(test_many_alerts),

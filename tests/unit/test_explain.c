@@ -151,6 +151,12 @@ static void test_on_the_way_up(void **state)
 	assert_string_equal(reason(&s, NULL), "not ready yet");
 	s.probe[PROBE_STARTUP].health = HEALTH_UNKNOWN;
 	assert_string_equal(reason(&s, NULL), "its startup probe has not passed yet");
+	s.probe[PROBE_STARTUP].fault = FAULT_STATUS;
+	s.probe[PROBE_STARTUP].detail = 503;
+	assert_string_equal(
+	    reason(&s, NULL), "its startup probe has not passed yet: HTTP status 503");
+	s.m.started = 0; /* a new life: that was of the one before */
+	assert_string_equal(reason(&s, NULL), "its command is being executed");
 	s.m.aux = AUX_PRE_START;
 	assert_string_equal(reason(&s, NULL), "pre_start is running");
 }
@@ -186,6 +192,18 @@ static void test_on_the_way_down(void **state)
 	s.m.cause = CAUSE_START_TIMEOUT;
 	assert_string_equal(
 	    reason(&s, NULL), "told to stop, KILL in 8s: not ready within start_timeout");
+	s.start_timeout = UINT32_MAX;
+	assert_string_equal(
+	    reason(&s, NULL), "told to stop, KILL in 8s: not ready within start_timeout");
+	s.start_timeout = 90000;
+	assert_string_equal(reason(&s, NULL),
+	    "told to stop, KILL in 8s: not ready within start_timeout (1m 30s)");
+	s.probe[PROBE_STARTUP] = (struct board_probe){HEALTH_UNKNOWN, FAULT_STATUS, {0}, 503};
+	assert_string_equal(reason(&s, NULL),
+	    "told to stop, KILL in 8s: not ready within start_timeout (1m 30s); its startup probe "
+	    "fails: HTTP status 503");
+	s.m.cause = CAUSE_EXIT; /* that is a reason of its own */
+	assert_string_equal(reason(&s, NULL), "told to stop, KILL in 8s: exited 1");
 	s.m.aux = AUX_STOP_COMMAND;
 	s.m.cause = CAUSE_OPERATOR;
 	assert_string_equal(reason(&s, NULL), "stop_command is running, KILL in 8s");
@@ -250,7 +268,7 @@ static void test_ends(void **state)
 					      "sinitctl start web starts it again");
 	s.m.state = STATE_FATAL;
 	assert_string_equal(
-	    reason(&s, NULL), "restart limit reached: exited 1; sinitctl reset web, then start");
+	    reason(&s, NULL), "restart limit reached: exited 1; sinitctl start web starts it again");
 }
 
 /* pre_start's own spawn error is told as one. */
@@ -264,7 +282,7 @@ static void test_pre_start_that_could_not_be_run(void **state)
 	s.error_step = STEP_USER;
 	assert_string_equal(reason(&s, NULL),
 	    "restart limit reached: pre_start user: Permission denied; "
-	    "sinitctl reset web, then start");
+	    "sinitctl start web starts it again");
 }
 
 static const char *message(const struct board_event *event, const char *blocker)
@@ -319,7 +337,7 @@ static void test_events(void **state)
 		 .cause = CAUSE_EXIT,
 		 .exit_kind = LAST_EXITED,
 		 .code = 1},
-		NULL, "restart limit reached: exited 1; sinitctl reset web, then start"},
+		NULL, "restart limit reached: exited 1; sinitctl start web starts it again"},
 	    {{.kind = EV_UNHEALTHY, .cause = CAUSE_LIVENESS}, NULL, "liveness probe fails"},
 	    {{.kind = EV_UNHEALTHY, .cause = CAUSE_LIVENESS, .fault = FAULT_STATUS, .detail = 503}, NULL,
 		"liveness probe fails: HTTP status 503"},
@@ -343,7 +361,9 @@ static void test_events(void **state)
 		"alert ops could not be delivered: HTTP status 404"},
 	    {{.kind = EV_HEALTHY}, NULL, "readiness probe passes again"},
 	    {{.kind = EV_RELOAD, .value = 1}, NULL, "configuration loaded, 1 service changed"},
-	    {{.kind = EV_RELOAD, .code = EINVAL}, NULL,
+	    {{.kind = EV_CONFIG, .name = "web"}, NULL,
+		"its configuration is broken; see sinitctl check"},
+	    {{.kind = EV_CONFIG}, NULL,
 		"configuration refused, the old one stays; see sinitctl check"},
 	    {{.kind = EV_SHUTDOWN, .code = SIGTERM}, NULL, "shutting down (SIGTERM)"},
 	    {{.kind = EV_SHUTDOWN}, NULL, "shutting down"},
