@@ -54,8 +54,9 @@ static void event_of(struct supervisor *sv, uint32_t slot, enum event_kind kind,
 {
 	const struct board_service *s = &sv->service[slot];
 	const struct board_probe *probe =
-	    s->m.cause == CAUSE_STARTUP || s->m.cause == CAUSE_LIVENESS
-		? &s->probe[s->m.cause == CAUSE_STARTUP ? PROBE_STARTUP : PROBE_LIVENESS]
+	    s->m.cause == CAUSE_LIVENESS ? &s->probe[PROBE_LIVENESS]
+	    : s->m.cause == CAUSE_STARTUP || s->m.cause == CAUSE_START_TIMEOUT
+		? &s->probe[PROBE_STARTUP]
 		: NULL;
 	struct board_event event = {.kind = (uint8_t)kind,
 	    .cause = s->m.cause,

@@ -256,7 +256,7 @@ def test_restart_for_a_probe_says_so(health, alerts):  # noqa: F811
     found = {one["event"]: one["message"] for one in alerts.wait(3)}
     why = "its liveness probe failed: the command exited with code 1"
     assert found == {"restart": f"restart 1 ({why})", "failed": f"failed: {why}",
-                     "fatal": f"restart limit reached: {why}; sinitctl reset web, then start"}
+                     "fatal": f"restart limit reached: {why}; sinitctl start web starts it again"}
 
 
 # --- recovery -------------------------------------------------------------------------------

@@ -349,8 +349,8 @@ static void test_events(void **state)
 		 .fault = FAULT_STATUS,
 		 .detail = 503},
 		NULL,
-		"restart limit reached: its liveness probe failed: HTTP status 503; sinitctl reset web, "
-		"then start"},
+		"restart limit reached: its liveness probe failed: HTTP status 503; sinitctl start web "
+		"starts it again"},
 	    {{.kind = EV_FAILED, .cause = CAUSE_STARTUP, .fault = FAULT_TIMEOUT, .detail = 200}, NULL,
 		"failed: its startup probe failed: no answer within 200 ms"},
 	    {{.kind = EV_RECOVERED, .value = 10000}, NULL, "ready for 10s"},
