@@ -243,7 +243,7 @@ void board_event(struct board *board, const struct board_event *event, int64_t w
 	atomic_thread_fence(memory_order_release);
 	copy_event(slot, event);
 	slot->time = wall;
-	slot->name[BOARD_NAME - 1] = '\0';
+	slot->name[BOARD_NAME - 1] = slot->alert[BOARD_NAME - 1] = '\0';
 	atomic_store_explicit(&slot->seq, number, memory_order_release);
 	atomic_store_explicit(&head->last_event, number, memory_order_release);
 	if (event->kind < EV_KIND_COUNT)
@@ -316,7 +316,7 @@ bool board_read_event(const struct board *board, uint64_t seq, struct board_even
 		return false;
 	copy_event(ret, &copy);
 	atomic_init(&ret->seq, seq);
-	ret->name[BOARD_NAME - 1] = '\0';
+	ret->name[BOARD_NAME - 1] = ret->alert[BOARD_NAME - 1] = '\0';
 	return true;
 }
 

@@ -34,8 +34,9 @@ enum {
 enum event_kind { /* what `sinitctl events` and alerts speak of */
 	EV_START, EV_READY, EV_EXIT, EV_BACKOFF, EV_RESTART, EV_STOP, EV_DONE, EV_FAILED, EV_FATAL,
 	EV_HEALTHY, EV_UNHEALTHY, EV_OOM, EV_RELOAD, EV_SHUTDOWN, EV_ALERT, EV_CONFIG,
+	EV_RECOVERED,
 };
-enum { EV_KIND_COUNT = EV_CONFIG + 1 };
+enum { EV_KIND_COUNT = EV_RECOVERED + 1 };
 
 /* The steps of a spawn, for "what failed". See reaper/spawn.h for the sentences. */
 enum spawn_step {
@@ -126,8 +127,14 @@ struct board_event {
 	uint8_t step;         /* enum spawn_step */
 	int32_t code;         /* exit code, signal, or errno of a spawn error */
 	int32_t pid;
-	uint32_t value;       /* BACKOFF: delay ms; RESTART: its number; EXIT: 1 core dumped */
+	uint32_t value;       /* BACKOFF: delay ms; RESTART: its number; EXIT: 1 core dumped;
+	                         RECOVERED: ms that it has been well */
 	int32_t blocker;      /* slot of the dependency meant, -1: none */
+	int32_t detail;       /* of the fault */
+	uint8_t fault;        /* enum probe_fault: of the probe, if the cause or the event is
+	                         one; ALERT: why it could not be delivered, NONE: it was */
+	uint8_t spare[3];
+	char alert[BOARD_NAME]; /* ALERT: name of the [alert] */
 };
 
 enum board_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_GONE };

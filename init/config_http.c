@@ -209,6 +209,11 @@ static void make_alert(struct loader *loader, struct draft *draft,
 	if (!draft->broken && !alert->command && !alert->webhook && !alert->file)
 		loader_error(loader, draft, draft->file, draft->line,
 		    "[alert %s]: it tells nobody; write command, webhook or file", draft->name);
+	if (!draft->broken && !loader->builder.failed &&
+	    image_alert_text(builder_image(&loader->builder), alert) > IMAGE_ALERT_TEXT)
+		loader_error(loader, draft, draft->file, draft->line,
+		    "[alert %s]: its command, services, webhook and file are too long; put the command "
+		    "into a script", draft->name);
 }
 
 void loader_alerts(struct loader *loader)

@@ -388,7 +388,7 @@ static void add_health(struct text *text, const struct board_event *event, bool 
 
 	text_addf(text, "%s probe %s", probe, good ? "passes again" : "fails");
 	if (!good)
-		add_fault(text, &(struct board_probe){.fault = event->step, .detail = event->code}, "");
+		add_fault(text, &(struct board_probe){.fault = event->fault, .detail = event->detail}, "");
 }
 
 /* `value`: services that it touched. */
@@ -398,17 +398,46 @@ static void add_reload(struct text *text, const struct board_event *event)
 	    event->value == 1 ? "" : "s");
 }
 
-void explain_event(struct text *text, const struct board_event *event, const char *blocker)
+static void add_alert(struct text *text, const struct board_event *event)
 {
-	struct why why = {
+	text_addf(text, "alert %s %s", event->alert,
+	    event->fault == FAULT_NONE ? "delivered" : "could not be delivered");
+	add_fault(text, &(struct board_probe){.fault = event->fault, .detail = event->detail}, "");
+}
+
+static void add_recovered(struct text *text, const struct board_event *event)
+{
+	text_add(text, event->exit_kind == LAST_NONE ? "ready" : "done");
+	if (event->value) {
+		text_add(text, " for ");
+		explain_duration(text, event->value);
+	}
+}
+
+static struct why why_of(const struct board_event *event, const char *blocker)
+{
+	return (struct why){
 	    .cause = (enum cause)event->cause,
 	    .kind = (enum last_kind)event->exit_kind,
 	    .code = event->code,
-	    .core = event->exit_kind == LAST_KILLED && event->value == 1,
+	    .core = event->exit_kind == LAST_KILLED && event->kind == EV_EXIT && event->value == 1,
 	    .step = (enum spawn_step)event->step,
 	    .blocker = blocker,
+	    .probe = {.fault = event->fault, .detail = event->detail},
 	    .thief = "",
 	};
+}
+
+void explain_cause(struct text *text, const struct board_event *event, const char *blocker)
+{
+	struct why why = why_of(event, blocker);
+
+	add_cause(text, &why);
+}
+
+void explain_event(struct text *text, const struct board_event *event, const char *blocker)
+{
+	struct why why = why_of(event, blocker);
 	char name[SIGNAL_NAME_SIZE];
 
 	switch ((enum event_kind)event->kind) {
@@ -426,8 +455,6 @@ void explain_event(struct text *text, const struct board_event *event, const cha
 			text_addf(text, " (pid %d)", event->pid);
 		break;
 	case EV_BACKOFF:
-		/* `value` is the delay here. */
-		why.core = false;
 		text_add(text, why.cause == CAUSE_RESOURCES ? "starting in " : "restarting in ");
 		explain_duration(text, event->value);
 		text_add(text, why.cause == CAUSE_RESOURCES ? ": " : " after ");
@@ -468,7 +495,10 @@ void explain_event(struct text *text, const struct board_event *event, const cha
 			text_addf(text, " (%s)", signal_name(event->code, name));
 		break;
 	case EV_ALERT:
-		text_add(text, "alert sent");
+		add_alert(text, event);
+		break;
+	case EV_RECOVERED:
+		add_recovered(text, event);
 		break;
 	case EV_CONFIG:
 		text_add(text, event->name[0]

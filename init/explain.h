@@ -22,6 +22,9 @@ const char *explain_step(enum spawn_step step);
 void explain_reason(struct text *text, const struct board_service *s, const char *blocker,
     const struct board_words *words, int64_t now);
 
+/* Why it came to a restart, in the words that stand behind "failed: ". `blocker` as above. */
+void explain_cause(struct text *text, const struct board_event *event, const char *blocker);
+
 /* The message of an event. `blocker` as above. */
 void explain_event(struct text *text, const struct board_event *event, const char *blocker);
 

@@ -4,6 +4,7 @@
 #include "init/raw_syscall.h"
 #include "init/sinit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -136,13 +137,13 @@ static void start(struct sinit *sinit, enum helper_kind kind)
 	helper->pid = pid;
 	helper->channel = pair[0];
 	helper->started = helper->heard = sv->now;
-	helper->stale = helper->pinged = false;
+	helper->stale = helper->pinged = helper->asked = helper->waits = false;
 	helper->kill_at = 0;
 	loop_watch(sinit, pair[0]);
 	if (kind == HELPER_PROBER)
 		supervisor_prober(sv, pair[0]);
 	if (kind == HELPER_ALERTER)
-		helpers_alert_rules(sinit);
+		helpers_alert_start(sinit);
 }
 
 static void disconnect(struct sinit *sinit, enum helper_kind kind)
@@ -156,12 +157,18 @@ static void disconnect(struct sinit *sinit, enum helper_kind kind)
 	helper->channel = -1;
 }
 
+/* Deals with what has come through a channel, up to MESSAGES of them. Their number; -errno: no
+ * more will come. */
+static int read_channel(struct sinit *sinit, enum helper_kind kind);
+
 static void ended(struct sinit *sinit, enum helper_kind kind)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	struct helper *helper = &sinit->helpers.helper[kind];
 	const struct exit_status *status = &sv->helper_status[kind];
 
+	while (helper->channel >= 0 && read_channel(sinit, kind) == MESSAGES)
+		; /* what it has said last */
 	disconnect(sinit, kind);
 	helper->pid = 0;
 	helper->kill_at = 0;
@@ -172,7 +179,8 @@ static void ended(struct sinit *sinit, enum helper_kind kind)
 		helpers_listen_again(sinit);
 	if (!helper->wanted || sv->stopping)
 		return;
-	if (helper->stale) {
+	/* An end that was asked for, though by now it is wanted again, is no failure. */
+	if (helper->stale || (helper->asked && status->kind == EXIT_EXITED && !status->code)) {
 		helper->due = sv->now;
 		return;
 	}
@@ -180,6 +188,19 @@ static void ended(struct sinit *sinit, enum helper_kind kind)
 	log_warning(NULL, "the %s has ended (%s %d); it is started again in %lld ms", names[kind] + 7,
 	    status->kind == EXIT_KILLED ? "signal" : "exit code", status->code,
 	    (long long)(helper->due - sv->now));
+}
+
+/* A channel that is full is watched for room. */
+static void watch_room(struct sinit *sinit, enum helper_kind kind, bool full)
+{
+	struct helper *helper = &sinit->helpers.helper[kind];
+	struct epoll_event event = {
+	    .events = EPOLLIN | (full ? EPOLLOUT : 0u), .data.fd = helper->channel};
+
+	if (full == helper->waits)
+		return;
+	helper->waits = full;
+	epoll_ctl(sinit->epoll_fd, EPOLL_CTL_MOD, event.data.fd, &event);
 }
 
 /* The prober alone has nothing that tells when it stands still: probes that pass are silent. */
@@ -200,16 +221,18 @@ static void feel_pulse(struct sinit *sinit, struct helper *helper)
 	}
 }
 
-/* The helper is to end: by itself, or else by KILL. */
+/* The helper is to end: by itself, or else by KILL. The alerter is told so, and has deliveries to
+ * end: its time begins anew with each that has ended. */
 static void see_off(struct sinit *sinit, enum helper_kind kind)
 {
 	struct helper *helper = &sinit->helpers.helper[kind];
 	int64_t now = sinit->supervisor.now;
 
-	if (helper->channel >= 0) {
+	helper->asked = true;
+	if (kind != HELPER_ALERTER && helper->channel >= 0)
 		disconnect(sinit, kind);
+	if (!helper->kill_at)
 		helper->kill_at = now + patience[kind];
-	}
 }
 
 static void kill_late(struct sinit *sinit, enum helper_kind kind)
@@ -239,18 +262,15 @@ void helpers_turn(struct sinit *sinit)
 		}
 		if (helper->pid && (!helper->wanted || helper->stale))
 			see_off(sinit, kind);
+		else if (kind == HELPER_ALERTER)
+			helper->kill_at = 0;
 		kill_late(sinit, kind);
 		if (helper->wanted && !helper->pid && !sv->stopping && helper->due <= sv->now)
 			start(sinit, kind);
 	}
-	if (sv->prober_full != h->prober_waits) {
-		struct epoll_event event = {.events = EPOLLIN | (sv->prober_full ? EPOLLOUT : 0u),
-		    .data.fd = h->helper[HELPER_PROBER].channel};
-
-		h->prober_waits = sv->prober_full;
-		epoll_ctl(sinit->epoll_fd, EPOLL_CTL_MOD, event.data.fd, &event);
-	}
 	helpers_alert(sinit);
+	watch_room(sinit, HELPER_PROBER, sv->prober_full);
+	watch_room(sinit, HELPER_ALERTER, h->alerts.full);
 }
 
 int64_t helpers_deadline(const struct sinit *sinit)
@@ -329,10 +349,8 @@ void helpers_configure(struct sinit *sinit)
 	if (h->program < 0)
 		return;
 	h->helper[HELPER_PROBER].wanted = supervisor_has_network_probes(&sinit->supervisor);
-	h->helper[HELPER_ALERTER].wanted = image->alert_count > 0;
+	helpers_alert_configure(sinit, image);
 	configure_http(sinit, image);
-	if (h->helper[HELPER_ALERTER].channel >= 0 && image->alert_count > 0)
-		helpers_alert_rules(sinit);
 }
 
 /* --- messages ------------------------------------------------------------------------------------- */
@@ -343,6 +361,7 @@ union message {
 	struct responder_ping ping;
 	struct responder_order order;
 	struct alerter_sent sent;
+	struct alerter_number number;
 };
 
 static void one_message(
@@ -362,30 +381,47 @@ static void one_message(
 			helpers_order(sinit, &message->order);
 		return;
 	case HELPER_ALERTER:
+		if (sinit->helpers.helper[kind].kill_at)
+			sinit->helpers.helper[kind].kill_at = sinit->supervisor.now + patience[kind];
 		if (message->kind == ALERTER_SENT && size == sizeof(message->sent))
 			helpers_alert_sent(sinit, &message->sent);
+		else if (message->kind == ALERTER_SEEN && size == sizeof(message->number))
+			helpers_alert_seen(sinit, message->number.event);
 		return;
 	}
+}
+
+static int read_channel(struct sinit *sinit, enum helper_kind kind)
+{
+	union message message;
+	ssize_t size = 0;
+	int count = 0;
+
+	while (count < MESSAGES) {
+		size = recv(sinit->helpers.helper[kind].channel, &message, sizeof(message), MSG_DONTWAIT);
+		/* It has ended without reading all; what it has said before follows. */
+		if (size < 0 && errno != ECONNRESET)
+			return errno == EAGAIN || errno == EINTR ? count : -errno;
+		if (size == 0)
+			return -ENOTCONN;
+		if (size >= (ssize_t)sizeof(message.kind))
+			one_message(sinit, kind, &message, (size_t)size);
+		count++;
+	}
+	return count;
 }
 
 bool helpers_event(struct sinit *sinit, int fd, uint32_t events)
 {
 	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
-		union message message;
-		ssize_t size = 0;
-
 		if (sinit->helpers.helper[kind].channel != fd)
 			continue;
-		for (unsigned i = 0; i < MESSAGES; i++) {
-			size = recv(fd, &message, sizeof(message), MSG_DONTWAIT);
-			if (size < (ssize_t)sizeof(message.kind))
-				break;
-			one_message(sinit, kind, &message, (size_t)size);
-		}
-		if (size == 0 || events & EPOLLERR)
+		if (read_channel(sinit, kind) < 0)
 			disconnect(sinit, kind); /* its death follows */
 		else if (events & EPOLLOUT && kind == HELPER_PROBER)
 			supervisor_prober_room(&sinit->supervisor);
+		else if (events & EPOLLOUT && kind == HELPER_ALERTER)
+			helpers_alert_room(sinit);
 		return true;
 	}
 	return false;

@@ -27,12 +27,26 @@ struct helper {
 	int channel;       /* -1: none */
 	bool wanted;       /* by the configuration */
 	bool stale;        /* to be started anew: what it was started with has changed */
+	bool asked;        /* to end, at some time of its life */
+	bool waits;        /* its channel is watched for room */
 	uint32_t failures; /* ends in a row */
 	int64_t started;   /* ms */
 	int64_t due;       /* ms: when it is started next, 0: not due */
 	int64_t kill_at;   /* ms: it was told to end, and has until then; 0: it was not */
 	int64_t heard;     /* ms: the last sign of life */
 	bool pinged;       /* and has been asked for another since */
+};
+
+enum { ALERTS_NONE, ALERTS_BEGUN, ALERTS_END = INT32_MAX };
+
+/* What the alerter knows. */
+struct alerts {
+	uint32_t told;     /* ALERTS_NONE, ALERTS_BEGUN and as many rules, or ALERTS_END */
+	bool full;         /* its channel: nothing fits into it until it can be written */
+	uint32_t rules;    /* of the configuration that it is told of */
+	bool absent;       /* the configuration has none */
+	uint64_t poked;    /* the last event it was told of */
+	uint64_t seen;     /* the last event that needs no more looking at */
 };
 
 struct helpers {
@@ -50,10 +64,9 @@ struct helpers {
 	bool dashboard;
 	uint32_t reload_order; /* number of the POST that waits for a reload, 0: none does */
 	char token[HELPER_TOKEN]; /* "": no POST is accepted */
+	struct alerts alerts;
 	int64_t listen_at; /* ms: tries again what it could not listen on, 0: nothing */
 	bool listen_said;  /* the log has been told of that */
-	bool prober_waits;    /* it is watched for room in its channel */
-	uint64_t alert_poked; /* the last event the alerter was told of */
 	int64_t lag_us;    /* longest lateness or turn since the last pong */
 	uint64_t turns;
 };
@@ -90,9 +103,12 @@ void helpers_open_notify(struct sinit *sinit); /* told, if it cannot be */
 
 /* --- helper_alerts.c --- */
 
-void helpers_alert_rules(struct sinit *sinit); /* hands the alerter all of its rules */
-void helpers_alert(struct sinit *sinit); /* wakes the alerter if there are new events */
+void helpers_alert_configure(struct sinit *sinit, const struct image *image);
+void helpers_alert_start(struct sinit *sinit); /* there is a new alerter */
+void helpers_alert(struct sinit *sinit); /* tells it what is new, as far as there is room */
+void helpers_alert_room(struct sinit *sinit);
 void helpers_alert_sent(struct sinit *sinit, struct alerter_sent *sent);
+void helpers_alert_seen(struct sinit *sinit, uint64_t seen);
 
 /* --- helper_http.c --- */
 

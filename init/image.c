@@ -145,3 +145,18 @@ size_t image_probe_text(const struct image *image, const struct probe_settings *
 		size += text_size(image, headers->item[i]) + 1;
 	return size;
 }
+
+size_t image_alert_text(const struct image *image, const struct alert_settings *alert)
+{
+	const ref texts[] = {alert->target.host, alert->target.path, alert->file, alert->name};
+	const struct image_list *lists[] = {
+	    image_list(image, alert->command), image_list(image, alert->services)};
+	size_t size = 1 + sizeof("/"); /* text[0], and the path that a webhook may lack */
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		size += text_size(image, texts[i]);
+	for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++)
+		for (uint32_t i = 0; i < lists[k]->count && size <= HELPER_MESSAGE; i++)
+			size += text_size(image, lists[k]->item[i]);
+	return size;
+}

@@ -268,6 +268,10 @@ size_t image_probe_text(const struct image *image, const struct probe_settings *
 /* Most bytes of them. */
 enum { IMAGE_PROBE_TEXT = HELPER_MESSAGE - (int)sizeof(struct prober_begin) };
 
+/* The same of an alert, in struct alerter_rule. */
+size_t image_alert_text(const struct image *image, const struct alert_settings *alert);
+enum { IMAGE_ALERT_TEXT = HELPER_MESSAGE - (int)sizeof(struct alerter_rule) };
+
 /* [http], NULL if nothing is to listen. */
 static inline const struct http_settings *image_http(const struct image *image)
 {

@@ -188,7 +188,8 @@ static bool good_alert(const struct image *image, const struct alert_settings *a
 	return good_keys(image, alert, SECTION_ALERT) && good_name(image, alert->name) &&
 	       good_target(image, &alert->target) &&
 	       alert->target.kind == (alert->webhook ? CHECK_HTTP : CHECK_NONE) &&
-	       (alert->webhook || alert->file || image_list(image, alert->command)->count);
+	       (alert->webhook || alert->file || image_list(image, alert->command)->count) &&
+	       image_alert_text(image, alert) <= IMAGE_ALERT_TEXT;
 }
 
 static bool good_alerts(const struct image *image)

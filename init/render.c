@@ -338,6 +338,11 @@ void render_event(struct text *text, const struct board_event *event, const char
 	}
 	if (what == EV_BACKOFF)
 		number(text, "delay_ms", event->value);
+	if (what == EV_ALERT) {
+		string(text, "alert", event->alert);
+		key(text, "delivered");
+		text_add(text, event->fault == FAULT_NONE ? "true" : "false");
+	}
 	if (what == EV_RESTART)
 		number(text, "restart", event->value);
 	if (blocker)

@@ -150,6 +150,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	if (s->m.state != before.state || s->m.want != before.want || s->m.ready != before.ready ||
 	    s->m.deps != before.deps)
 		sv_touch(sv, slot, s->m.ready && !before.ready);
+	sv_recovery(sv, slot);
 	act(sv, slot, actions);
 }
 
@@ -313,6 +314,7 @@ void supervisor_timers(struct supervisor *sv)
 			sv_deliver_kind(sv, slot, EVENT_TIMER, CAUSE_NONE);
 		}
 	sv_checks_due(sv);
+	sv_recoveries_due(sv);
 	if (sv->pendings && sv->poll_at <= sv->now) {
 		sv->poll_wait = sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;
 		sv->poll_at = sv->now + sv->poll_wait;
@@ -330,7 +332,7 @@ int64_t supervisor_deadline(const struct supervisor *sv)
 		return sv->now;
 	for (uint32_t slot = 0; slot < sv->count; slot++)
 		next = sooner(next, sv->deadline[slot]);
-	next = sooner(next, sv_checks_deadline(sv));
+	next = sooner(sooner(next, sv_checks_deadline(sv)), sv->recovery);
 	return sv->stopping && sv->active ? sooner(next, sv->stop_deadline) : next;
 }
 

@@ -67,6 +67,8 @@ struct unit {
 	bool telling;       /* the prober is to be told: it is in `tell` */
 	bool notified;      /* READY=1 has come in this life */
 	pid_t next_main;    /* MAINPID: takes over when the main process ends, 0: none */
+	bool trouble;       /* it has failed or was unhealthy, and is not well again yet */
+	int64_t recovers;   /* ms: then it is, if it stays as it is, 0: it is not on its way */
 	int64_t beat;       /* ms: the last WATCHDOG=1, 0: none in this life */
 };
 
@@ -144,6 +146,7 @@ struct supervisor {
 	int64_t stranger_at;           /* when the log was last told of a stranger's notification */
 	uint32_t ticket;               /* the last one given out, see probes/helper.h */
 	int64_t reap_again;            /* when to ask for deaths without a signal, 0: no */
+	int64_t recovery;              /* the first of the units' `recovers` or before, 0: none */
 	int64_t poll_at;               /* when to ask for pending spawns, 0: no */
 	int64_t poll_wait;             /* ms from then to the next time; grows */
 	bool reloading;                /* some are to be removed or renewed once down */

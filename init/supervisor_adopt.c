@@ -89,7 +89,8 @@ void sv_free_slot(struct supervisor *sv, uint32_t slot)
 	sv->service[slot].name[0] = '\0';
 	board_end(&sv->service[slot]);
 	sv->deadline[slot] = 0;
-	u->removed = false;
+	u->removed = u->trouble = false;
+	u->recovers = 0;
 }
 
 void sv_sweep_sets(struct supervisor *sv)

@@ -112,6 +112,15 @@ void sv_said(struct supervisor *sv, uint32_t slot, enum board_said which, bool s
  * place. */
 bool sv_hand_over(struct supervisor *sv, uint32_t slot, const struct exit_status *status);
 
+/* --- supervisor_recovery.c --- */
+
+/* An event tells that something is wrong with the service. */
+void sv_trouble(struct supervisor *sv, uint32_t slot);
+/* Its state or its health may have changed: whether it is on its way out of trouble. */
+void sv_recovery(struct supervisor *sv, uint32_t slot);
+/* Tells of those that have been well for long enough. */
+void sv_recoveries_due(struct supervisor *sv);
+
 /* --- supervisor_stats.c --- */
 
 /* One check has been made: for the metrics. `ms`: how long it took. */

@@ -171,6 +171,7 @@ void sv_probes_changed(struct supervisor *sv, uint32_t slot, unsigned roles)
 	else if (roles & 1u << PROBE_READINESS)
 		sv_deliver_kind(sv, slot,
 		    sv_probe(sv, slot, PROBE_READINESS) ? EVENT_NOT_SERVING : EVENT_SERVING, CAUSE_NONE);
+	sv_recovery(sv, slot);
 }
 
 /* --- what a verdict means --------------------------------------------------------------- */
@@ -184,8 +185,8 @@ static void report(struct supervisor *sv, uint32_t slot, enum probe_role role, b
 	struct board_event event = {.kind = passing ? EV_HEALTHY : EV_UNHEALTHY,
 	    .cause = causes[role],
 	    .pid = s->pid,
-	    .step = probe->fault,
-	    .code = probe->detail,
+	    .fault = probe->fault,
+	    .detail = probe->detail,
 	    .blocker = -1};
 	char buffer[SENTENCE];
 	struct board_words words;
@@ -196,6 +197,8 @@ static void report(struct supervisor *sv, uint32_t slot, enum probe_role role, b
 		return;
 	memcpy(event.name, s->name, sizeof(event.name));
 	sv_event(sv, &event);
+	if (!passing)
+		sv_trouble(sv, slot);
 	text_init(&text, buffer, sizeof(buffer));
 	board_read_words(&sv->board, slot, s, &words);
 	fault_sentence(&text, probe->fault, probe->detail, words.thief);
@@ -233,6 +236,7 @@ void sv_verdict(struct supervisor *sv, uint32_t slot, enum probe_role role, bool
 		    sv, slot, passing ? EVENT_SERVING : EVENT_NOT_SERVING, CAUSE_NONE);
 		break;
 	}
+	sv_recovery(sv, slot);
 }
 
 void supervisor_verdict(struct supervisor *sv, const struct prober_verdict *verdict)

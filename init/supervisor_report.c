@@ -53,6 +53,11 @@ static const char *blocker_name(const struct supervisor *sv, const struct board_
 static void event_of(struct supervisor *sv, uint32_t slot, enum event_kind kind, uint32_t value)
 {
 	const struct board_service *s = &sv->service[slot];
+	const struct board_probe *probe =
+	    s->m.cause == CAUSE_LIVENESS ? &s->probe[PROBE_LIVENESS]
+	    : s->m.cause == CAUSE_STARTUP || s->m.cause == CAUSE_START_TIMEOUT
+		? &s->probe[PROBE_STARTUP]
+		: NULL;
 	struct board_event event = {.kind = (uint8_t)kind,
 	    .cause = s->m.cause,
 	    .exit_kind = s->m.exit_kind,
@@ -60,10 +65,14 @@ static void event_of(struct supervisor *sv, uint32_t slot, enum event_kind kind,
 	    .code = s->m.exit_code,
 	    .pid = s->pid,
 	    .value = value,
-	    .blocker = s->blocker};
+	    .blocker = s->blocker,
+	    .fault = probe ? probe->fault : (uint8_t)FAULT_NONE,
+	    .detail = probe ? probe->detail : 0};
 
 	memcpy(event.name, s->name, sizeof(event.name));
 	sv_event(sv, &event);
+	if (kind == EV_RESTART || kind == EV_FAILED || kind == EV_FATAL)
+		sv_trouble(sv, slot);
 }
 
 /* The exit code that passes on how the main process ended: 0 if it did not, or could not. */

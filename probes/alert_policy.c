@@ -1,8 +1,5 @@
 #include "probes/alert_policy.h"
 
-/* What of trouble there is with a service. */
-enum { TROUBLE_DOWN = 1, TROUBLE_UNHEALTHY = 2 };
-
 /* --- tables ------------------------------------------------------------------------- */
 
 /* FNV-1a, over the NUL as well, so that "a" "bc" is not "ab" "c". */
@@ -48,59 +45,22 @@ static struct policy_entry *add(struct policy_table *table, uint64_t key)
 
 /* --- kinds -------------------------------------------------------------------------- */
 
-static void begin_trouble(
-    struct policy_table *table, const char *service, uint32_t what, int64_t now)
-{
-	uint64_t key = key_of(service, "", 0);
-	struct policy_entry *entry = find(table, key);
-
-	if (!entry)
-		entry = add(table, key);
-	entry->time = now;
-	entry->value |= what;
-}
-
-/* ALERT_RECOVERED if there was such trouble and now there is none. */
-static unsigned end_trouble(struct policy_table *table, const char *service, uint32_t what)
-{
-	struct policy_entry *entry = find(table, key_of(service, "", 0));
-
-	if (!entry || !(entry->value & what))
-		return 0;
-	entry->value &= ~what;
-	if (entry->value)
-		return 0;
-	entry->key = 0;
-	return ALERT_RECOVERED;
-}
-
-unsigned policy_kinds(
-    struct policy *policy, const struct board_event *event, bool critical, int64_t now)
+unsigned policy_kinds(const struct board_event *event, bool critical)
 {
 	static const struct {
 		uint8_t kinds, critical; /* the latter of a critical service */
-		uint8_t begins, ends;    /* trouble */
 	} table[EV_KIND_COUNT] = {
-	    [EV_RESTART] = {ALERT_RESTART, 0, TROUBLE_DOWN, 0},
-	    [EV_FATAL] = {ALERT_FATAL, ALERT_CRITICAL_DOWN, TROUBLE_DOWN, 0},
-	    [EV_FAILED] = {ALERT_FAILED, ALERT_CRITICAL_DOWN, TROUBLE_DOWN, 0},
-	    [EV_UNHEALTHY] = {ALERT_UNHEALTHY, 0, TROUBLE_UNHEALTHY, 0},
-	    [EV_OOM] = {ALERT_OOM, 0, 0, 0},
-	    /* Who is ready has passed its probes. */
-	    [EV_READY] = {0, 0, 0, TROUBLE_DOWN | TROUBLE_UNHEALTHY},
-	    [EV_HEALTHY] = {0, 0, 0, TROUBLE_UNHEALTHY},
+	    [EV_RESTART] = {ALERT_RESTART, 0},
+	    [EV_FATAL] = {ALERT_FATAL, ALERT_CRITICAL_DOWN},
+	    [EV_FAILED] = {ALERT_FAILED, ALERT_CRITICAL_DOWN},
+	    [EV_RECOVERED] = {ALERT_RECOVERED, 0},
+	    [EV_UNHEALTHY] = {ALERT_UNHEALTHY, 0},
+	    [EV_OOM] = {ALERT_OOM, 0},
 	};
 
 	if (event->kind >= EV_KIND_COUNT || !event->name[0])
 		return 0;
-	unsigned kinds = table[event->kind].kinds;
-	if (critical)
-		kinds |= table[event->kind].critical;
-	if (table[event->kind].begins)
-		begin_trouble(&policy->trouble, event->name, table[event->kind].begins, now);
-	if (table[event->kind].ends)
-		kinds |= end_trouble(&policy->trouble, event->name, table[event->kind].ends);
-	return kinds;
+	return table[event->kind].kinds | (critical ? table[event->kind].critical : 0u);
 }
 
 enum alert_kind policy_gravest(unsigned kinds)

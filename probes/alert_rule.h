@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-/* Most rules, and most words of a command. */
-enum { ALERT_RULES = 64, ALERT_WORDS = 1024 };
+/* Most rules, and most words of a command: no more fit into a message. */
+enum { ALERT_RULES = 64, ALERT_WORDS = HELPER_MESSAGE / 2 };
 
 /* An ALERTER_RULE of `size` bytes at an address good for the struct. 0: every number in it
  * means something, every text and every list lies in it and has an end, and it has a name

@@ -27,11 +27,14 @@ struct job {
 	char blocker[BOARD_NAME]; /* name of the service that the event means besides, or "" */
 };
 
-/* Delivers an alert, in a process of its own that may take its time; what is wrong is said
- * on standard error. For WAY_COMMAND the process becomes the command. */
-_Noreturn void alerter_deliver(const struct job *job);
+/* Delivers an alert, in a process of its own that may take its time. What is wrong it leaves in
+ * *why, which is memory shared with the alerter, and its exit code is not 0 then. For
+ * WAY_COMMAND the process becomes the command. */
+_Noreturn void alerter_deliver(const struct job *job, struct probe_outcome *why);
 
-/* "sinit: alerter: alert NAME about SERVICE: WHAT[: REASON]" on standard error. */
-void alerter_complain(const struct job *job, const char *what, const char *reason);
+/* Gives up a share in a rule; NULL is passed over. */
+void alerter_release(struct rule *rule);
+
+int64_t alerter_now(void); /* CLOCK_MONOTONIC ms */
 
 #endif

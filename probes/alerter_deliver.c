@@ -24,23 +24,11 @@ enum {
 	NO_REPLACE = 1,       /* RENAME_NOREPLACE of linux/fs.h */
 };
 
-void alerter_complain(const struct job *job, const char *what, const char *reason)
-{
-	char buffer[1024];
-	struct text text;
+static struct probe_outcome *outcome;
 
-	text_init(&text, buffer, sizeof(buffer) - 1);
-	text_addf(&text, "sinit: alerter: alert %s about %s: %s%s%s",
-	    alert_rule_text(&job->rule->message, job->rule->message.name), job->event.name, what,
-	    reason ? ": " : "", reason ? reason : "");
-	buffer[text.used] = '\n'; /* even where it was cut */
-	ssize_t count = write(STDERR_FILENO, buffer, text.used + 1);
-	(void)count; /* nobody is left to be told */
-}
-
-static _Noreturn void fail(const struct job *job, const char *what, const char *reason)
+static _Noreturn void fail(enum probe_fault fault, int detail)
 {
-	alerter_complain(job, what, reason);
+	*outcome = (struct probe_outcome){fault, detail};
 	_exit(1);
 }
 
@@ -96,10 +84,10 @@ static void to_file(const struct job *job, const struct alert *alert)
 	snprintf(temporary, sizeof(temporary), ".alert.%d", (int)getpid());
 	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
-		fail(job, path, strerror(errno));
+		fail(FAULT_WRITE, errno);
 	int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
 	if (fd < 0)
-		fail(job, path, strerror(errno));
+		fail(FAULT_WRITE, errno);
 	fchmod(fd, FILE_MODE); /* whatever the umask */
 	int error = write_all(fd, &json);
 	if (!error && fsync(fd) < 0)
@@ -109,7 +97,7 @@ static void to_file(const struct job *job, const struct alert *alert)
 	else
 		error = name_file(directory, temporary, alert);
 	if (error)
-		fail(job, path, strerror(-error));
+		fail(FAULT_WRITE, -error);
 }
 
 /* --- the webhook -------------------------------------------------------------------- */
@@ -128,7 +116,7 @@ static int connect_to(const struct job *job)
 	snprintf(port, sizeof(port), "%u", (unsigned)rule->port);
 	int error = getaddrinfo(host, port, &hints, &list);
 	if (error)
-		fail(job, host, gai_strerror(error));
+		fail(FAULT_RESOLVE, error);
 	for (const struct addrinfo *at = list; at; at = at->ai_next) {
 		fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0)
@@ -139,7 +127,7 @@ static int connect_to(const struct job *job)
 		error = errno;
 		close(fd);
 	}
-	fail(job, host, strerror(error ? error : errno));
+	fail(FAULT_CONNECT, error ? error : errno);
 }
 
 /* "HTTP/1.1 204": no more of the answer is read. 0: not an answer. */
@@ -158,7 +146,6 @@ static int read_status(int fd)
 static void to_webhook(const struct job *job, const struct alert *alert)
 {
 	static char buffer[ALERT_REQUEST];
-	char words[48];
 	struct text request;
 
 	text_init(&request, buffer, sizeof(buffer));
@@ -166,18 +153,17 @@ static void to_webhook(const struct job *job, const struct alert *alert)
 	int fd = connect_to(job);
 	int error = write_all(fd, &request);
 	if (error)
-		fail(job, "webhook", strerror(-error));
+		fail(FAULT_CLOSED, -error);
 	int status = read_status(fd);
 	if (status >= 200 && status <= 299)
 		return;
-	snprintf(words, sizeof(words), "answered with status %d", status);
-	fail(job, "webhook", status ? words : "no answer of HTTP");
+	fail(status ? FAULT_STATUS : FAULT_PROTOCOL, status);
 }
 
 /* --- the command -------------------------------------------------------------------- */
 
 /* A pipe has room for it all, so nobody need stay to write. */
-static void give_input(const struct job *job, const struct alert *alert)
+static void give_input(const struct alert *alert)
 {
 	char buffer[ALERT_TEXT];
 	struct text json;
@@ -186,11 +172,11 @@ static void give_input(const struct job *job, const struct alert *alert)
 	text_init(&json, buffer, sizeof(buffer));
 	alert_json(&json, alert);
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		fail(job, "pipe", strerror(errno));
+		fail(FAULT_SPAWN, errno);
 	fcntl(ends[1], F_SETFL, O_NONBLOCK);
 	int error = write_all(ends[1], &json);
 	if (error || dup2(ends[0], STDIN_FILENO) < 0)
-		fail(job, "standard input", strerror(error ? -error : errno));
+		fail(FAULT_SPAWN, error ? -error : errno);
 }
 
 static void give_environment(const struct alert *alert)
@@ -214,10 +200,10 @@ static void to_command(const struct job *job, const struct alert *alert)
 
 	for (unsigned i = 0; i < rule->words; i++, word = alert_rule_next(word))
 		words[i] = word;
-	give_input(job, alert);
+	give_input(alert);
 	give_environment(alert);
 	execvp(words[0], (char *const *)words);
-	fail(job, words[0], strerror(errno));
+	fail(FAULT_SPAWN, errno);
 }
 
 /* --- all ---------------------------------------------------------------------------- */
@@ -228,20 +214,21 @@ static void add_message(struct text *text, const struct job *job)
 
 	explain_event(text, event, job->blocker[0] ? job->blocker : NULL);
 	/* It says which restart, not why; in the log the lines before do. */
-	if (event->kind == EV_RESTART && event->exit_kind != LAST_NONE) {
+	if (event->kind == EV_RESTART) {
 		text_add(text, " (");
-		explain_exit(text, (enum last_kind)event->exit_kind, event->code, false);
+		explain_cause(text, event, job->blocker[0] ? job->blocker : NULL);
 		text_add(text, ")");
 	}
 }
 
-void alerter_deliver(const struct job *job)
+void alerter_deliver(const struct job *job, struct probe_outcome *why)
 {
 	static void (*const ways[WAYS])(const struct job *job, const struct alert *alert) = {
 	    [WAY_FILE] = to_file, [WAY_WEBHOOK] = to_webhook, [WAY_COMMAND] = to_command};
 	char buffer[ALERT_MESSAGE], host[65] = "";
 	struct text message;
 
+	outcome = why;
 	gethostname(host, sizeof(host) - 1);
 	text_init(&message, buffer, sizeof(buffer));
 	add_message(&message, job);

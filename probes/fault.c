@@ -47,6 +47,8 @@ static const struct row rows[FAULT_COUNT] = {
     [FAULT_STOLEN] = {TELL_THIEF, "another program listens there"},
     [FAULT_NO_PROCESS] = {TELL_NOTHING, "the main process is not alive"},
     [FAULT_INTERNAL] = {TELL_ERRNO, "the check could not be made"},
+    [FAULT_WRITE] = {TELL_ERRNO, "the file could not be written"},
+    [FAULT_LATE] = {TELL_NUMBER, "killed, since it took longer than %d s"},
 };
 
 struct name {

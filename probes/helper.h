@@ -57,7 +57,7 @@ enum check_kind {
 };
 enum { CHECK_KINDS = CHECK_HEARTBEAT + 1 };
 
-/* Why a check did not pass; `detail` as said. A sentence for each is in probes/fault.h. */
+/* Why a check did not pass, or an alert could not be delivered; `detail` as said. A sentence for each is in probes/fault.h. */
 enum probe_fault {
 	FAULT_NONE,
 	FAULT_TIMEOUT,       /* `timeout` has passed; detail: ms */
@@ -81,8 +81,10 @@ enum probe_fault {
 	FAULT_ASKED,         /* it said so itself: WATCHDOG=trigger */
 	FAULT_SILENT,        /* heartbeat: the last one is older than max_age; its age in ms */
 	FAULT_INTERNAL,      /* the check could not be made (descriptors, memory); errno */
+	FAULT_WRITE,         /* an alert's file: could not be written; errno */
+	FAULT_LATE,          /* an alert's delivery: killed after so many s */
 };
-enum { FAULT_COUNT = FAULT_INTERNAL + 1 };
+enum { FAULT_COUNT = FAULT_LATE + 1 };
 
 /* --- prober ---------------------------------------------------------------------- */
 
@@ -210,8 +212,21 @@ struct responder_answer {
 
 enum alerter_message {
 	ALERTER_RULE = 1, /* PID 1 -> alerter: one [alert NAME]; number 0 forgets those before */
-	ALERTER_EVENTS,   /* PID 1 -> alerter: the board has events that may be for it */
+	ALERTER_EVENTS,   /* PID 1 -> alerter: events up to this one may be for it */
 	ALERTER_SENT,     /* alerter -> PID 1: an alert has been delivered, or could not be */
+	ALERTER_BEGIN,    /* PID 1 -> alerter: events after this one are for it; the first
+	                     message, and after an ALERTER_END */
+	ALERTER_END,      /* PID 1 -> alerter: the rules hold for events up to this one, and for
+	                     no more; it ends when its deliveries have, unless there is another
+	                     beginning */
+	ALERTER_SEEN,     /* alerter -> PID 1: as alerter_sent.seen, where no alert has told it
+	                     for long */
+};
+
+struct alerter_number {
+	uint32_t kind;  /* of those above that speak of one event */
+	uint32_t spare;
+	uint64_t event;
 };
 
 /* Texts are offsets into text[], 0: none; lists are texts one after the other. */
@@ -234,12 +249,18 @@ struct alerter_rule {
 	char text[];
 };
 
+enum { ALERTER_WHERE = 128 };
+
 struct alerter_sent {
 	uint32_t kind;
-	uint8_t ok;
-	uint8_t spare[3];
+	int32_t detail; /* of the fault */
+	uint64_t seen;  /* events up to this one are dealt with: what was to be delivered of them
+	                   has been, or could not be. The next alerter begins after it */
 	char service[RESPONDER_NAME];
 	char alert[RESPONDER_NAME]; /* name of the rule */
+	char where[ALERTER_WHERE];  /* the directory, host or command; cut where it is longer */
+	uint8_t fault;              /* enum probe_fault: why it could not be, NONE: it has been */
+	uint8_t spare[7];
 };
 
 /* --- one check in a process of its own ------------------------------------------------ */

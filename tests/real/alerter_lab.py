@@ -5,6 +5,7 @@ import glob
 import http.server
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -20,8 +21,12 @@ TOP = Path(__file__).resolve().parents[2]
 KINDS = {"restart": 1, "fatal": 2, "failed": 4, "recovered": 8, "unhealthy": 16, "oom": 32,
          "critical-down": 64}
 RULE = struct.Struct("@5I10H")
-SENT = struct.Struct("@IB3x72s72s")
+SENT = struct.Struct("@IiQ72s72s128sB7x")
+NUMBERED = struct.Struct("@IIQ")  # an alerter_number
 LIMIT = 60
+# enum probe_fault by its names
+FAULTS = {name.lower(): number for number, name in enumerate(re.findall(
+    r"FAULT_(\w+),", (TOP / "probes/helper.h").read_text().split("enum probe_fault {")[1].split("};")[0]))}
 NEVER = 2 ** 32 - 2  # ms of cooldown
 
 
@@ -72,9 +77,10 @@ def rule(number=0, events="*", cooldown=0, form=0, webhook=None, file=None, name
 
 
 class Alerter:
-    def __init__(self, directory, **environ):
+    def __init__(self, directory, after=0, board=None, **environ):
         self.directory = Path(directory)
-        self.board = Writer(directory)
+        self.board = board or Writer(directory)
+        self.seen, self.last = after, after or 0
         self.stderr = self.directory / "stderr"
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with open(self.board.path, "rb") as board:
@@ -89,29 +95,51 @@ class Alerter:
             os.close(number)
         theirs.close()
         self.channel = ours
-        # It passes over what is older than itself, so it must have looked at the board.
-        until(lambda: b"sinit-alerter" in Path(f"/proc/{self.pid}/comm").read_bytes()
-              and self.state() == "S", "the alerter waits")
+        if after is not None:
+            self.begin(after)
 
     def state(self):
         return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+    def begin(self, after):
+        self.channel.send(NUMBERED.pack(4, 0, after))
+
+    def end(self):
+        self.channel.send(NUMBERED.pack(5, 0, self.last))
 
     def rule(self, **more):
         self.channel.send(rule(**more))
 
     def event(self, kind, name="web", count=1):
-        self.board(f"event {kind} {name} {count}")
+        self.unseen_event(kind, name, count)
         self.look()
 
+    def unseen_event(self, kind, name="web", count=1):
+        self.board(f"event {kind} {name} {count}")
+        self.last += count
+
     def look(self):
-        self.channel.send(struct.pack("@I", 2))
+        self.channel.send(NUMBERED.pack(2, 0, self.last))
 
     def sent(self, limit=LIMIT):
         """The next ALERTER_SENT: (ok, service, rule)."""
         assert select.select([self.channel], [], [], limit)[0], f"nothing sent; {self.complaints()}"
-        kind, ok, service, name = SENT.unpack(self.channel.recv(4096))
+        message = self.channel.recv(4096)
+        if len(message) == NUMBERED.size:
+            kind, _, self.seen = NUMBERED.unpack(message)
+            assert kind == 6
+            return self.sent(limit)
+        kind, detail, self.seen, service, name, where, fault = SENT.unpack(message)
         assert kind == 3
-        return bool(ok), service.split(b"\0")[0].decode(), name.split(b"\0")[0].decode()
+        self.why = (where.split(b"\0")[0].decode(), next((w for w, n in FAULTS.items() if n == fault), None), detail)
+        return not fault, service.split(b"\0")[0].decode(), name.split(b"\0")[0].decode()
+
+    def last_seen(self):
+        """Reads what it says at its end."""
+        while message := self.channel.recv(4096):
+            kind, _, self.seen = NUMBERED.unpack(message)
+            assert kind == 6
+        return self.seen
 
     def quiet(self, seconds=0.3):
         return not select.select([self.channel], [], [], seconds)[0]

@@ -20,12 +20,12 @@ static void start(void)
 	memset(&policy, 0, sizeof(policy));
 }
 
-static unsigned kinds(enum event_kind kind, const char *name, bool critical, int64_t now)
+static unsigned kinds(enum event_kind kind, const char *name, bool critical)
 {
 	struct board_event event = {.kind = (uint8_t)kind};
 
 	snprintf(event.name, sizeof(event.name), "%s", name);
-	return policy_kinds(&policy, &event, critical, now);
+	return policy_kinds(&event, critical);
 }
 
 static void test_kinds(void **state)
@@ -46,69 +46,20 @@ static void test_kinds(void **state)
 	    {EV_OOM, ALERT_OOM, ALERT_OOM},
 	    {EV_RELOAD, 0, 0},
 	    {EV_ALERT, 0, 0},
+	    {EV_READY, 0, 0},
+	    {EV_HEALTHY, 0, 0},
+	    {EV_RECOVERED, ALERT_RECOVERED, ALERT_RECOVERED},
 	    {(enum event_kind)200, 0, 0},
 	};
 
 	(void)state;
-	start();
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_int_equal(kinds(cases[i].kind, "web", false, 0), cases[i].kinds);
-		assert_int_equal(kinds(cases[i].kind, "web", true, 0), cases[i].critical);
-		assert_int_equal(kinds(cases[i].kind, "", true, 0), 0);
+		assert_int_equal(kinds(cases[i].kind, "web", false), cases[i].kinds);
+		assert_int_equal(kinds(cases[i].kind, "web", true), cases[i].critical);
+		assert_int_equal(kinds(cases[i].kind, "", true), 0);
 	}
 	assert_int_equal(policy_gravest(ALERT_FATAL | ALERT_CRITICAL_DOWN), ALERT_CRITICAL_DOWN);
 	assert_int_equal(policy_gravest(ALERT_RESTART), ALERT_RESTART);
-}
-
-/* Letters are events: r restart, f fatal, d failed, u unhealthy, h healthy, y ready, o oom;
- * + behind one says that it is a recovery. */
-static void run_recovery(const char *script)
-{
-	static const struct {
-		char letter;
-		enum event_kind kind;
-	} letters[] = {{'r', EV_RESTART}, {'f', EV_FATAL}, {'d', EV_FAILED}, {'u', EV_UNHEALTHY},
-	    {'h', EV_HEALTHY}, {'y', EV_READY}, {'o', EV_OOM}};
-
-	start();
-	for (const char *at = script; *at; at++) {
-		if (*at == '+')
-			continue;
-		for (size_t i = 0; i < ARRAY_LEN(letters); i++) {
-			if (letters[i].letter != *at)
-				continue;
-			bool found =
-			    kinds(letters[i].kind, "web", false, at - script) & ALERT_RECOVERED;
-			if (found != (at[1] == '+'))
-				fail_msg("%s: at %s", script, at);
-		}
-	}
-}
-
-static void test_recovery(void **state)
-{
-	static const char *const scripts[] = {
-	    "y y",
-	    "h",
-	    "o y",
-	    "r y+ y",
-	    "f y+",
-	    "d y+ h",
-	    "u h+ h",
-	    "u y+ h",
-	    "r h y+",
-	    "u r h y+" /* healthy, but not ready again yet */,
-	    "r r r y+ y",
-	    "u u h+ u h+",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(scripts); i++)
-		run_recovery(scripts[i]);
-	start();
-	kinds(EV_RESTART, "a", false, 0);
-	assert_int_equal(kinds(EV_READY, "b", false, 0), 0);
-	assert_int_equal(kinds(EV_READY, "a", false, 0), ALERT_RECOVERED);
 }
 
 static void test_cooldown(void **state)
@@ -202,9 +153,6 @@ static void test_walk_of_too_many(void **state)
 		assert_false(
 		    policy_send(&policy, "r", name, ALERT_OOM, COOLDOWN, step, &suppressed));
 		kept++;
-		kinds(EV_FATAL, name, false, step);
-		assert_int_equal(kinds(EV_READY, name, false, step), ALERT_RECOVERED);
-		kinds(EV_FATAL, name, false, step);
 		assert_true(told <= kept);
 	}
 	assert_true(told > 0);
@@ -214,7 +162,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_kinds),
-	    cmocka_unit_test(test_recovery),
 	    cmocka_unit_test(test_cooldown),
 	    cmocka_unit_test(test_walk),
 	    cmocka_unit_test(test_walk_of_too_many),
