@@ -86,8 +86,6 @@ static void add_stopping(
 {
 	if (s->m.holding) {
 		text_add(text, "waits for its dependents to stop");
-		if (why->blocker)
-			text_addf(text, ": %s", why->blocker);
 		return;
 	}
 	if (s->m.killed) {

@@ -77,7 +77,10 @@ static void add_late(struct text *text, const struct why *why)
 	text_add(text, "not ready within start_timeout");
 	if (why->limit && why->limit != UINT32_MAX) {
 		text_add(text, " (");
-		explain_duration(text, why->limit);
+		if (why->limit % 1000)
+			text_addf(text, "%ums", (unsigned)why->limit);
+		else
+			explain_duration(text, why->limit);
 		text_add(text, ")");
 	}
 	if (why->probe.fault == FAULT_NONE)

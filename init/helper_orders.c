@@ -79,8 +79,8 @@ static void order_reload(struct sinit *sinit, uint32_t number)
 	int rc = sinit->helpers.reload_order ? -EALREADY : reload_start(sinit);
 
 	if (rc < 0)
-		answer(sinit, number, rc == -EALREADY ? 409 : 503, "reload cannot begin: %s",
-		    strerror(-rc));
+		answer(sinit, number, 503, "reload cannot begin: %s",
+		    rc == -EALREADY ? "one that was asked for is not done yet; try again" : strerror(-rc));
 	else
 		sinit->helpers.reload_order = number;
 }

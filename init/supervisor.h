@@ -142,6 +142,7 @@ struct supervisor {
 	uint32_t active;               /* services of which a process may exist */
 	uint32_t starts;               /* launches still allowed in this turn */
 	uint32_t generation;           /* of slots */
+	uint32_t helds;                /* services of which `held` is set */
 	uint32_t late;                 /* slot of a service whose start was not over when last seen */
 	int64_t stranger_at;           /* when the log was last told of a stranger's notification */
 	uint32_t ticket;               /* the last one given out, see probes/helper.h */

@@ -85,6 +85,8 @@ void sv_free_slot(struct supervisor *sv, uint32_t slot)
 	ranks_remove(&sv->check, u->rank);
 	ranks_remove(&sv->tell, u->rank);
 	board_begin(&sv->service[slot]);
+	sv->helds -= sv->service[slot].held;
+	sv->service[slot].held = false;
 	sv->service[slot].used = 0;
 	sv->service[slot].name[0] = '\0';
 	board_end(&sv->service[slot]);

@@ -207,6 +207,7 @@ static void note_blocker(struct supervisor *sv, uint32_t slot, int32_t blocker)
 	}
 	if (blocker == s->blocker && held == s->held)
 		return;
+	sv->helds += (uint32_t)held - (uint32_t)s->held;
 	board_begin(s);
 	s->blocker = blocker;
 	s->held = held;

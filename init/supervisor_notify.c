@@ -65,14 +65,16 @@ static void pass_over(struct supervisor *sv, pid_t pid, const struct notificatio
 			   : n->watchdog ? "WATCHDOG=1"
 			   : n->main_pid ? "MAINPID="
 			   : n->stopping ? "STOPPING=1"
-					 : NULL;
+			   : n->reloading ? "RELOADING=1"
+			   : n->status    ? "STATUS="
+					  : NULL;
 
 	if (!what || (sv->stranger_at && sv->now - sv->stranger_at < STRANGERS))
 		return;
 	sv->stranger_at = sv->now;
-	log_warning(NULL, "notification %s of process %d is passed over: that has ended already, or "
-	    "is no service's; a sender has to live until it has been heard (sd_notify_barrier)",
-	    what, (int)pid);
+	log_warning(NULL, "notification %s of process %d is passed over: that has ended already (a "
+	    "sender has to live until it has been heard, see sd_notify_barrier(3)), or it is no "
+	    "running service's, or of its probes, pre_start or stop_command", what, (int)pid);
 }
 
 /* The longest beginning of a text that has room and ends between two characters of UTF-8. */
@@ -146,12 +148,12 @@ void supervisor_notify(
 		pass_over(sv, pid, n);
 		return;
 	}
-	if (role == PID_PROBE) {
+	if (role == PID_PROBE)
 		of_check(sv, slot, pid, datagram, n);
+	if (role != PID_MAIN || !sv->service[slot].m.main_alive) {
+		pass_over(sv, pid, n);
 		return;
 	}
-	if (role != PID_MAIN || !sv->service[slot].m.main_alive)
-		return;
 	if (n->status)
 		set_words(sv, slot, SAID_STATUS, datagram + n->status, n->status_length);
 	if (n->watchdog)

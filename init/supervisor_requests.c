@@ -87,9 +87,27 @@ void sv_want_up(struct supervisor *sv, uint32_t slot, enum cause cause)
 	}
 }
 
+/* Who waits for one that is to stay down is looked at anew, and until then not told to be: one
+ * order may start both. */
+static void forget_holds(struct supervisor *sv)
+{
+	for (uint32_t slot = 0; slot < sv->count && sv->helds; slot++) {
+		struct board_service *s = &sv->service[slot];
+
+		if (!s->held)
+			continue;
+		sv->helds--;
+		board_begin(s);
+		s->held = false;
+		board_end(s);
+		ranks_add(&sv->dirty, sv->unit[slot].rank);
+	}
+}
+
 void supervisor_up(struct supervisor *sv, uint32_t slot)
 {
 	forget_stop(sv, slot);
+	forget_holds(sv);
 	sv_want_up(sv, slot, CAUSE_OPERATOR);
 }
 

@@ -357,3 +357,15 @@ def test_disabled_service_starts_only_by_hand_or_need(sinit):
     assert states(sinit) == {"off": "stopped", "needed": "running", "app": "running"}
     sinit.ctl("start", "off")
     assert sinit.status("off")["state"] == "running"
+
+
+def test_one_order_starts_what_waits_for_each_other(sinit):
+    """None of them is told that it waits for one which is stopped: that one is started, too."""
+    sinit.service("db")
+    sinit.service("web", requires="db")
+    sinit.service("top", requires="web")
+    sinit.up()
+    for words in (["*"], ["top", "web", "db"], ["db", "web", "top"]) * 3:
+        sinit.ctl("stop", "*")
+        sinit.ctl("start", *words)  # exit code 0
+        assert states(sinit) == {"db": "running", "web": "running", "top": "running"}
