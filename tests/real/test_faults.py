@@ -349,6 +349,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 """
 
 
+@pytest.mark.release_only  # the sanitizers need some of them
 def test_newer_system_calls_are_refused(lab):
     """Nothing is missing where an old filter is around a new kernel."""
     lab.service("x")

@@ -100,8 +100,8 @@ signal.pause()
 """), RESTART, "user = 65533", "group = 65533")
     (health.base / "said").touch()
     (health.base / "said").chmod(0o666)
-    health.probe("app", "startup", f"file:{home}/flag")
-    health.probe("app", "readiness", f"unix:{home}/sock", failures=1)
+    health.probe("app", "startup", f"file:{home}/flag", interval="2s")
+    health.probe("app", "readiness", f"unix:{home}/sock", interval="2s", failures=1)
     health.start()
     health.await_fields("app", ready=True)
     os.unlink(home / "sock")
@@ -436,7 +436,7 @@ def test_process(health):
 def test_file_with_max_age(health):
     beat = health.base / "beat"
     health.service("app", "sleep 100001", RESTART)
-    health.probe("app", "readiness", f"file:{beat}", max_age="1h", failures=1)
+    health.probe("app", "readiness", f"file:{beat}", max_age="1h", interval="2s", failures=1)
     health.start()
     health.await_fields("app", readiness="failing")
     assert health.why("app") == \
@@ -1287,8 +1287,8 @@ def test_a_start_that_takes_too_long_tells_what_its_probe_finds(health):
     health.order("web", 503)
     for name, check in (("http", WEB), ("exec", "exec:sh -c 'exit 7'"),
                         ("file", "file:/nonexistent")):
-        health.service(name, "sleep 100001", "start_timeout = 2s", "restart = never")
-        health.probe(name, "startup", check, failures=1000, interval="100ms")
+        health.service(name, "sleep 100001", "start_timeout = 8s", "restart = never")
+        health.probe(name, "startup", check, failures=1000, interval="2s")
     health.start()
     for name, why in (("exec", "the command exited with code 7"),
                       ("file", "the file cannot be looked at")):
@@ -1299,7 +1299,7 @@ def test_a_start_that_takes_too_long_tells_what_its_probe_finds(health):
         service = health.await_fields(name, state="failed")
         assert service["cause"] == "start-timeout"
         assert service["reason"].startswith(
-            f"not ready within start_timeout (2s); its startup probe fails: {why}"), service
+            f"not ready within start_timeout (8s); its startup probe fails: {why}"), service
 
 
 def test_a_startup_probe_may_take_longer_than_the_default_start_timeout(health):
