@@ -474,6 +474,7 @@ def test_reload_to_an_address_that_the_old_one_covers(lab):
     assert "nothing listens there" not in lab.messages()
 
 
+@pytest.mark.release_only  # half a minute until it is
 def test_port_in_use_is_tried_again(lab):
     with socket.create_server(("127.0.0.1", 0)) as thief:
         port = thief.getsockname()[1]

@@ -1,6 +1,6 @@
 /* Days of a supervisor in a simulated kernel, each drawn from a seed.
  *
- *     test_sim [--seeds N] [--from SEED]     N days (1500)
+ *     test_sim [--seeds N] [--from SEED]     N days (1000)
  *     test_sim --seed SEED [--trace]         one day again, told in full */
 #include "init/config.h"
 #include "tests/sim/prober.h"
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SEEDS = 1500, DAY = 24 * HOUR, QUIET = 2 * HOUR };
+enum { SEEDS = 1000, DAY = 24 * HOUR, QUIET = 2 * HOUR };
 
 struct sim sim;
 static char text[PLAN_TEXT];
