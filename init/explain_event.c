@@ -1,10 +1,7 @@
 /* The message of an event. */
 #include "init/explain_internal.h"
 
-#include "probes/fault.h"
 #include "reaper/signals.h"
-
-#include <string.h>
 
 static void add_stop_event(struct text *text, const struct why *why)
 {

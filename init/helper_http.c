@@ -2,7 +2,6 @@
 #include "init/helper_run.h"
 
 #include "init/log.h"
-#include "init/raw_syscall.h"
 #include "init/sinit.h"
 #include "probes/check.h"
 
@@ -10,11 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 

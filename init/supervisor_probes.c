@@ -11,7 +11,6 @@
 #include "probes/fault.h"
 #include "probes/verdict.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum { SENTENCE = 256 };

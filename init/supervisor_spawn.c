@@ -4,8 +4,6 @@
 #include "init/log.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 enum { PENDING_POLL = 10 }; /* ms until the second look at a spawn that hangs; then ever longer */
 

@@ -1,5 +1,6 @@
 #include "tests/sim/prober.h"
 
+#include "init/render.h"
 #include "tests/sim/kernel_internal.h"
 #include "tests/sim/sim.h"
 
@@ -21,8 +22,6 @@ static struct {
 	int64_t born_at; /* a new one comes then, 0: none is to come */
 	int64_t room_at; /* its channel has room then, 0: it has */
 } prober;
-
-static const char *const role_names[PROBE_ROLES] = {"startup", "liveness", "readiness"};
 
 void prober_reset(void)
 {
@@ -46,11 +45,11 @@ static void check_begin(uint32_t slot, unsigned role)
 					   : s->m.state == STATE_RUNNING;
 
 	if (!s->used || !right)
-		sim_fail("%s: %s probe begins in state %s of life %u", s->name, role_names[role],
+		sim_fail("%s: %s probe begins in state %s of life %u", s->name, render_role(role),
 		    state_name((enum state)s->m.state), s->m.life);
 	if (role != PROBE_STARTUP && startup != HEALTH_NONE && startup != HEALTH_PASSING)
 		sim_fail("%s: %s probe begins before the startup probe has passed", s->name,
-		    role_names[role]);
+		    render_role(role));
 }
 
 int prober_take(const void *message, size_t size)
@@ -134,7 +133,7 @@ static void judge(uint32_t number)
 	send(number, c->ticket, passing);
 	if (!passing && role != PROBE_READINESS && meant && s->m.life == life &&
 	    (s->m.state == STATE_RUNNING || s->m.state == STATE_STARTING))
-		sim_fail("%s: a failed %s probe changes nothing", s->name, role_names[role]);
+		sim_fail("%s: a failed %s probe changes nothing", s->name, render_role(role));
 	if (role == PROBE_READINESS && meant && s->m.state == STATE_RUNNING && s->m.ready != passing)
 		sim_fail("%s: ready is %u, its readiness probe says %d", s->name, s->m.ready, passing);
 }
@@ -179,7 +178,7 @@ void prober_check(void)
 
 			if (prober.check[slot * PROBE_ROLES + role].active != due)
 				sim_fail("%s: in state %s its %s probe is %s", s->name,
-				    state_name((enum state)s->m.state), role_names[role],
+				    state_name((enum state)s->m.state), render_role(role),
 				    due ? "not made" : "made");
 		}
 	}
