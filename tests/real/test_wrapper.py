@@ -243,26 +243,38 @@ def test_P10_messages_do_not_stop_sinit():
         assert terminal.wait() == 0
 
 
+def runs_in_front(terminal, name):
+    """A process called so leads the terminal's foreground group and is not stopped."""
+    leader = os.tcgetpgrp(terminal.fd)
+    return command_name(leader) == name and (stat(leader) or "T")[0] != "T"
+
+
 @both
 def test_P11_job_control_of_a_shell(pid1):
+    """Nothing waited for occurs in what is typed, as the shell echoes that."""
+    job = "(exec sleep 1000)\n"
     with in_terminal(pid1, "bash", "--norc", "--noprofile", "-m") as terminal:
+        def runs():
+            until(lambda: runs_in_front(terminal, "sleep"), "the job in the foreground")
         terminal.type("echo flags=[$-]\n")
         match = terminal.expect(r"flags=\[([a-zA-Z]+)\]\r\n")
         assert "m" in match.group(1)
-        terminal.type("PS1='ready> '\n")
+        terminal.type("PS1='rea''dy> '\n")
         terminal.expect("ready> ")
-        terminal.type("(echo begun; exec sleep 1000)\n")
-        terminal.expect("begun")
+        terminal.type(job)
+        runs()
         terminal.type("\x03")
         terminal.expect("ready> ")
         terminal.type("echo code=$?\n")
         terminal.expect("code=130\r\n")
-        terminal.type("(echo begun; exec sleep 1000)\n")
-        terminal.expect("begun")
+        terminal.expect("ready> ")
+        terminal.type(job)
+        runs()
         terminal.type("\x1a")
-        terminal.expect("Stopped")
+        terminal.expect(r"Stopped[^\n]*exec sleep[^\n]*\n")
+        terminal.expect("ready> ")
         terminal.type("fg\n")
-        terminal.expect("echo begun; exec sleep")
+        runs()
         terminal.type("\x03")
         terminal.expect("ready> ")
         terminal.type("exit 0\n")
