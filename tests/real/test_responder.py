@@ -580,18 +580,25 @@ def test_P109_few_descriptors(good_board):
 def test_the_last_descriptor_is_a_client_s(good_board):
     part, rest = b"GET /health HT", b"TP/1.1\r\nHost: x\r\n\r\n"
     with Responder(good_board, files=32) as responder:
-        assert responder.get("/health")
         busy = []
-        while responder.open_files() < 31:
-            had = responder.open_files()
+
+        def connect():
             busy.append(responder.connect())
             busy[-1].socket.sendall(part)
-            until(lambda: responder.open_files() > had, "the connection taken in")
+
+        def twice_round():
+            """Twice round its loop: what has come or gone before it has met."""
+            for _ in range(2):
+                busy[0].socket.sendall(rest + part)
+                assert busy[0].answer().status == 200
+
+        connect()
+        twice_round()
+        while responder.open_files() < 31:
+            connect()
+            twice_round()
         last = responder.connect()
-        # Twice round its loop: then it has met `last`, which has asked for nothing yet.
-        for _ in range(2):
-            busy[0].socket.sendall(rest + part)
-            assert busy[0].answer().status == 200
+        twice_round()
         assert last.ask("/health").status == 200
         for client in busy:
             client.socket.close()
