@@ -83,6 +83,13 @@ static off_t place_of_words(const struct board *board, uint32_t slot)
 	return (off_t)(board->size + slot * sizeof(struct board_words));
 }
 
+/* Behind all the words. */
+static off_t place_of_reading(const struct board *board, uint32_t slot)
+{
+	return place_of_words(board, board->head->capacity) +
+	       (off_t)(slot * sizeof(struct board_reading));
+}
+
 /* Maps `fd` after giving it its space. Closes it on failure. */
 static int map_new(struct board *board, int fd, const struct layout *layout)
 {
@@ -174,24 +181,40 @@ int board_create(struct board *ret, int dirfd, uint32_t capacity)
 	return 0;
 }
 
+/* Writes behind what is mapped: a full file system makes it fail, and is no SIGBUS. */
+static int write_behind(const struct board *board, const void *data, size_t size, off_t place)
+{
+	ssize_t written = pwrite(board->fd, data, size, place);
+
+	return written == (ssize_t)size ? 0 : written < 0 ? -errno : -ENOSPC;
+}
+
 int board_write_words(const struct board *board, uint32_t slot, const struct board_words *words)
 {
-	ssize_t written =
-	    pwrite(board->fd, words, sizeof(*words), place_of_words(board, slot));
+	return write_behind(board, words, sizeof(*words), place_of_words(board, slot));
+}
 
-	return written == (ssize_t)sizeof(*words) ? 0 : written < 0 ? -errno : -ENOSPC;
+int board_write_reading(
+    const struct board *board, uint32_t slot, const struct board_reading *reading)
+{
+	return write_behind(board, reading, sizeof(*reading), place_of_reading(board, slot));
 }
 
 void board_copy(struct board *to, const struct board *from)
 {
 	struct board_words words;
+	struct board_reading reading;
 
 	memcpy(to->head, from->head, from->size);
 	for (uint32_t i = 0; i < from->head->capacity; i++) {
-		if (!from->services[i].said)
-			continue;
-		board_read_words(from, i, &from->services[i], &words);
-		board_write_words(to, i, &words);
+		const struct board_service *s = &from->services[i];
+
+		if (s->said) {
+			board_read_words(from, i, s, &words);
+			board_write_words(to, i, &words);
+		}
+		if (board_read_reading(from, i, s, &reading))
+			board_write_reading(to, i, &reading);
 	}
 }
 
@@ -301,6 +324,27 @@ void board_read_words(const struct board *board, uint32_t i, const struct board_
 	if (!(s->said & SAID_THIEF))
 		ret->thief[0] = '\0';
 	ret->status[sizeof(ret->status) - 1] = ret->thief[sizeof(ret->thief) - 1] = '\0';
+}
+
+bool board_read_reading(const struct board *board, uint32_t i, const struct board_service *s,
+    struct board_reading *ret)
+{
+	_Atomic uint32_t *seq = &board->services[i].seq;
+
+	if (!(s->slice & SLICE_MEASURED))
+		return false;
+	for (int attempt = 0; attempt < READ_SPINS; attempt++) {
+		uint32_t before = atomic_load_explicit(seq, memory_order_acquire);
+
+		if (pread(board->fd, ret, sizeof(*ret), place_of_reading(board, i)) !=
+		    (ssize_t)sizeof(*ret))
+			return false;
+		atomic_thread_fence(memory_order_acquire);
+		if (before % 2 == 0 &&
+		    atomic_load_explicit(seq, memory_order_relaxed) == before)
+			return true;
+	}
+	return true; /* the writer stands still in the middle: what is there has to do */
 }
 
 bool board_read_event(const struct board *board, uint64_t seq, struct board_event *ret)

@@ -22,7 +22,7 @@
 
 enum {
 	BOARD_MAGIC = 0x53694264, /* "SiBd" */
-	BOARD_VERSION = 4,
+	BOARD_VERSION = 5,
 	BOARD_NAME = 72,    /* bytes of a name: 63, "@" and an instance, NUL */
 	BOARD_EVENTS = 1024, /* ring */
 	BOARD_ERRORS = 160, /* bytes of the last reload's first error */
@@ -35,15 +35,17 @@ enum event_kind { /* what `sinitctl events` and alerts speak of */
 	EV_START, EV_READY, EV_EXIT, EV_BACKOFF, EV_RESTART, EV_STOP, EV_DONE, EV_FAILED, EV_FATAL,
 	EV_HEALTHY, EV_UNHEALTHY, EV_OOM, EV_RELOAD, EV_SHUTDOWN, EV_ALERT, EV_CONFIG,
 	EV_RECOVERED,
+	EV_MEMORY, /* memory_warn has been passed */
 };
-enum { EV_KIND_COUNT = EV_RECOVERED + 1 };
+enum { EV_KIND_COUNT = EV_MEMORY + 1 };
 
 /* The steps of a spawn, for "what failed". See reaper/spawn.h for the sentences. */
 enum spawn_step {
 	STEP_NONE, STEP_FORK, STEP_SESSION, STEP_LIMITS, STEP_PRIORITY, STEP_OOM_SCORE, STEP_TTY,
 	STEP_STDIN, STEP_STDOUT, STEP_GROUPS, STEP_USER, STEP_DIRECTORY, STEP_EXEC, STEP_INTERPRETER,
+	STEP_CGROUP,
 };
-enum { STEP_COUNT = STEP_INTERPRETER + 1 };
+enum { STEP_COUNT = STEP_CGROUP + 1 };
 
 enum health { HEALTH_NONE, HEALTH_UNKNOWN, HEALTH_PASSING, HEALTH_FAILING };
 
@@ -70,6 +72,7 @@ struct board_totals {
 	uint32_t restarts[RESTART_REASONS]; /* by enum restart_reason */
 	uint32_t failures;    /* ends that were failures: exits, spawn errors, probes */
 	uint32_t recoveries;  /* ready again after a failure */
+	uint32_t oom_kills;   /* processes of it that the kernel has killed for memory */
 	uint64_t ready_ms;    /* time in which it was ready, without the present one */
 	uint64_t repair_ms;   /* time from a failure until it was ready again, summed up */
 	int64_t failed_at;    /* CLOCK_MONOTONIC ms of the failure not yet recovered, 0: none */
@@ -81,6 +84,43 @@ enum board_said {
 	SAID_RELOADING = 2, /* RELOADING=1, and no READY=1 since */
 	SAID_STOPPING = 4,  /* STOPPING=1 */
 	SAID_THIEF = 8,     /* not by the service: board_words.thief is set */
+};
+
+/* What of its cgroup a service has. */
+enum board_slice {
+	SLICE_THERE = 1,    /* a slice: resources can be read */
+	SLICE_PAUSED = 2,   /* frozen by sinitctl pause */
+	SLICE_MEASURED = 4, /* a struct board_reading is there, of this slice */
+};
+
+/* Which numbers of a reading there are; the kernel has those of the controllers that are on. */
+enum reading_part {
+	READING_MEMORY = 1,       /* memory_current, memory_max */
+	READING_PEAK = 2,         /* memory_peak: Linux 5.19 */
+	READING_SWAP = 4,         /* swap_current */
+	READING_CPU = 8,          /* cpu_usage; also without the controller */
+	READING_THROTTLED = 16,   /* cpu_throttled */
+	READING_PIDS = 32,        /* pids_current, pids_max */
+	READING_IO = 64,          /* io_read, io_written */
+	READING_PRESSURE = 128,   /* pressure, stalled: a kernel with PSI */
+};
+
+enum pressure_kind { PRESSURE_MEMORY, PRESSURE_CPU, PRESSURE_IO };
+enum { PRESSURES = PRESSURE_IO + 1 };
+
+/* What a service uses, read when somebody has asked. Behind the records, like board_words. */
+struct board_reading {
+	int64_t time;             /* CLOCK_MONOTONIC ms of the reading */
+	uint32_t have;            /* bits of enum reading_part */
+	uint32_t pids_current;
+	uint32_t pids_max;        /* UINT32_MAX: no limit */
+	uint32_t pressure[PRESSURES]; /* by enum pressure_kind: share of the last 10 s in which some
+	                             process waited, hundredths of a percent */
+	uint64_t stalled[PRESSURES]; /* us of such waiting so far */
+	uint64_t memory_current, memory_peak, swap_current; /* bytes */
+	uint64_t memory_max;      /* bytes; UINT64_MAX: no limit */
+	uint64_t cpu_usage, cpu_throttled; /* us so far */
+	uint64_t io_read, io_written; /* bytes so far */
 };
 
 /* Texts of a service. They are behind the records in the board's file, and not mapped: most
@@ -104,7 +144,7 @@ struct board_service {
 	uint8_t error_step;  /* enum spawn_step of the last spawn error, 0: none */
 	uint8_t held;        /* waiting: for a service that is to stay down, see `blocker` */
 	uint8_t said;        /* bits of enum board_said, of this life */
-	uint8_t spare;
+	uint8_t slice;       /* bits of enum board_slice */
 	int32_t error;       /* its errno */
 	struct board_probe probe[PROBE_ROLES]; /* by enum probe_role */
 	int32_t priority;
@@ -114,6 +154,8 @@ struct board_service {
 	uint32_t exits;      /* deaths of the main process recorded */
 	int64_t ready_at;    /* CLOCK_MONOTONIC ms, 0: not ready */
 	int64_t exit_time;   /* CLOCK_REALTIME ns of the last exit, 0: none */
+	uint64_t oom_used;   /* bytes in use when the kernel last killed for memory, 0: never */
+	uint64_t oom_limit;  /* its limit then; UINT64_MAX: it was not its own limit */
 	struct board_totals total;
 };
 
@@ -128,14 +170,17 @@ struct board_event {
 	int32_t code;         /* exit code, signal, or errno of a spawn error */
 	int32_t pid;
 	uint32_t value;       /* BACKOFF: delay ms; RESTART: its number; EXIT: 1 core dumped;
-	                         RECOVERED: ms that it has been well */
+	                         RECOVERED: ms that it has been well; OOM, MEMORY: KiB in use */
 	int32_t blocker;      /* slot of the dependency meant, -1: none */
-	int32_t detail;       /* of the fault */
+	int32_t detail;       /* of the fault; OOM: limit in KiB, -1: not its own; MEMORY: memory_warn
+	                         in KiB */
 	uint8_t fault;        /* enum probe_fault: of the probe, if the cause or the event is
 	                         one; ALERT: why it could not be delivered, NONE: it was */
 	uint8_t spare[3];
 	char alert[BOARD_NAME]; /* ALERT: name of the [alert] */
 };
+
+enum { BOARD_PATH = 256 };
 
 enum board_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_GONE };
 
@@ -155,6 +200,8 @@ struct board_header {
 	_Atomic uint64_t last_event; /* greatest seq written */
 	int64_t started;      /* CLOCK_MONOTONIC ms */
 	int64_t started_wall; /* CLOCK_REALTIME ns */
+	_Atomic int64_t measured; /* CLOCK_MONOTONIC ms: when all slices had last been read */
+	char cgroup[BOARD_PATH];  /* directory of the slices, "": there are none; never changes */
 	_Atomic uint64_t orphans;    /* processes reaped that were no service's */
 	_Atomic uint64_t reloads, reload_errors;
 	_Atomic uint64_t refused;    /* control lines refused */
@@ -200,6 +247,10 @@ void board_end(struct board_service *service);
 /* Writes a service's words. 0 or -errno: there is no room for them (or no file). */
 int board_write_words(const struct board *board, uint32_t slot, const struct board_words *words);
 
+/* Writes what a service uses; between board_begin() and board_end(). 0 or -errno, as above. */
+int board_write_reading(
+    const struct board *board, uint32_t slot, const struct board_reading *reading);
+
 /* Copies all of `from` to `to`, which has the same capacity. */
 void board_copy(struct board *to, const struct board *from);
 
@@ -229,6 +280,10 @@ bool board_read(const struct board *board, uint32_t i, struct board_service *ret
 void board_read_words(const struct board *board, uint32_t i, const struct board_service *s,
     struct board_words *ret);
 
+/* Copies what the service in slot `i`, whose record is `s`, uses. False: it was not read. */
+bool board_read_reading(const struct board *board, uint32_t i, const struct board_service *s,
+    struct board_reading *ret);
+
 /* Copies event number `seq`. False if it is gone (overwritten) or not yet there. */
 bool board_read_event(const struct board *board, uint64_t seq, struct board_event *ret);
 
@@ -236,12 +291,12 @@ bool board_read_event(const struct board *board, uint64_t seq, struct board_even
 const char *board_slot_name(
     const struct board *board, int32_t slot, char buffer[static BOARD_NAME]);
 
-/* Is it as it should be? It has become ready, its readiness probe does not fail, and it has not
- * said that it is stopping. */
+/* Is it as it should be? It has become ready, its readiness probe does not fail, it has not
+ * said that it is stopping, and it is not paused. */
 static inline bool board_service_ready(const struct board_service *s)
 {
 	return s->m.ready && s->probe[PROBE_READINESS].health != HEALTH_FAILING &&
-	       !(s->said & SAID_STOPPING);
+	       !(s->said & SAID_STOPPING) && !(s->slice & SLICE_PAUSED);
 }
 
 /* Is its start over, and well? Not "has it ever been": a simple service that crashes at once was

@@ -22,6 +22,7 @@ const char *event_kind_name(enum event_kind kind)
 	    [EV_ALERT] = "alert",
 	    [EV_RECOVERED] = "recovered",
 	    [EV_CONFIG] = "config",
+	    [EV_MEMORY] = "memory",
 	};
 	_Static_assert(ARRAY_LEN(names) == EV_KIND_COUNT, "a name for each kind");
 

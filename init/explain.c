@@ -157,6 +157,8 @@ void explain_reason(struct text *text, const struct board_service *s, const char
 	    .thief = words->thief,
 	    .probe = s->probe[s->m.cause == CAUSE_LIVENESS ? PROBE_LIVENESS : PROBE_STARTUP],
 	    .limit = s->start_timeout,
+	    .oom_used = s->oom_used,
+	    .oom_limit = s->oom_limit,
 	};
 
 	switch ((enum state)s->m.state) {

@@ -89,6 +89,32 @@ static void add_late(struct text *text, const struct why *why)
 	explain_fault(text, &why->probe, why->thief);
 }
 
+void explain_size(struct text *text, uint64_t bytes)
+{
+	static const char units[] = "KMGT";
+	unsigned unit = 0;
+
+	while (unit < sizeof(units) - 2 && bytes >= UINT64_C(1024) << 10 * (unit + 1))
+		unit++;
+	/* Tenths where they say something: 1.5G, but 512M. */
+	uint64_t tenths = bytes * 10 / (UINT64_C(1024) << 10 * unit);
+	if (tenths % 10 && tenths < 1000)
+		text_addf(text, "%u.%u%c", (unsigned)(tenths / 10), (unsigned)(tenths % 10), units[unit]);
+	else
+		text_addf(text, "%u%c", (unsigned)(tenths / 10), units[unit]);
+}
+
+void explain_oom(struct text *text, uint64_t used, uint64_t limit)
+{
+	if (limit == UINT64_MAX) {
+		text_add(text, "not at a limit of its own, but the machine's or the container's");
+		return;
+	}
+	explain_size(text, used);
+	text_add(text, " in use at memory_max ");
+	explain_size(text, limit);
+}
+
 /* What went wrong, as it stands after "after" or "limit reached:". */
 void explain_why(struct text *text, const struct why *why)
 {
@@ -119,7 +145,11 @@ void explain_why(struct text *text, const struct why *why)
 		explain_fault(text, &why->probe, why->thief);
 		break;
 	case CAUSE_OOM:
-		text_add(text, "killed for want of memory; see memory_max");
+		text_add(text, "killed for want of memory");
+		if (why->oom_used) {
+			text_add(text, ": ");
+			explain_oom(text, why->oom_used, why->oom_limit);
+		}
 		break;
 	case CAUSE_DEPENDENCY:
 		if (why->blocker)

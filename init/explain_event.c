@@ -39,6 +39,23 @@ static void add_alert(struct text *text, const struct board_event *event)
 	explain_fault(text, &(struct board_probe){.fault = event->fault, .detail = event->detail}, "");
 }
 
+static void add_oom(struct text *text, const struct board_event *event)
+{
+	text_add(text, "out of memory: ");
+	explain_oom(text, (uint64_t)event->value * 1024,
+	    event->detail < 0 ? UINT64_MAX : (uint64_t)event->detail * 1024);
+	if (event->code > 1)
+		text_addf(text, ", %d processes killed", event->code);
+}
+
+static void add_memory(struct text *text, const struct board_event *event)
+{
+	text_add(text, "uses ");
+	explain_size(text, (uint64_t)event->value * 1024);
+	text_add(text, ", above memory_warn ");
+	explain_size(text, (uint64_t)event->detail * 1024);
+}
+
 static void add_recovered(struct text *text, const struct board_event *event)
 {
 	text_add(text, event->exit_kind == LAST_NONE ? "ready" : "done");
@@ -118,7 +135,10 @@ void explain_event(struct text *text, const struct board_event *event, const cha
 		add_health(text, event, event->kind == EV_HEALTHY);
 		break;
 	case EV_OOM:
-		text_add(text, "out of memory; see memory_max");
+		add_oom(text, event);
+		break;
+	case EV_MEMORY:
+		add_memory(text, event);
 		break;
 	case EV_RELOAD:
 		add_reload(text, event);

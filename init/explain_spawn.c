@@ -20,6 +20,7 @@ const char *explain_step(enum spawn_step step)
 	    [STEP_DIRECTORY] = "working_directory",
 	    [STEP_EXEC] = "command",
 	    [STEP_INTERPRETER] = "interpreter",
+	    [STEP_CGROUP] = "cgroup",
 	};
 
 	return (unsigned)step < STEP_COUNT ? labels[step] : "start";

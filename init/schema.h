@@ -92,7 +92,8 @@ enum alert_kind {
 	ALERT_RECOVERED = 8,
 	ALERT_UNHEALTHY = 16,
 	ALERT_OOM = 32,
-	ALERT_CRITICAL_DOWN = 64,
+	ALERT_MEMORY = 64,
+	ALERT_CRITICAL_DOWN = 128,
 };
 
 enum schema_flag {

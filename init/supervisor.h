@@ -22,6 +22,8 @@ enum {
 	SUPERVISOR_NONE = UINT32_MAX,/* no slot */
 	SUPERVISOR_SESSIONS = 3,     /* of main, of pre_start or post_stop, of stop_command */
 	SUPERVISOR_HELPERS = 4,      /* numbers of helper processes */
+	SUPERVISOR_MEASURES = 16,    /* slices read in one turn */
+	SUPERVISOR_MEASURE_AGE = 200,/* ms that a reading may serve */
 	SUPERVISOR_STARTS = 16,      /* most launches in one turn, so that deaths and
 	                                requests are never far away */
 };
@@ -254,6 +256,22 @@ bool supervisor_has_network_probes(const struct supervisor *sv);
 /* A notification (init/notify.h) of process `pid`, as the kernel says. */
 void supervisor_notify(struct supervisor *sv, pid_t pid, const char *datagram,
     const struct notification *n);
+
+/* --- cgroups ------------------------------------------------------------------- */
+
+/* Somebody wants to know what the services use. Their slices are read in the following turns,
+ * SUPERVISOR_MEASURES of them in each, and not oftener than once in SUPERVISOR_MEASURE_AGE ms:
+ * what is that new is answered with. True: it is done already; else supervisor_measuring() is
+ * true until it is. */
+bool supervisor_measure(struct supervisor *sv);
+bool supervisor_measuring(const struct supervisor *sv);
+
+/* Something has happened to the slices: the kernel's watch `wd` of inotify(7) says so. */
+void supervisor_slice_event(struct supervisor *sv, int wd);
+
+/* Freezes a service, or lets it go on. 0; -ESRCH: it is not running; -EALREADY;
+ * -EOPNOTSUPP: it has no slice; -errno. */
+int supervisor_pause(struct supervisor *sv, uint32_t slot, bool paused);
 
 /* --- reload -------------------------------------------------------------------- */
 

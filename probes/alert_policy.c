@@ -56,6 +56,7 @@ unsigned policy_kinds(const struct board_event *event, bool critical)
 	    [EV_RECOVERED] = {ALERT_RECOVERED, 0},
 	    [EV_UNHEALTHY] = {ALERT_UNHEALTHY, 0},
 	    [EV_OOM] = {ALERT_OOM, 0},
+	    [EV_MEMORY] = {ALERT_MEMORY, 0},
 	};
 
 	if (event->kind >= EV_KIND_COUNT || !event->name[0])

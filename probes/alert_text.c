@@ -18,6 +18,7 @@ static const struct {
     {ALERT_RECOVERED, INFO, false, "recovered", "is well again"},
     {ALERT_UNHEALTHY, WARNING, false, "unhealthy", "is not healthy"},
     {ALERT_OOM, WARNING, false, "oom", "ran out of memory"},
+    {ALERT_MEMORY, WARNING, false, "memory", "is short of memory"},
     {ALERT_CRITICAL_DOWN, CRITICAL, true, "critical-down", "is critical and stays down"},
 };
 

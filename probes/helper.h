@@ -174,6 +174,8 @@ enum responder_kind {
 	RESPONDER_PONG,     /* PID 1 -> responder */
 	RESPONDER_ORDER,    /* responder -> PID 1: a POST */
 	RESPONDER_ANSWER,   /* PID 1 -> responder */
+	RESPONDER_MEASURE,  /* responder -> PID 1, the kind alone: what do the services use? */
+	RESPONDER_MEASURED, /* PID 1 -> responder, the kind alone: that is on the board now */
 };
 
 struct responder_ping {

@@ -19,7 +19,7 @@ from harness import SINIT, until
 
 TOP = Path(__file__).resolve().parents[2]
 KINDS = {"restart": 1, "fatal": 2, "failed": 4, "recovered": 8, "unhealthy": 16, "oom": 32,
-         "critical-down": 64}
+         "memory": 64, "critical-down": 128}
 RULE = struct.Struct("@5I10H")
 SENT = struct.Struct("@IiQ72s72s128sB7x")
 NUMBERED = struct.Struct("@IIQ")  # an alerter_number

@@ -28,7 +28,8 @@ LAYERS = [
              "probes/verdict.[ch] probes/schedule.[ch] probes/fault.[ch] probes/alarms.[ch] "
              "probes/search.[ch] probes/prober_message.[ch] probes/http_request.[ch] "
              "probes/grpc_message.[ch] probes/check.[ch] probes/web_*.[ch] "
-             "probes/metrics*.[ch] probes/stats.[ch] init/notify.[ch] probes/alert_*.[ch]"),
+             "probes/metrics*.[ch] probes/stats.[ch] init/notify.[ch] probes/alert_*.[ch] "
+             "cgroup/limits.[ch] cgroup/place.[ch] cgroup/reading.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
@@ -36,7 +37,7 @@ LAYERS = [
                   "probes/confine.[ch]"),
     ("helpers", "probes/helpers.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),
-    ("world", "init/board*.c init/log.[ch] init/fds.[ch] reaper/*.[ch]"),
+    ("world", "init/board*.c init/log.[ch] init/fds.[ch] reaper/*.[ch] cgroup/*.[ch]"),
     ("platform", "init/platform.[ch]"),
     ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h "
              "init/helper_run.[ch] init/helper_*.c ctl/control.[ch] ctl/serve.c"),
@@ -109,7 +110,7 @@ def layer(path):
 
 
 def sources():
-    return sorted(str(path.relative_to(TOP)) for directory in ("init", "reaper", "ctl", "probes")
+    return sorted(str(path.relative_to(TOP)) for directory in ("init", "reaper", "cgroup", "ctl", "probes")
                   for path in (TOP / directory).iterdir() if path.suffix in (".c", ".h", ".def"))
 
 

@@ -77,7 +77,7 @@ static void test_bad_rules(void **state)
 	}
 	BAD(r->kind = ALERTER_SENT)
 	BAD(r->number = ALERT_RULES)
-	BAD(r->events = 128)
+	BAD(r->events = 256)
 	BAD(r->format = 2)
 	BAD(r->port = 0)
 	BAD(r->path = 0)
@@ -144,7 +144,8 @@ static void test_json(void **state)
 static void test_kinds(void **state)
 {
 	static const char *const words[] = {"restart warning", "fatal critical", "failed critical",
-	    "recovered info", "unhealthy warning", "oom warning", "critical-down critical"};
+	    "recovered info", "unhealthy warning", "oom warning", "memory warning",
+	    "critical-down critical"};
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(words); i++) {

@@ -545,7 +545,7 @@ static void test_alerts(void **state)
 	assert_int_equal(image->alert_count, 2);
 	const struct alert_settings *b = image_alert(image, 0);
 	assert_string_equal(image_string(image, b->name), "b");
-	assert_int_equal(b->events, 127);
+	assert_int_equal(b->events, 0xff);
 	assert_string_equal(value(image, KEY_ALERT_events, b), "*");
 	assert_int_equal(b->format, ALERT_NTFY);
 	assert_int_equal(b->cooldown, 0);
@@ -582,7 +582,7 @@ static void test_bad_alerts(void **state)
 	    "[alert x]\nevents = fatl\nservices = a/b\ncommand = 'x\nwebhook = ftp://x\n"
 	    "file = x\ncooldown = soon\nformat = xml\nwebhok = x\n",
 	    "t:2: events = fatl: expected restart, fatal, failed, recovered, unhealthy, oom, "
-	    "critical-down or *, separated by blanks\n"
+	    "memory, critical-down or *, separated by blanks\n"
 	    "t:3: services = a/b: expected names of services or shell patterns, separated by "
 	    "blanks\n"
 	    "t:4: command = 'x: the quote ' is not closed\n"

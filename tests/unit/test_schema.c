@@ -93,10 +93,10 @@ static void test_enumerations(void **state)
 	words(KEY_ALERT_format, "0=json 1=ntfy ");
 	assert_true(ALERT_RESTART == 1 << 0 && ALERT_FATAL == 1 << 1 && ALERT_FAILED == 1 << 2 &&
 		    ALERT_RECOVERED == 1 << 3 && ALERT_UNHEALTHY == 1 << 4 && ALERT_OOM == 1 << 5 &&
-		    ALERT_CRITICAL_DOWN == 1 << 6);
+		    ALERT_MEMORY == 1 << 6 && ALERT_CRITICAL_DOWN == 1 << 7);
 	words(KEY_ALERT_events,
-	    "0=restart 1=fatal 2=failed 3=recovered 4=unhealthy 5=oom 6=critical-down 7=* ");
-	assert_int_equal(schema_mask_all(schema_at(KEY_ALERT_events)), 127);
+	    "0=restart 1=fatal 2=failed 3=recovered 4=unhealthy 5=oom 6=memory 7=critical-down 8=* ");
+	assert_int_equal(schema_mask_all(schema_at(KEY_ALERT_events)), 255);
 }
 
 /* The documented defaults, as section 4 of the design has them. */

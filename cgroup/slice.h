@@ -1,0 +1,67 @@
+/* One service's slice: its directory, opened once; everything else by openat(2).
+ *
+ * Nothing here blocks or allocates, with one exception that is said where it is.
+ * Owns: the descriptor and the watches in a struct slice. May call: tree, limits, libc. */
+#ifndef SINIT_CGROUP_SLICE_H
+#define SINIT_CGROUP_SLICE_H
+
+#include "cgroup/limits.h"
+#include "init/board.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cgroup_tree;
+
+struct slice {
+	int fd;          /* -1: there is none */
+	int events_wd;   /* watch of cgroup.events, -1: none */
+	int memory_wd;   /* watch of memory.events, -1: none */
+};
+
+/* memory.events, of the slice and all below it. */
+struct slice_memory {
+	uint64_t high;      /* times that memory.high was passed */
+	uint64_t max;       /* times that the limit was about to be passed */
+	uint64_t oom;       /* times that an allocation would have failed at the limit */
+	uint64_t oom_kill;  /* processes killed */
+	uint64_t group;     /* times that all were killed together */
+};
+
+/* Makes the slice of a service or takes the one that is there, and watches it. 0 or -errno. */
+int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret);
+
+/* Closes it and removes the directory, with empty ones below it. 0; -EBUSY: processes are
+ * in it, and the directory stays; -errno. It is closed in any case. */
+int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *slice);
+
+/* Writes a limit; NULL takes it away. 0; -EINVAL, -errno of the write. On a slice that is in
+ * use the kernel first reclaims memory for memory_max and memory_high, which takes time: then
+ * it is not for PID 1 itself, see platform_slice_limit(). */
+int slice_limit(const struct slice *slice, enum cgroup_limit limit, const char *value);
+
+/* memory.oom.group: whether all of the slice are killed together. 0 or -errno. */
+int slice_oom_group(const struct slice *slice, bool together);
+
+/* Signals all of the slice and below it. KILL is done by cgroup.kill (Linux 5.14), else while
+ * they are frozen, so that none escapes by forking. Sig 0 asks only: then zombies do not
+ * count. 1 if there was anybody, 0 if not, -errno. */
+int slice_signal(const struct slice *slice, int sig);
+
+/* Writes cgroup.freeze; it takes effect in a while. 0 or -errno. */
+int slice_freeze(const struct slice *slice, bool frozen);
+
+/* Reads memory.events. 0 or -errno (-ENOENT: no memory controller). */
+int slice_memory(const struct slice *slice, struct slice_memory *ret);
+
+/* memory.current, bytes; 0 if it cannot be read. */
+uint64_t slice_memory_used(const struct slice *slice);
+
+/* memory.current less what can be dropped at once (inactive_file of memory.stat): what
+ * memory_warn is about. */
+uint64_t slice_memory_needed(const struct slice *slice);
+
+/* Everything for the board; what the kernel does not have stays 0 in ret->have. */
+void slice_read(const struct slice *slice, struct board_reading *ret);
+
+#endif

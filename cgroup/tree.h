@@ -1,0 +1,74 @@
+/* sinit's part of the tree of cgroups: found, taken and prepared once, when it starts.
+ *
+ *     OWN/init              sinit itself, and strangers that were in OWN
+ *     OWN/NAME.service      a slice: one for each service that runs
+ *
+ * OWN is sinit's own cgroup (after `0::` in /proc/self/cgroup), or cgroup_root. A cgroup that
+ * gives controllers to others must have no processes itself (the "no internal process" rule of
+ * cgroup-v2.rst), which is why sinit moves to a leaf first. Only the root of the whole
+ * machine is exempt, and that is taken only by the machine's init or by cgroup_root.
+ * A lock (flock(2)) on the directory keeps two sinits from taking the same.
+ * Owns: descriptors of the directory and of an inotify(7). Blocks and allocates: to be called
+ * at load. May call: place, limits, log, libc. */
+#ifndef SINIT_CGROUP_TREE_H
+#define SINIT_CGROUP_TREE_H
+
+#include "cgroup/limits.h"
+#include "cgroup/place.h"
+
+#include <stdint.h>
+
+struct text;
+
+/* Why there are no slices. */
+enum cgroup_fault {
+	CGROUP_FINE,
+	CGROUP_OFF,         /* cgroups = off */
+	CGROUP_NO_PLACE,    /* see place.kind */
+	CGROUP_NOT_OURS,    /* the root of the machine, and sinit is not its init */
+	CGROUP_TAKEN,       /* another sinit has it */
+	CGROUP_REFUSED,     /* `error` of what `what` says */
+};
+
+struct cgroup_tree {
+	int root_fd;        /* directory of the slices, -1: there are none */
+	int watch_fd;       /* inotify, -1: none (then emptiness is asked for) */
+	uint8_t fault;      /* enum cgroup_fault */
+	uint8_t enabled;    /* bits 1 << enum cgroup_controller: those that really went on */
+	uint8_t offered;    /* those that the parent has */
+	bool clone_into;    /* CLONE_INTO_CGROUP may be tried */
+	bool strangers;     /* processes of others are in OWN, and stay there */
+	int error;          /* errno of CGROUP_REFUSED */
+	int controller_error[CGROUP_CONTROLLERS]; /* errno of one that is offered, but not on */
+	const char *what;   /* what was refused */
+	struct cgroup_place place;
+	char path[PATH_MAX];/* directory of the slices */
+};
+
+struct cgroup_options {
+	const char *root; /* cgroup_root, NULL: auto */
+	bool off;
+	bool pid1;
+	bool machine;     /* PID 1 of the whole machine */
+};
+
+/* Finds and prepares. 0, or -errno and ret->fault; *ret can be asked and closed in any case. */
+int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *options);
+
+/* Ends what an earlier sinit has left in the slice of that service: TERM, and after `grace`
+ * ms KILL. Waits for it, but not for ever. Returns whether there was anything. */
+bool cgroup_tree_clear(struct cgroup_tree *tree, const char *service, int64_t grace);
+
+/* Removes slices that are empty and belong to nobody. */
+void cgroup_tree_sweep(struct cgroup_tree *tree);
+
+void cgroup_tree_close(struct cgroup_tree *tree);
+
+/* Why there are no slices (root_fd < 0), one sentence, and what to do about it. */
+void cgroup_tree_explain(const struct cgroup_tree *tree, struct text *text);
+
+/* The same for a controller that is not on. */
+void cgroup_tree_explain_controller(
+    const struct cgroup_tree *tree, enum cgroup_controller controller, struct text *text);
+
+#endif
