@@ -43,8 +43,9 @@ enum { CGROUP_VALUE = 128 };
 /* The kernel's name of a controller: "memory". */
 const char *cgroup_controller_name(enum cgroup_controller controller);
 
-/* The controller with the name name[0 .. length-1], CGROUP_CONTROLLERS: none that we know. */
-enum cgroup_controller cgroup_controller_find(const char *name, size_t length);
+/* The enum cgroup_controller of the name name[0 .. length-1], CGROUP_CONTROLLERS: none that we
+ * know. */
+unsigned cgroup_controller_find(const char *name, size_t length);
 
 /* What a limit needs, the file it is written to, its key. */
 enum cgroup_controller cgroup_limit_controller(enum cgroup_limit limit);

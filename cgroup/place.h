@@ -11,10 +11,9 @@
 enum cgroup_place_kind {
 	CGROUP_PLACE_FOUND,     /* `path` is the directory */
 	CGROUP_PLACE_READ_ONLY, /* likewise, but it cannot be written */
-	CGROUP_PLACE_ABSENT,    /* no cgroup v2 is mounted, nor v1 */
+	CGROUP_PLACE_ABSENT,    /* neither v2 nor v1 is mounted */
 	CGROUP_PLACE_V1,        /* only v1 is mounted */
 	CGROUP_PLACE_HIDDEN,    /* what is mounted does not show sinit's own cgroup */
-	CGROUP_PLACE_DISABLED,  /* this kernel has no cgroup v2: no line 0:: */
 };
 
 struct cgroup_place {

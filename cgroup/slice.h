@@ -43,6 +43,9 @@ int slice_limit(const struct slice *slice, enum cgroup_limit limit, const char *
 /* memory.oom.group: whether all of the slice are killed together. 0 or -errno. */
 int slice_oom_group(const struct slice *slice, bool together);
 
+/* Sets memory.high alone, for memory_warn; UINT64_MAX: none. 0 or -errno. */
+int slice_high(const struct slice *slice, uint64_t bytes);
+
 /* Signals all of the slice and below it. KILL is done by cgroup.kill (Linux 5.14), else while
  * they are frozen, so that none escapes by forking. Sig 0 asks only: then zombies do not
  * count. 1 if there was anybody, 0 if not, -errno. */

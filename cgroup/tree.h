@@ -9,7 +9,7 @@
  * machine is exempt, and that is taken only by the machine's init or by cgroup_root.
  * A lock (flock(2)) on the directory keeps two sinits from taking the same.
  * Owns: descriptors of the directory and of an inotify(7). Blocks and allocates: to be called
- * at load. May call: place, limits, log, libc. */
+ * at load. May call: place, limits, slice, libc. */
 #ifndef SINIT_CGROUP_TREE_H
 #define SINIT_CGROUP_TREE_H
 
@@ -25,6 +25,7 @@ enum cgroup_fault {
 	CGROUP_FINE,
 	CGROUP_OFF,         /* cgroups = off */
 	CGROUP_NO_PLACE,    /* see place.kind */
+	CGROUP_NOT_V2,      /* cgroup_root is not in a cgroup v2 file system */
 	CGROUP_NOT_OURS,    /* the root of the machine, and sinit is not its init */
 	CGROUP_TAKEN,       /* another sinit has it */
 	CGROUP_REFUSED,     /* `error` of what `what` says */
@@ -59,7 +60,7 @@ int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *optio
  * ms KILL. Waits for it, but not for ever. Returns whether there was anything. */
 bool cgroup_tree_clear(struct cgroup_tree *tree, const char *service, int64_t grace);
 
-/* Removes slices that are empty and belong to nobody. */
+/* Removes slices that are empty. */
 void cgroup_tree_sweep(struct cgroup_tree *tree);
 
 void cgroup_tree_close(struct cgroup_tree *tree);

@@ -1,0 +1,33 @@
+#include "cgroup/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+int cgroup_write(int dirfd, const char *name, const char *text)
+{
+	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC);
+	int error = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+int cgroup_read(int dirfd, const char *name, char *buffer, size_t size)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	ssize_t count = fd < 0 ? -1 : read(fd, buffer, size - 1);
+	int error = count < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	buffer[count > 0 ? count : 0] = '\0';
+	return error;
+}
+
+int cgroup_directory(int dirfd, const char *name)
+{
+	return openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}

@@ -1,0 +1,348 @@
+#include "cgroup/slice.h"
+
+#include "cgroup/files.h"
+#include "cgroup/reading.h"
+#include "cgroup/tree.h"
+#include "init/raw_syscall.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+enum {
+	DEPTH_MAX = 8, /* cgroups below a slice that are looked into */
+	TEXT = 4096,   /* bytes of a file that are read at once */
+	NAME = 80,     /* "NAME.service" with NUL: a service's name has at most 63 + 1 + 10 bytes */
+};
+
+/* --- Files -------------------------------------------------------------------------------- */
+
+/* Calls `what` for each directory directly below, as long as it returns true. Without
+ * opendir(3), which allocates; the records are getdents64(2)'s. */
+static void each_below(int dirfd, bool (*what)(int dirfd, const char *name, void *context), void *context)
+{
+	_Alignas(8) char buffer[2048];
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long count;
+
+	if (fd < 0)
+		return;
+	while ((count = raw_syscall3(SYS_getdents64, fd, (long)buffer, sizeof(buffer))) > 0)
+		for (long at = 0; at < count;) {
+			uint16_t length; /* behind the inode and the offset; then type and name */
+
+			memcpy(&length, buffer + at + 16, sizeof(length));
+			const char *name = buffer + at + 19;
+			if (buffer[at + 18] == DT_DIR && name[0] != '.' && !what(dirfd, name, context)) {
+				close(fd);
+				return;
+			}
+			at += length;
+		}
+	close(fd);
+}
+
+/* --- The directory ------------------------------------------------------------------------ */
+
+static void slice_name(char ret[static NAME], const char *service)
+{
+	snprintf(ret, NAME, "%s.service", service);
+}
+
+/* An inotify watch goes by path. -1: there is none, and emptiness is asked for. */
+static int watch(const struct cgroup_tree *tree, const char *name, const char *file)
+{
+	char path[PATH_MAX + NAME + 32];
+
+	if (tree->watch_fd < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/%s/%s", tree->path, name, file);
+	return inotify_add_watch(tree->watch_fd, path, IN_MODIFY);
+}
+
+int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
+{
+	char name[NAME];
+	int fd;
+
+	if (tree->root_fd < 0)
+		return -ENOTSUP;
+	slice_name(name, service);
+	if (mkdirat(tree->root_fd, name, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = cgroup_directory(tree->root_fd, name);
+	if (fd < 0)
+		return -errno;
+	*ret = (struct slice){.fd = fd,
+	    .events_wd = watch(tree, name, "cgroup.events"),
+	    .memory_wd =
+		tree->enabled & 1u << CGROUP_MEMORY ? watch(tree, name, "memory.events") : -1};
+	return 0;
+}
+
+struct removal {
+	int depth;
+};
+
+static bool remove_below(int dirfd, const char *name, void *context)
+{
+	struct removal *removal = context, below = {removal->depth + 1};
+	int fd = below.depth < DEPTH_MAX ? cgroup_directory(dirfd, name) : -1;
+
+	if (fd >= 0) {
+		each_below(fd, remove_below, &below);
+		close(fd);
+	}
+	unlinkat(dirfd, name, AT_REMOVEDIR);
+	return true;
+}
+
+int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *slice)
+{
+	struct removal top = {0};
+	char name[NAME];
+	int error = 0;
+
+	slice_name(name, service);
+	/* The watches go with the directory, or here if that stays. */
+	if (unlinkat(tree->root_fd, name, AT_REMOVEDIR) < 0) {
+		each_below(slice->fd, remove_below, &top);
+		error = unlinkat(tree->root_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+	}
+	if (error && slice->events_wd >= 0)
+		inotify_rm_watch(tree->watch_fd, slice->events_wd);
+	if (error && slice->memory_wd >= 0)
+		inotify_rm_watch(tree->watch_fd, slice->memory_wd);
+	close(slice->fd);
+	*slice = (struct slice){.fd = -1, .events_wd = -1, .memory_wd = -1};
+	return error == -ENOENT ? 0 : error;
+}
+
+/* --- Limits -------------------------------------------------------------------------------- */
+
+/* MAJOR:MINOR of a path. */
+static int device_number(const char *device, char *ret, size_t size)
+{
+	struct stat st;
+
+	if (*device != '/') {
+		snprintf(ret, size, "%s", device);
+		return 0;
+	}
+	if (stat(device, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		return -ENOTBLK;
+	snprintf(ret, size, "%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	return 0;
+}
+
+/* Takes away what io.max says, a device a line. */
+static void clear_io(int dirfd)
+{
+	char text[TEXT], line[64];
+
+	if (cgroup_read(dirfd, "io.max", text, sizeof(text)) < 0)
+		return;
+	for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		size_t device = strcspn(at, " \n");
+
+		if (device == 0 || device > 24)
+			continue;
+		snprintf(line, sizeof(line), "%.*s rbps=max wbps=max riops=max wiops=max",
+		    (int)device, at);
+		cgroup_write(dirfd, "io.max", line);
+	}
+}
+
+static int limit_io(int dirfd, const char *value)
+{
+	struct cgroup_io io;
+	char number[sizeof(io.device)], line[sizeof(number) + sizeof(io.words)];
+	int result = 0;
+
+	clear_io(dirfd);
+	while (value && cgroup_io_next(&value, &io) > 0) {
+		int error = device_number(io.device, number, sizeof(number));
+
+		if (!error) {
+			snprintf(line, sizeof(line), "%s%s", number, io.words);
+			error = cgroup_write(dirfd, "io.max", line);
+		}
+		if (!result)
+			result = error;
+	}
+	return result;
+}
+
+int slice_limit(const struct slice *slice, enum cgroup_limit limit, const char *value)
+{
+	char words[CGROUP_VALUE];
+	int error = cgroup_limit_value(limit, value, words);
+
+	if (error)
+		return error;
+	if (limit == CGROUP_IO_MAX)
+		return limit_io(slice->fd, value);
+	return cgroup_write(slice->fd, cgroup_limit_file(limit), words);
+}
+
+int slice_oom_group(const struct slice *slice, bool together)
+{
+	return cgroup_write(slice->fd, "memory.oom.group", together ? "1" : "0");
+}
+
+int slice_high(const struct slice *slice, uint64_t bytes)
+{
+	char words[24];
+
+	snprintf(words, sizeof(words), "%" PRIu64, bytes);
+	return cgroup_write(slice->fd, "memory.high", bytes == UINT64_MAX ? "max" : words);
+}
+
+/* --- Processes ------------------------------------------------------------------------------ */
+
+/* "populated 1": processes, or zombies that are about to be, in it or below it. */
+static int is_populated(int dirfd)
+{
+	char text[256];
+	uint64_t populated;
+	int error = cgroup_read(dirfd, "cgroup.events", text, sizeof(text));
+
+	if (error)
+		return error;
+	return reading_keyed(text, "populated", &populated) && populated;
+}
+
+static void signal_listed(char *text, int sig)
+{
+	pid_t self = getpid();
+
+	for (char *at = text; *at; at += *at == '\n') {
+		long pid = strtol(at, &at, 10);
+
+		/* 0: one of another PID namespace, which kill(2) would take for all of our group. */
+		if (pid > 1 && pid != self)
+			kill((pid_t)pid, sig);
+		at += strcspn(at, "\n");
+	}
+}
+
+struct order {
+	int sig, depth;
+};
+
+static bool signal_below(int dirfd, const char *name, void *context);
+
+/* Signals those in the directory and below it. The file is read whole lines at a time: the
+ * kernel gives a list, which a signal does not change under us. */
+static void signal_here(int dirfd, const struct order *order)
+{
+	char text[TEXT];
+	int fd = openat(dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	size_t kept = 0;
+	ssize_t count;
+
+	while (fd >= 0 && (count = read(fd, text + kept, sizeof(text) - kept - 1)) > 0) {
+		size_t all = kept + (size_t)count;
+		text[all] = '\0';
+		char *end = strrchr(text, '\n');
+		if (!end)
+			break;
+		*end = '\0';
+		signal_listed(text, order->sig);
+		kept = all - (size_t)(end + 1 - text);
+		memmove(text, end + 1, kept);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (order->depth < DEPTH_MAX)
+		each_below(dirfd, signal_below, &(struct order){order->sig, order->depth + 1});
+}
+
+static bool signal_below(int dirfd, const char *name, void *context)
+{
+	int fd = cgroup_directory(dirfd, name);
+
+	if (fd >= 0) {
+		signal_here(fd, context);
+		close(fd);
+	}
+	return true;
+}
+
+int slice_freeze(const struct slice *slice, bool frozen)
+{
+	return cgroup_write(slice->fd, "cgroup.freeze", frozen ? "1" : "0");
+}
+
+/* For a kernel without cgroup.kill. Frozen ones that are killed die at once
+ * (cgroup-v2.rst); who was forking meanwhile is met by the next KILL. */
+static void kill_frozen(const struct slice *slice)
+{
+	slice_freeze(slice, true);
+	signal_here(slice->fd, &(struct order){SIGKILL, 0});
+	slice_freeze(slice, false);
+}
+
+int slice_signal(const struct slice *slice, int sig)
+{
+	int populated = is_populated(slice->fd);
+
+	if (populated <= 0 || sig == 0)
+		return populated;
+	if (sig != SIGKILL)
+		signal_here(slice->fd, &(struct order){sig, 0});
+	else if (cgroup_write(slice->fd, "cgroup.kill", "1") < 0)
+		kill_frozen(slice);
+	return 1;
+}
+
+/* --- Memory ---------------------------------------------------------------------------------- */
+
+int slice_memory(const struct slice *slice, struct slice_memory *ret)
+{
+	char text[512];
+	int error = cgroup_read(slice->fd, "memory.events", text, sizeof(text));
+
+	*ret = (struct slice_memory){0};
+	if (error)
+		return error;
+	reading_keyed(text, "high", &ret->high);
+	reading_keyed(text, "max", &ret->max);
+	reading_keyed(text, "oom", &ret->oom);
+	reading_keyed(text, "oom_kill", &ret->oom_kill);
+	reading_keyed(text, "oom_group_kill", &ret->group);
+	return 0;
+}
+
+uint64_t slice_memory_used(const struct slice *slice)
+{
+	char text[32];
+	uint64_t bytes;
+
+	return cgroup_read(slice->fd, "memory.current", text, sizeof(text)) == 0 &&
+		       reading_number(text, &bytes)
+		   ? bytes
+		   : 0;
+}
+
+uint64_t slice_memory_needed(const struct slice *slice)
+{
+	char text[TEXT];
+	uint64_t used = slice_memory_used(slice), cache;
+
+	if (cgroup_read(slice->fd, "memory.stat", text, sizeof(text)) < 0 ||
+	    !reading_keyed(text, "inactive_file", &cache))
+		return used;
+	return used > cache ? used - cache : 0;
+}

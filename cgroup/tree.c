@@ -1,0 +1,347 @@
+#include "cgroup/tree.h"
+
+#include "cgroup/files.h"
+#include "cgroup/slice.h"
+#include "init/base.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LEAF   "init"
+#define SUFFIX ".service"
+
+#define CGROUP2_MAGIC 0x63677270 /* statfs(2) */
+
+enum {
+	ROUNDS = 8,       /* over strangers that fork while they are moved */
+	POLL_MS = 5,      /* between looks at a slice that is being emptied */
+	KILL_WAIT = 2000, /* ms for what was killed to be gone */
+	FILE_MAX = 16 * 1024 * 1024, /* bytes of mountinfo that are looked at */
+};
+
+/* --- Files -------------------------------------------------------------------------------- */
+
+/* The whole of a file of /proc, to be freed; NULL: errno. */
+static char *read_whole(const char *path)
+{
+	size_t size = 0, room = 16384;
+	char *text = malloc(room);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t count = -1;
+
+	while (text && fd >= 0 && (count = read(fd, text + size, room - size - 1)) > 0) {
+		size += (size_t)count;
+		if (room - size > 1)
+			continue;
+		char *more = room < FILE_MAX ? realloc(text, room *= 2) : NULL;
+		if (!more)
+			break;
+		text = more;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (!text || count < 0) {
+		free(text);
+		return NULL;
+	}
+	text[size] = '\0';
+	return text;
+}
+
+/* Bits of the controllers that a list of names has. */
+static uint8_t read_controllers(int dirfd, const char *name)
+{
+	char buffer[512];
+	unsigned bits = 0;
+
+	if (cgroup_read(dirfd, name, buffer, sizeof(buffer)) < 0)
+		return 0;
+	for (const char *at = buffer; *(at += strspn(at, " \n"));) {
+		size_t length = strcspn(at, " \n");
+		unsigned found = cgroup_controller_find(at, length);
+		if (found < CGROUP_CONTROLLERS)
+			bits |= 1u << found;
+		at += length;
+	}
+	return (uint8_t)bits;
+}
+
+/* --- Our place ------------------------------------------------------------------------------ */
+
+static int refuse(struct cgroup_tree *tree, enum cgroup_fault fault, const char *what, int error)
+{
+	tree->fault = (uint8_t)fault;
+	tree->what = what;
+	tree->error = error;
+	return -(error ? error : ENOTSUP);
+}
+
+static int find_place(struct cgroup_tree *tree)
+{
+	char *self = read_whole("/proc/self/cgroup"), *mounts = read_whole("/proc/self/mountinfo");
+
+	if (self && mounts)
+		cgroup_place_find(self, mounts, &tree->place);
+	else
+		tree->place.kind = CGROUP_PLACE_ABSENT;
+	free(self);
+	free(mounts);
+	return tree->place.kind == CGROUP_PLACE_FOUND
+		   ? 0
+		   : refuse(tree, CGROUP_NO_PLACE, "/proc/self/cgroup", 0);
+}
+
+/* The root of the whole hierarchy, as opposed to that of a namespace, has no such file. */
+static bool is_machine_root(int dirfd)
+{
+	return faccessat(dirfd, "cgroup.type", F_OK, 0) < 0 && errno == ENOENT;
+}
+
+/* Whether `path` is `directory` or below it. */
+static bool is_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	return length && strncmp(path, directory, length) == 0 &&
+	       (path[length] == '/' || !path[length]);
+}
+
+/* cgroup_root is made if only its last part is missing. */
+static int open_directory(struct cgroup_tree *tree, const struct cgroup_options *options)
+{
+	const char *path = options->root ? options->root : tree->place.path;
+	struct statfs fs;
+
+	snprintf(tree->path, sizeof(tree->path), "%s", path);
+	if (options->root && mkdir(path, 0755) < 0 && errno != EEXIST)
+		return refuse(tree, CGROUP_REFUSED, "mkdir", errno);
+	tree->root_fd = cgroup_directory(AT_FDCWD, path);
+	if (tree->root_fd < 0)
+		return refuse(tree, CGROUP_REFUSED, "open", errno);
+	if (fstatfs(tree->root_fd, &fs) < 0 || fs.f_type != CGROUP2_MAGIC)
+		return refuse(tree, CGROUP_NOT_V2, NULL, 0);
+	if (!options->root && !options->machine && is_machine_root(tree->root_fd))
+		return refuse(tree, CGROUP_NOT_OURS, NULL, 0);
+	/* A lock of an open file: gone with us, whatever our end. */
+	if (flock(tree->root_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return refuse(tree, CGROUP_TAKEN, NULL, 0);
+	return 0;
+}
+
+/* --- The leaf ------------------------------------------------------------------------------- */
+
+/* Moves one process to the leaf. */
+static int move(int leaf, long pid)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%ld", pid);
+	return cgroup_write(leaf, "cgroup.procs", number);
+}
+
+/* Moves whoever is in the directory itself to the leaf. Those of other PID namespaces show as
+ * 0 and cannot be moved. */
+static void move_all(int dirfd, int leaf)
+{
+	char buffer[4096];
+
+	for (int round = 0; round < ROUNDS; round++) {
+		bool moved = false;
+
+		if (cgroup_read(dirfd, "cgroup.procs", buffer, sizeof(buffer)) < 0)
+			return;
+		for (char *at = buffer; *at; at += *at == '\n') {
+			long pid = strtol(at, &at, 10);
+			moved |= pid > 0 && move(leaf, pid) == 0;
+			at += strcspn(at, "\n");
+		}
+		if (!moved)
+			return;
+	}
+}
+
+/* Whether processes that are not ours may be moved: they are when this is our container, or
+ * when the tree was given to us (systemd marks what it delegates; an ordinary user can write
+ * only to what was). A shell from which root starts sinit is not. */
+static bool may_move_strangers(
+    const struct cgroup_tree *tree, int own, const struct cgroup_options *options)
+{
+	char mark[2];
+
+	return options->pid1 || tree->place.top || geteuid() != 0 ||
+	       fgetxattr(own, "trusted.delegate", mark, sizeof(mark)) > 0 ||
+	       fgetxattr(own, "user.delegate", mark, sizeof(mark)) > 0;
+}
+
+/* Leaves the cgroup that gives its controllers to the slices for a leaf of it. The machine's
+ * root may have processes, kernel threads among them: there only its init moves. */
+static int take_leaf(struct cgroup_tree *tree, const struct cgroup_options *options)
+{
+	int own, leaf, error;
+	bool top;
+
+	if (!is_below(tree->path, tree->place.path))
+		return 0;
+	own = cgroup_directory(AT_FDCWD, tree->place.path);
+	top = own >= 0 && is_machine_root(own);
+	if (own < 0 || (top && !options->machine)) {
+		if (own >= 0)
+			close(own);
+		return own < 0 ? refuse(tree, CGROUP_REFUSED, "open", errno) : 0;
+	}
+	error = mkdirat(own, LEAF, 0755) < 0 && errno != EEXIST ? errno : 0;
+	leaf = cgroup_directory(own, LEAF);
+	if (!error)
+		error = leaf < 0 ? errno : -move(leaf, 0);
+	if (!error && !top && may_move_strangers(tree, own, options))
+		move_all(own, leaf);
+	if (leaf >= 0)
+		close(leaf);
+	close(own);
+	return error ? refuse(tree, CGROUP_REFUSED, "moving to its leaf init", error) : 0;
+}
+
+/* --- Controllers ----------------------------------------------------------------------------- */
+
+/* One write each: a write of several is refused as a whole when one of them is. */
+static void enable(struct cgroup_tree *tree, int dirfd)
+{
+	uint8_t offered = read_controllers(dirfd, "cgroup.controllers");
+
+	for (unsigned i = 0; i < CGROUP_CONTROLLERS; i++) {
+		char word[16];
+
+		if (!(offered & 1u << i))
+			continue;
+		snprintf(word, sizeof(word), "+%s", cgroup_controller_name((enum cgroup_controller)i));
+		tree->controller_error[i] = -cgroup_write(dirfd, "cgroup.subtree_control", word);
+	}
+}
+
+/* Above cgroup_root, too, as far as the directories are our own cgroup's: from there down. */
+static void enable_above(struct cgroup_tree *tree)
+{
+	char path[PATH_MAX];
+	size_t at = strlen(tree->place.path);
+
+	if (!is_below(tree->path, tree->place.path) || strcmp(tree->path, tree->place.path) == 0)
+		return;
+	snprintf(path, sizeof(path), "%s", tree->path);
+	do {
+		path[at] = '\0';
+		int fd = cgroup_directory(AT_FDCWD, path);
+		if (fd >= 0) {
+			enable(tree, fd);
+			close(fd);
+		}
+		path[at] = tree->path[at];
+		at += 1 + strcspn(tree->path + at + 1, "/");
+	} while (tree->path[at]);
+}
+
+static void enable_all(struct cgroup_tree *tree)
+{
+	enable_above(tree);
+	tree->offered = read_controllers(tree->root_fd, "cgroup.controllers");
+	enable(tree, tree->root_fd);
+	tree->enabled = read_controllers(tree->root_fd, "cgroup.subtree_control");
+	for (unsigned i = 0; i < CGROUP_CONTROLLERS; i++)
+		tree->strangers |= tree->controller_error[i] == EBUSY;
+}
+
+/* --- Opening ---------------------------------------------------------------------------------- */
+
+int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *options)
+{
+	int error;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->root_fd = ret->watch_fd = -1;
+	if (options->off)
+		return refuse(ret, CGROUP_OFF, NULL, 0);
+	error = find_place(ret);
+	if (!error || options->root)
+		error = open_directory(ret, options);
+	if (!error)
+		error = take_leaf(ret, options);
+	if (error) {
+		cgroup_tree_close(ret);
+		return error;
+	}
+	enable_all(ret);
+	ret->clone_into = true;
+	ret->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	return 0;
+}
+
+void cgroup_tree_close(struct cgroup_tree *tree)
+{
+	if (tree->root_fd >= 0)
+		close(tree->root_fd);
+	if (tree->watch_fd >= 0)
+		close(tree->watch_fd);
+	tree->root_fd = tree->watch_fd = -1;
+}
+
+/* --- What an earlier sinit has left -------------------------------------------------------------- */
+
+static void wait_empty(const struct slice *slice, int64_t ms)
+{
+	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
+
+	for (int64_t waited = 0; waited < ms && slice_signal(slice, 0) > 0; waited += POLL_MS)
+		nanosleep(&pause, NULL);
+}
+
+bool cgroup_tree_clear(struct cgroup_tree *tree, const char *service, int64_t grace)
+{
+	struct slice slice = {.events_wd = -1, .memory_wd = -1};
+	char name[NAME_MAX + 1];
+
+	snprintf(name, sizeof(name), "%s" SUFFIX, service);
+	slice.fd = cgroup_directory(tree->root_fd, name);
+	if (slice.fd < 0)
+		return false;
+	bool any = slice_signal(&slice, 0) > 0;
+	if (any) {
+		slice_freeze(&slice, false);
+		slice_signal(&slice, SIGTERM);
+		wait_empty(&slice, grace);
+		slice_signal(&slice, SIGKILL);
+		wait_empty(&slice, KILL_WAIT);
+	}
+	slice_remove(tree, service, &slice);
+	return any;
+}
+
+void cgroup_tree_sweep(struct cgroup_tree *tree)
+{
+	int fd = cgroup_directory(tree->root_fd, ".");
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		size_t length = strlen(entry->d_name);
+		size_t suffix = sizeof(SUFFIX) - 1;
+
+		/* The kernel refuses (EBUSY) where processes or cgroups are. */
+		if (length > suffix && strcmp(entry->d_name + length - suffix, SUFFIX) == 0)
+			unlinkat(tree->root_fd, entry->d_name, AT_REMOVEDIR);
+	}
+	if (directory)
+		closedir(directory);
+	else if (fd >= 0)
+		close(fd);
+}
