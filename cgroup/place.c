@@ -31,8 +31,8 @@ static const char *own_path(const char *self, size_t *ret_length)
 
 /* The fields of a line that matter here. */
 struct mount {
-	char root[PATH_MAX];  /* what of the file system is mounted */
-	char point[PATH_MAX]; /* where */
+	char root[CGROUP_PATH];  /* what of the file system is mounted */
+	char point[CGROUP_PATH]; /* where */
 	bool v1, v2, read_only;
 };
 
@@ -48,11 +48,11 @@ static size_t next_field(const char **at, const char **ret_field)
 }
 
 /* Blanks, tabs, newlines and backslashes stand there in octal: \040. */
-static void unescape(char ret[static PATH_MAX], const char *field, size_t length)
+static void unescape(char ret[static CGROUP_PATH], const char *field, size_t length)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < length && used < PATH_MAX - 1; i++) {
+	for (size_t i = 0; i < length && used < CGROUP_PATH - 1; i++) {
 		unsigned char c = (unsigned char)field[i];
 		if (c == '\\' && i + 3 < length && strspn(field + i + 1, "01234567") >= 3) {
 			c = (unsigned char)((field[i + 1] - '0') << 6 | (field[i + 2] - '0') << 3 |
@@ -111,7 +111,7 @@ static bool parse_mount(const char *line, struct mount *ret)
 
 /* The directory of own[0 .. length-1] under a mount that shows the tree from mount->root on.
  * False: it is not below that, or one of them is outside of the namespace ("/.."). */
-static bool join(const struct mount *mount, const char *own, size_t length, char ret[static PATH_MAX])
+static bool join(const struct mount *mount, const char *own, size_t length, char ret[static CGROUP_PATH])
 {
 	size_t root = strcmp(mount->root, "/") == 0 ? 0 : strlen(mount->root);
 	struct text text;
@@ -121,7 +121,7 @@ static bool join(const struct mount *mount, const char *own, size_t length, char
 	if (length < root || memcmp(own, mount->root, root) != 0 ||
 	    (length > root && own[root] != '/'))
 		return false;
-	text_init(&text, ret, PATH_MAX);
+	text_init(&text, ret, CGROUP_PATH);
 	text_add(&text, mount->point);
 	if (length > root + 1)
 		text_add_bytes(&text, own + root, length - root);
@@ -138,7 +138,7 @@ void cgroup_place_find(const char *self, const char *mounts, struct cgroup_place
 	memset(ret, 0, sizeof(*ret));
 	ret->top = own && length == 1;
 	for (const char *line = mounts; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		char path[PATH_MAX];
+		char path[CGROUP_PATH];
 
 		if (!parse_mount(line, &mount))
 			continue;

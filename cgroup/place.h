@@ -5,8 +5,9 @@
 #ifndef SINIT_CGROUP_PLACE_H
 #define SINIT_CGROUP_PLACE_H
 
-#include <limits.h>
 #include <stdbool.h>
+
+enum { CGROUP_PATH = 1024 }; /* longest path, with NUL; a longer one is not shown */
 
 enum cgroup_place_kind {
 	CGROUP_PLACE_FOUND,     /* `path` is the directory */
@@ -20,8 +21,8 @@ struct cgroup_place {
 	enum cgroup_place_kind kind;
 	bool hybrid;         /* v1 is mounted, too, and may have the controllers */
 	bool top;            /* sinit's own cgroup is the root of its cgroup namespace */
-	char mount[PATH_MAX];/* where v2 is mounted; "" if it is not */
-	char path[PATH_MAX]; /* sinit's own cgroup; "" if not known */
+	char mount[CGROUP_PATH]; /* where v2 is mounted; "" if it is not */
+	char path[CGROUP_PATH];  /* sinit's own cgroup; "" if not known */
 };
 
 /* `self` and `mounts` are the whole texts of the two files. Of several mounts the first that

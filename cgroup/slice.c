@@ -61,7 +61,7 @@ static void slice_name(char ret[static NAME], const char *service)
 /* An inotify watch goes by path. -1: there is none, and emptiness is asked for. */
 static int watch(const struct cgroup_tree *tree, const char *name, const char *file)
 {
-	char path[PATH_MAX + NAME + 32];
+	char path[CGROUP_PATH + NAME + 32];
 
 	if (tree->watch_fd < 0)
 		return -1;
@@ -325,15 +325,24 @@ int slice_memory(const struct slice *slice, struct slice_memory *ret)
 	return 0;
 }
 
-uint64_t slice_memory_used(const struct slice *slice)
+static uint64_t read_bytes(const struct slice *slice, const char *file)
 {
 	char text[32];
 	uint64_t bytes;
 
-	return cgroup_read(slice->fd, "memory.current", text, sizeof(text)) == 0 &&
-		       reading_number(text, &bytes)
+	return cgroup_read(slice->fd, file, text, sizeof(text)) == 0 && reading_number(text, &bytes)
 		   ? bytes
 		   : 0;
+}
+
+uint64_t slice_memory_used(const struct slice *slice)
+{
+	return read_bytes(slice, "memory.current");
+}
+
+uint64_t slice_memory_peak(const struct slice *slice)
+{
+	return read_bytes(slice, "memory.peak");
 }
 
 uint64_t slice_memory_needed(const struct slice *slice)

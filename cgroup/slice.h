@@ -60,6 +60,9 @@ int slice_memory(const struct slice *slice, struct slice_memory *ret);
 /* memory.current, bytes; 0 if it cannot be read. */
 uint64_t slice_memory_used(const struct slice *slice);
 
+/* memory.peak, bytes; 0 if there is none (Linux before 5.19). */
+uint64_t slice_memory_peak(const struct slice *slice);
+
 /* memory.current less what can be dropped at once (inactive_file of memory.stat): what
  * memory_warn is about. */
 uint64_t slice_memory_needed(const struct slice *slice);

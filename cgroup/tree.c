@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,7 +234,7 @@ static void enable(struct cgroup_tree *tree, int dirfd)
 /* Above cgroup_root, too, as far as the directories are our own cgroup's: from there down. */
 static void enable_above(struct cgroup_tree *tree)
 {
-	char path[PATH_MAX];
+	char path[CGROUP_PATH];
 	size_t at = strlen(tree->place.path);
 
 	if (!is_below(tree->path, tree->place.path) || strcmp(tree->path, tree->place.path) == 0)

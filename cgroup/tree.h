@@ -43,7 +43,7 @@ struct cgroup_tree {
 	int controller_error[CGROUP_CONTROLLERS]; /* errno of one that is offered, but not on */
 	const char *what;   /* what was refused */
 	struct cgroup_place place;
-	char path[PATH_MAX];/* directory of the slices */
+	char path[CGROUP_PATH]; /* directory of the slices */
 };
 
 struct cgroup_options {

@@ -180,7 +180,7 @@ struct board_event {
 	char alert[BOARD_NAME]; /* ALERT: name of the [alert] */
 };
 
-enum { BOARD_PATH = 256 };
+enum { BOARD_PATH = 1024 };
 
 enum board_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_GONE };
 

@@ -3,6 +3,7 @@
 #include "init/loader.h"
 #include "init/value.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Room for a path and a number. */
@@ -90,6 +91,23 @@ static void check_delays(
 	    loader, entry->file, entry->line, "restart_delay = %s, which is what counts", buffer);
 }
 
+/* memory_warn is for before the limit. */
+static void check_warn(
+    struct loader *loader, struct draft *draft, const struct service_settings *service)
+{
+	const struct image *image = builder_image(&loader->builder);
+	const char *value = image_string(image, service->memory_warn);
+	uint64_t max = cgroup_size(image_string(image, service->memory_max)), bytes;
+	const struct entry *entry = loader_effective(loader, draft, KEY_SERVICE_memory_warn);
+
+	if (!value || !entry)
+		return;
+	if (cgroup_warn_value(value, max, &bytes) == -ENOENT)
+		loader_fault(loader, draft, entry, "a part of memory_max, which is not set");
+	else if (bytes >= max)
+		loader_fault(loader, draft, entry, "it is not below memory_max, and would never come");
+}
+
 /* FILE:LINE of its section. */
 static const char *place(const struct loader *loader, const struct draft *draft, char *buffer)
 {
@@ -135,6 +153,7 @@ static void make_service(struct loader *loader, struct draft *draft, uint32_t in
 		    draft->name);
 	}
 	check_delays(loader, draft, &service);
+	check_warn(loader, draft, &service);
 	*builder_service(&loader->builder, index) = service;
 }
 

@@ -35,6 +35,8 @@ static int parse_text(
     struct loader *loader, const struct schema_key *key, const char *value, ref *ret_value)
 {
 	uint32_t word;
+	uint64_t bytes;
+	char words[CGROUP_VALUE];
 
 	if (key->kind == KIND_WORD || (key->kind == KIND_PATH && *value != '/')) {
 		int error = schema_parse_word(key, value, &word);
@@ -42,6 +44,10 @@ static int parse_text(
 			return error;
 	}
 	if (key->kind == KIND_ACCOUNT && !users_good_name(value))
+		return -EINVAL;
+	if (key->kind == KIND_CGROUP && cgroup_limit_value(schema_limit(key), value, words) < 0)
+		return -EINVAL;
+	if (key->kind == KIND_WARN && cgroup_warn_value(value, 0, &bytes) < 0)
 		return -EINVAL;
 	*ret_value = builder_text(&loader->builder, value, strlen(value));
 	return 0;
@@ -147,6 +153,8 @@ static int parse(
 	case KIND_TEXT:
 	case KIND_PATH:
 	case KIND_WORD:
+	case KIND_CGROUP:
+	case KIND_WARN:
 	case KIND_ACCOUNT:
 		return parse_text(loader, key, value, ret_value);
 	case KIND_ACCOUNTS:

@@ -77,6 +77,7 @@ void image_fill_machine(const struct image *image, const struct service_settings
 	ret->has_readiness = s->readiness;
 	ret->restart = (uint8_t)s->restart;
 	ret->kill_mode = (uint8_t)s->kill_mode;
+	ret->oom_stop = s->oom_policy == OOM_STOP;
 	ret->stop_signal = (uint8_t)s->stop_signal;
 	ret->start_timeout = s->start_timeout;
 	ret->stop_timeout = s->stop_timeout;
@@ -107,6 +108,23 @@ const struct probe_settings *image_probe(
 _Static_assert(offsetof(struct service_settings, readiness) ==
 		   offsetof(struct service_settings, startup) + PROBE_READINESS * sizeof(ref),
     "the probes stand in the order of their roles");
+
+const char *image_cgroup(
+    const struct image *image, const struct service_settings *service, enum cgroup_limit limit)
+{
+	ref at;
+
+	memcpy(&at,
+	    (const char *)service + offsetof(struct service_settings, memory_max) +
+		limit * sizeof(at),
+	    sizeof(at));
+	return image_string(image, at);
+}
+
+_Static_assert(offsetof(struct service_settings, cpuset_cpus) ==
+		   offsetof(struct service_settings, memory_max) +
+		       (CGROUP_LIMITS - 1) * sizeof(ref),
+    "the limits stand in the order of enum cgroup_limit");
 
 bool image_probe_has(const struct probe_settings *probe, enum check_kind kind)
 {

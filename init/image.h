@@ -12,6 +12,7 @@
 #ifndef SINIT_IMAGE_H
 #define SINIT_IMAGE_H
 
+#include "cgroup/limits.h"
 #include "init/machine.h"
 #include "init/schema.h"
 #include "probes/helper.h"
@@ -23,7 +24,7 @@
 typedef uint32_t ref;
 
 #define IMAGE_MAGIC        0x746e6973u /* "sint" */
-#define IMAGE_VERSION      3u
+#define IMAGE_VERSION      4u
 #define IMAGE_MAX_SERVICES 4096u
 #define IMAGE_MAX_NAME     63u
 #define IMAGE_MAX_ALERTS   64u
@@ -66,6 +67,8 @@ struct image_limits {
 #define SETTING_C_TEXT        ref
 #define SETTING_C_PATH        ref
 #define SETTING_C_WORD        ref
+#define SETTING_C_CGROUP      ref
+#define SETTING_C_WARN        ref
 #define SETTING_C_CHECK       ref
 #define SETTING_C_URL         ref
 #define SETTING_C_ACCOUNT     ref
@@ -234,6 +237,10 @@ uint32_t image_find(const struct image *image, const char *name);
 /* A service's limit of a resource (RLIMIT_CPU to RLIMIT_RTTIME, 0 to 15), NULL if unset. */
 const struct image_limit *image_limit(
     const struct image *image, const struct service_settings *service, unsigned resource);
+
+/* A service's limit of its slice as it was written, NULL: none. */
+const char *image_cgroup(
+    const struct image *image, const struct service_settings *service, enum cgroup_limit limit);
 
 /* What the machine needs to know of a service. */
 static inline const struct machine_settings *image_machine(

@@ -61,6 +61,8 @@ static bool good_value(
 	case KIND_TEXT:
 	case KIND_PATH:
 	case KIND_WORD:
+	case KIND_CGROUP:
+	case KIND_WARN:
 	case KIND_CHECK:
 	case KIND_URL:
 	case KIND_ACCOUNT:

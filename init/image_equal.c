@@ -67,6 +67,8 @@ static bool equal_value(const struct image *a, const void *settings_a, const str
 	case KIND_TEXT:
 	case KIND_PATH:
 	case KIND_WORD:
+	case KIND_CGROUP:
+	case KIND_WARN:
 	case KIND_CHECK:
 	case KIND_URL:
 	case KIND_ACCOUNT:

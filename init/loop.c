@@ -19,7 +19,7 @@ enum {
 	LAST_GRACE = 5000,   /* ms between the TERM and the KILL of what is left */
 	LAST_KILL = 2000,    /* ms to wait after that */
 	SIGNALS = 16,
-	EVENTS = 8,          /* descriptors looked at in one turn: all there can be */
+	EVENTS = 9,          /* descriptors looked at in one turn: all there can be */
 };
 
 enum role { ROLE_SHUTDOWN = 1, ROLE_RELOAD, ROLE_REOPEN, ROLE_DUMP, ROLE_CHILD };
@@ -166,6 +166,8 @@ static void serve_events(struct sinit *sinit, const struct epoll_event *events, 
 	for (int i = 0; i < count; i++) {
 		if (events[i].data.fd == control->fifo_fd) {
 			control_read(sinit);
+		} else if (events[i].data.fd == sinit->cgroups.watch_fd) {
+			cgroups_event(sinit);
 		} else if (events[i].data.fd == control->inotify_fd) {
 			control_drain_inotify(control);
 			rundir_check(sinit);
@@ -223,6 +225,7 @@ void loop_run(struct sinit *sinit)
 	loop_watch(sinit, sinit->control.fifo_fd);
 	loop_watch(sinit, sinit->control.inotify_fd);
 	loop_watch(sinit, sinit->helpers.notify_fd);
+	loop_watch(sinit, sinit->cgroups.watch_fd);
 	while (!supervisor_done(&sinit->supervisor))
 		turn(sinit);
 }

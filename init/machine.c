@@ -197,6 +197,11 @@ static unsigned settle(struct step *t)
 		return begin(t);
 	case CAUSE_RESOURCES:
 		return wait_resources(t);
+	case CAUSE_OOM:
+		if (!t->set->oom_stop)
+			break;
+		enter(t, STATE_FAILED);
+		return 0;
 	case CAUSE_NONE:
 	case CAUSE_EXIT:
 	case CAUSE_START_TIMEOUT:
@@ -204,7 +209,6 @@ static unsigned settle(struct step *t)
 	case CAUSE_SPAWN:
 	case CAUSE_STARTUP:
 	case CAUSE_LIVENESS:
-	case CAUSE_OOM:
 	case CAUSE_CONFIG:
 		break;
 	}
@@ -439,7 +443,7 @@ static unsigned on_exited(struct step *t, const struct machine_event *e)
 	t->m->main_alive = 0;
 	note_uptime(t);
 	if (t->m->state == STATE_STARTING || t->m->state == STATE_RUNNING)
-		t->m->cause = CAUSE_EXIT;
+		t->m->cause = (uint8_t)(e->cause == CAUSE_OOM ? CAUSE_OOM : CAUSE_EXIT);
 	else if (t->m->state != STATE_STOPPING)
 		return 0;
 	return t->m->aux == AUX_NONE ? gone(t) : 0;

@@ -110,7 +110,7 @@ enum event {
 	EVENT_READY,        /* the start is over (startup probe, READY=1), with waits_ready */
 	EVENT_SERVING,      /* the readiness probe passes */
 	EVENT_NOT_SERVING,  /* it fails */
-	EVENT_EXITED,       /* the main process has ended; exit_* */
+	EVENT_EXITED,       /* the main process has ended; exit_*; cause: OOM or NONE */
 	EVENT_AUX_EXITED,   /* the process in aux has ended (or could not start); exit_* */
 	EVENT_EMPTY,        /* nothing of the service is left */
 	EVENT_UNHEALTHY,    /* stop and restart it; cause: STARTUP, LIVENESS, OOM */
@@ -147,6 +147,7 @@ struct machine_settings {
 	bool oneshot;
 	bool has_pre_start, has_post_stop, has_stop_command;
 	bool waits_ready;          /* the start is over at EVENT_READY, not once it is spawned */
+	bool oom_stop;             /* killed for want of memory it stays down */
 	bool has_readiness;        /* running is not ready: that is told by EVENT_SERVING */
 	uint8_t restart;           /* enum restart of schema.h */
 	uint8_t kill_mode;         /* enum kill_mode of schema.h */

@@ -13,6 +13,7 @@ enum pid_role {
 	PID_FAILED, /* a spawn that failed: its end is no news */
 	PID_LOADER, /* reads the configuration for a reload */
 	PID_PROBE,  /* a check */
+	PID_LIMITS, /* writes new limits of a slice */
 	PID_HELPER, /* a helper of sinit's own; slot: its number */
 };
 

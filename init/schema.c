@@ -81,6 +81,14 @@ unsigned schema_index(const struct schema_key *key)
 	return (unsigned)(key - table);
 }
 
+_Static_assert(KEY_SERVICE_cpuset_cpus == KEY_SERVICE_memory_max + CGROUP_LIMITS - 1,
+    "the limits stand in the order of enum cgroup_limit");
+
+enum cgroup_limit schema_limit(const struct schema_key *key)
+{
+	return (enum cgroup_limit)(schema_index(key) - KEY_SERVICE_memory_max);
+}
+
 static const char *pool_text(uint16_t offset)
 {
 	return (const char *)&pool + offset;
@@ -257,6 +265,8 @@ static int parse_unsigned(const struct schema_key *key, const char *value, uint3
 	case KIND_TEXT:
 	case KIND_PATH:
 	case KIND_WORD:
+	case KIND_CGROUP:
+	case KIND_WARN:
 	case KIND_CHECK:
 	case KIND_URL:
 	case KIND_ACCOUNT:

@@ -7,6 +7,8 @@
 #ifndef SINIT_SCHEMA_H
 #define SINIT_SCHEMA_H
 
+#include "cgroup/limits.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +41,8 @@ enum schema_kind {
 	KIND_TEXT,        /* ref: text */
 	KIND_PATH,        /* ref: text, an absolute path or one of the key's words */
 	KIND_WORD,        /* ref: text, one of the key's words */
+	KIND_CGROUP,      /* ref: text, a limit (cgroup/limits.h) */
+	KIND_WARN,        /* ref: text, a size or a percentage of memory_max */
 	KIND_CHECK,       /* ref: text, a check (probes/check.h) */
 	KIND_URL,         /* ref: text, http://HOST[:PORT]/PATH */
 	KIND_ACCOUNT,     /* ref: text, name or number of a user or group */
@@ -81,6 +85,8 @@ enum service_type { TYPE_SIMPLE, TYPE_ONESHOT, TYPE_NOTIFY, TYPE_FORKING };
 enum restart { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 enum kill_mode { KILL_MAIN, KILL_GROUP, KILL_PROCESS };
 enum log_kind { LOG_INHERIT, LOG_NULL, LOG_PREFIX, LOG_FILE };
+enum cgroups_use { CGROUPS_AUTO, CGROUPS_REQUIRED, CGROUPS_OFF };
+enum oom_policy { OOM_RESTART, OOM_STOP, OOM_IGNORE };
 enum critical_action { CRITICAL_REBOOT, CRITICAL_ALERT };
 enum alert_format { ALERT_JSON, ALERT_NTFY };
 
@@ -129,6 +135,9 @@ enum schema_place {
 unsigned schema_count(void);
 const struct schema_key *schema_at(unsigned index);
 unsigned schema_index(const struct schema_key *key);
+
+/* Which limit a key of KIND_CGROUP is. */
+enum cgroup_limit schema_limit(const struct schema_key *key);
 
 /* The row of a name, or NULL. */
 const struct schema_key *schema_find(enum schema_section section, const char *name);

@@ -65,6 +65,8 @@ static const char *kind_expected(enum schema_kind kind)
 		return "text";
 	case KIND_PATH:
 		return "an absolute path";
+	case KIND_WARN:
+		return "a percentage of memory_max such as 80%, or a size such as 64M";
 	case KIND_CHECK:
 		return check_forms;
 	case KIND_URL:
@@ -108,6 +110,7 @@ static const char *kind_expected(enum schema_kind kind)
 		return "a duration such as 250ms, 10s, 5m or 1h";
 	case KIND_SIGNAL:
 		return "a signal such as TERM, RTMIN+3 or 15";
+	case KIND_CGROUP:
 	case KIND_WORD:
 	case KIND_ENUM:
 	case KIND_MASK:
@@ -125,6 +128,8 @@ void schema_expected(const struct schema_key *key, struct text *text)
 			text_add(text, ", separated by blanks");
 		return;
 	}
+	if (key->kind == KIND_CGROUP)
+		text_add(text, cgroup_limit_expected(schema_limit(key)));
 	text_add(text, kind_expected((enum schema_kind)key->kind));
 	if (key->kind != KIND_LATER && key->kind != KIND_RANGES && key->most)
 		print_range(text, key);
@@ -214,6 +219,8 @@ void schema_print_value(struct text *text, const struct image *image, const stru
 	case KIND_TEXT:
 	case KIND_PATH:
 	case KIND_WORD:
+	case KIND_CGROUP:
+	case KIND_WARN:
 	case KIND_CHECK:
 	case KIND_URL:
 	case KIND_ACCOUNT:

@@ -3,6 +3,7 @@
 #ifndef SINIT_INIT_SINIT_H
 #define SINIT_INIT_SINIT_H
 
+#include "cgroup/tree.h"
 #include "ctl/control.h"
 #include "init/helper_run.h"
 #include "init/options.h"
@@ -25,6 +26,8 @@ struct sinit {
 	struct control control;
 	struct reload reload;
 	struct helpers helpers;
+	struct cgroup_tree cgroups;
+	struct spawn_limit nofile; /* of sinit before it was raised; hard 0: it was not */
 	int rundir_fd;      /* -1: RUNDIR cannot be used */
 	int lock_fd;
 	int epoll_fd;
@@ -62,6 +65,21 @@ void rundir_control(struct sinit *sinit);
 /* Sees whether RUNDIR and the FIFO are still what we have, and makes them again if not:
  * then the board moves too. */
 void rundir_check(struct sinit *sinit);
+
+/* --- cgroups.c --- */
+
+/* Takes sinit's part of the tree of cgroups, ends what an earlier sinit left there, and says
+ * what cannot be. False: it is required to work, and does not. */
+bool cgroups_open(struct sinit *sinit, const struct image *image);
+
+/* Tells readers of the board where the slices are. */
+void cgroups_show(struct sinit *sinit);
+
+/* The kernel has something to say of them. */
+void cgroups_event(struct sinit *sinit);
+
+/* Gives it back when everything is down. */
+void cgroups_close(struct sinit *sinit);
 
 /* --- reload.c --- */
 

@@ -36,12 +36,17 @@ static bool signal_all(struct supervisor *sv, uint32_t slot, int sig)
 {
 	const struct board_service *s = &sv->service[slot];
 	const struct unit *u = &sv->unit[slot];
-	bool alone = supervisor_settings(sv, slot)->kill_mode == KILL_PROCESS, any = false;
+	bool alone = supervisor_settings(sv, slot)->kill_mode == KILL_PROCESS;
+	bool any = false, signalled = false;
 
-	for (unsigned i = 0; i < SUPERVISOR_SESSIONS && !alone; i++) {
+	sv_thaw(sv, slot);
+	if (!alone)
+		any = sv_slice_signal(sv, slot, sig);
+	/* One signal for each: KILL alone is for those, too, who have left the slice. */
+	for (unsigned i = 0; i < SUPERVISOR_SESSIONS && !alone && (!any || sig == SIGKILL); i++) {
 		pid_t sid = session(sv, slot, i);
 
-		any |= sid && platform_kill_session(sid, sig) > 0;
+		signalled |= sid && platform_kill_session(sid, sig) > 0;
 	}
 	/* One that hangs before its exec may not have made its session yet. */
 	if (s->pid && (alone || u->pending[0]))
@@ -49,7 +54,7 @@ static bool signal_all(struct supervisor *sv, uint32_t slot, int sig)
 	if (s->aux_pid && (alone || u->pending[1]))
 		platform_kill(s->aux_pid, sig);
 	sv->recheck = true;
-	return any;
+	return any || signalled;
 }
 
 /* The order here is that of enum action. */
@@ -61,8 +66,10 @@ static void act(struct supervisor *sv, uint32_t slot, unsigned actions)
 
 	if (actions & ACT_KILL_ALL)
 		signal_all(sv, slot, SIGKILL);
-	if (actions & ACT_STOP_MAIN && sv->service[slot].pid)
+	if (actions & ACT_STOP_MAIN && sv->service[slot].pid) {
+		sv_thaw(sv, slot);
 		platform_kill(sv->service[slot].pid, machine->stop_signal);
+	}
 	if (actions & ACT_STOP_ALL && signal_all(sv, slot, machine->stop_signal) &&
 	    sv->service[slot].m.state == STATE_CLEANUP)
 		sv_report_leftovers(sv, slot);
@@ -135,6 +142,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 		u->notified = false;
 		u->next_main = 0;
 		u->beat = 0;
+		sv_slice_new_life(sv, slot);
 	}
 	sv_totals(sv, slot, &before);
 	board_end(s);
@@ -152,6 +160,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 		sv_touch(sv, slot, s->m.ready && !before.ready);
 	sv_recovery(sv, slot);
 	act(sv, slot, actions);
+	sv_slice_follow(sv, slot);
 }
 
 void sv_deliver_kind(struct supervisor *sv, uint32_t slot, enum event kind, enum cause cause)
@@ -196,6 +205,8 @@ static void process_ended(struct supervisor *sv, const struct pid_entry *entry,
 	}
 	if (!which && event.kind == EVENT_EXITED && sv_hand_over(sv, slot, status))
 		return;
+	if (!which && status->kind == EXIT_KILLED && status->code == SIGKILL && sv_oom_killed(sv, slot))
+		event.cause = CAUSE_OOM;
 	board_begin(s);
 	if (which) {
 		s->aux_pid = 0;
@@ -237,6 +248,12 @@ static void one_death(struct supervisor *sv, pid_t pid, const struct exit_status
 	case PID_PROBE:
 		sv_leave_room(sv, pid);
 		sv_check_ended(sv, entry.slot, pid, status);
+		break;
+	case PID_LIMITS:
+		if (status->kind != EXIT_EXITED || status->code)
+			log_warning(sv->service[entry.slot].name,
+			    "not all of its new limits could be set; sinitctl restart sets them anew");
+		sv->unit[entry.slot].limits_stale = status->kind != EXIT_EXITED || status->code;
 		break;
 	case PID_HELPER:
 		sv->helpers_ended |= 1u << entry.slot;
@@ -315,6 +332,7 @@ void supervisor_timers(struct supervisor *sv)
 		}
 	sv_checks_due(sv);
 	sv_recoveries_due(sv);
+	sv_warns_due(sv);
 	if (sv->pendings && sv->poll_at <= sv->now) {
 		sv->poll_wait = sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;
 		sv->poll_at = sv->now + sv->poll_wait;
@@ -328,11 +346,11 @@ int64_t supervisor_deadline(const struct supervisor *sv)
 {
 	int64_t next = sooner(sv->reap_again, sv->pendings ? sv->poll_at : 0);
 
-	if (sv->dirty.count || (sv->check.count && sv->recheck) || (sv->hold.count && sv->rehold))
+	if (sv->measuring || sv->dirty.count || (sv->check.count && sv->recheck) || (sv->hold.count && sv->rehold))
 		return sv->now;
 	for (uint32_t slot = 0; slot < sv->count; slot++)
 		next = sooner(next, sv->deadline[slot]);
-	next = sooner(sooner(next, sv_checks_deadline(sv)), sv->recovery);
+	next = sooner(sooner(next, sv_checks_deadline(sv)), sooner(sv->recovery, sv->warn_due));
 	return sv->stopping && sv->active ? sooner(next, sv->stop_deadline) : next;
 }
 

@@ -9,6 +9,7 @@
 #ifndef SINIT_INIT_SUPERVISOR_H
 #define SINIT_INIT_SUPERVISOR_H
 
+#include "cgroup/slice.h"
 #include "init/board.h"
 #include "init/image.h"
 #include "init/machine.h"
@@ -72,6 +73,16 @@ struct unit {
 	bool trouble;       /* it has failed or was unhealthy, and is not well again yet */
 	int64_t recovers;   /* ms: then it is, if it stays as it is, 0: it is not on its way */
 	int64_t beat;       /* ms: the last WATCHDOG=1, 0: none in this life */
+	struct slice slice; /* only if `sliced` */
+	bool sliced;        /* it has a cgroup of its own */
+	bool slice_told;    /* that it cannot have one has been logged */
+	bool limits_stale;  /* the slice has limits of older settings */
+	bool warned;        /* it is above memory_warn, and that was told */
+	bool wire;          /* memory.high is set to memory_warn */
+	uint64_t warn;      /* memory_warn in bytes, 0: none */
+	int64_t warn_at;    /* ms: when to look how much it needs, 0: the wire tells */
+	uint64_t oom, oom_kills, high; /* of memory.events, as last seen */
+	int64_t oom_at;     /* ms: the last kill for memory in this life, 0: none */
 };
 
 /* A check that PID 1 makes itself, or asks the prober for once, see image_by_prober(). */
@@ -103,6 +114,7 @@ struct spawn_room {
 };
 
 struct notification;
+struct cgroup_tree;
 
 struct supervisor {
 	struct board board;
@@ -124,6 +136,13 @@ struct supervisor {
 	int prober_fd;                 /* channel, -1: there is no prober */
 	bool prober_full;              /* nothing fits into it until it can be written */
 	struct probe_stats *stats;     /* by slot * PROBE_ROLES + role, NULL: none */
+	struct cgroup_tree *cgroups;   /* NULL: none */
+	struct spawn_limit nofile;     /* what services get; hard 0: as sinit has it */
+	bool cgroups_required;         /* no service without a slice */
+	bool measuring;                /* slices are being read, from measure_next on */
+	uint8_t controllers_told;      /* bits: that a limit has no effect has been logged */
+	uint32_t measure_next;
+	int64_t warn_due;              /* the first of the units' warn_at or before, 0: none */
 	const char *notify;            /* NOTIFY_SOCKET for those who notify, NULL: none */
 	bool loose;                    /* some session has outlived its first process */
 	bool recheck;                  /* a death or a signal may have emptied one of `check` */
@@ -173,6 +192,8 @@ struct supervisor_input {
 	char *const *environ;
 	const char *state_dir;  /* NULL: stops by hand are not remembered */
 	const char *notify;     /* path of the notification socket, NULL: none; borrowed */
+	struct spawn_limit nofile; /* for services that set none; hard 0: as sinit has it */
+	struct cgroup_tree *cgroups; /* opened or not, NULL: none; borrowed */
 	struct probe_stats *stats; /* for each check of the board's slots, NULL: none; borrowed */
 	const char *main_directory; /* directory that sinit was started in; NULL: unknown */
 	int rundir;             /* descriptor, or -1 */

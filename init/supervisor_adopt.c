@@ -35,8 +35,11 @@ static void describe(struct supervisor *sv, uint32_t slot, struct place place)
 
 void sv_take_settings(struct supervisor *sv, uint32_t slot, struct place place)
 {
+	struct place before = sv->unit[slot].life;
+
 	use(sv, &sv->unit[slot].life, place);
 	describe(sv, slot, place);
+	sv_slice_settings(sv, slot, before, place);
 }
 
 static void make_unit(struct supervisor *sv, uint32_t slot, struct place place)
@@ -84,6 +87,7 @@ void sv_free_slot(struct supervisor *sv, uint32_t slot)
 	ranks_remove(&sv->hold, u->rank);
 	ranks_remove(&sv->check, u->rank);
 	ranks_remove(&sv->tell, u->rank);
+	sv_slice_leave(sv, slot);
 	board_begin(&sv->service[slot]);
 	sv->helds -= sv->service[slot].held;
 	sv->service[slot].held = false;
@@ -404,6 +408,9 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 	sv->prober_fd = -1;
 	sv->notify = input->notify;
 	sv->stats = input->stats;
+	sv->cgroups = input->cgroups;
+	sv->nofile = input->nofile;
+	sv->cgroups_required = image_settings(input->image)->cgroups == CGROUPS_REQUIRED;
 	supervisor_clock(sv);
 	rc = allocate(sv, services);
 	if (rc < 0)

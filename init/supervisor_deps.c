@@ -170,7 +170,7 @@ static void release(struct supervisor *sv)
 
 static bool is_empty(struct supervisor *sv, uint32_t slot)
 {
-	bool left = false;
+	bool left = sv_slice_signal(sv, slot, 0);
 
 	for (unsigned i = 0; i < SUPERVISOR_SESSIONS; i++)
 		left |= sv_session_left(sv, slot, i);
@@ -297,4 +297,5 @@ void supervisor_settle(struct supervisor *sv)
 			finish_reload(sv);
 	}
 	sv_tell_prober(sv);
+	sv_measure_some(sv);
 }

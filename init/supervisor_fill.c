@@ -198,10 +198,14 @@ static const char *find_path(char *const *envp)
 	return EXEC_DEFAULT_PATH;
 }
 
-static size_t make_limits(const struct image *image, const struct service_settings *s,
-    struct spawn_limit limits[SPAWN_LIMITS])
+static size_t make_limits(const struct supervisor *sv, const struct image *image,
+    const struct service_settings *s, struct spawn_limit limits[SPAWN_LIMITS])
 {
 	size_t count = 0;
+
+	/* sinit has raised its own, for the descriptors of the slices. */
+	if (sv->nofile.hard && !image_limit(image, s, RLIMIT_NOFILE))
+		limits[count++] = sv->nofile;
 
 	for (unsigned i = 0; i < IMAGE_LIMITS; i++) {
 		const struct image_limit *limit = image_limit(image, s, i);
@@ -277,7 +281,7 @@ void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command,
 	    .limits = room->limits};
 	spawn->envp = make_environment(sv, image, s, room, room->words + argv->count + 1);
 	spawn->path = find_path(spawn->envp);
-	spawn->limit_count = make_limits(image, s, room->limits);
+	spawn->limit_count = make_limits(sv, image, s, room->limits);
 	set_identity(sv, image, s, spawn);
 	set_stdio(image, s, spawn);
 	if (role != PID_MAIN)

@@ -112,6 +112,38 @@ void sv_said(struct supervisor *sv, uint32_t slot, enum board_said which, bool s
  * place. */
 bool sv_hand_over(struct supervisor *sv, uint32_t slot, const struct exit_status *status);
 
+/* --- supervisor_slices.c --- */
+
+/* Makes the service's slice, if it has none and there can be any, for the next process of it.
+ * 0; -errno: it must have one, or the system is short of descriptors. */
+int sv_slice_enter(struct supervisor *sv, uint32_t slot);
+/* Gives it back. */
+void sv_slice_leave(struct supervisor *sv, uint32_t slot);
+/* A new life begins, and nothing of the one before is left. */
+void sv_slice_new_life(struct supervisor *sv, uint32_t slot);
+/* Its state has changed: gives the slice back when it is no longer needed. */
+void sv_slice_follow(struct supervisor *sv, uint32_t slot);
+/* Signals all that is in its slice (0: asks). False: there was nobody, or it has none. */
+bool sv_slice_signal(struct supervisor *sv, uint32_t slot, int sig);
+/* A running service's settings have changed: so do its limits. */
+void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, struct place to);
+/* Whether the kernel has killed in its slice for want of memory, just now. */
+bool sv_oom_killed(struct supervisor *sv, uint32_t slot);
+/* Lets it go on if it is paused. */
+void sv_thaw(struct supervisor *sv, uint32_t slot);
+/* Reads some slices, if anybody has asked. */
+void sv_measure_some(struct supervisor *sv);
+
+/* --- supervisor_warn.c --- */
+
+/* Its slice is new, or memory_warn is; it goes, or memory_warn does. */
+void sv_warn_begin(struct supervisor *sv, uint32_t slot);
+void sv_warn_end(struct supervisor *sv, uint32_t slot);
+/* memory.high was passed. */
+void sv_warn_tripped(struct supervisor *sv, uint32_t slot);
+/* Looks at those whose time has come. */
+void sv_warns_due(struct supervisor *sv);
+
 /* --- supervisor_recovery.c --- */
 
 /* An event tells that something is wrong with the service. */

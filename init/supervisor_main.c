@@ -175,6 +175,7 @@ static const char *copy_state_dir(const struct image *image)
 	return path ? strdup(path) : NULL;
 }
 
+/* The exit code if sinit cannot start. */
 static int set_up(struct sinit *sinit, struct image *image)
 {
 	struct supervisor_input input = {.image = image,
@@ -189,7 +190,12 @@ static int set_up(struct sinit *sinit, struct image *image)
 	if (sinit->mode == MODE_FOREGROUND && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 		log_info(NULL, "not PID 1: running in the foreground, as subreaper");
 	if (rundir_take(sinit) < 0)
-		return -EBUSY;
+		return EXIT_CODE_INTERNAL;
+	/* First, so that sinit's own children are born beside it. */
+	if (!cgroups_open(sinit, image))
+		return EXIT_CODE_CONFIG;
+	input.cgroups = &sinit->cgroups;
+	input.nofile = sinit->nofile;
 	helpers_prepare(sinit, image);
 	input.rundir = sinit->rundir_fd;
 	input.notify = sinit->helpers.notify[0] ? sinit->helpers.notify : NULL;
@@ -199,18 +205,19 @@ static int set_up(struct sinit *sinit, struct image *image)
 		rc = open_signals(sinit);
 	if (rc < 0) {
 		log_error(NULL, "cannot start: %s", strerror(-rc));
-		return rc;
+		return EXIT_CODE_INTERNAL;
 	}
+	cgroups_show(sinit);
 	rundir_control(sinit);
 	helpers_configure(sinit);
-	return 0;
+	return EXIT_CODE_OK;
 }
 
 int supervisor_main(const struct options *options)
 {
 	static struct sinit sinit;
 	struct image *image;
-	int out = STDOUT_FILENO;
+	int out = STDOUT_FILENO, code;
 
 	if (options->action == ACTION_CHECK)
 		return check(options);
@@ -230,9 +237,10 @@ int supervisor_main(const struct options *options)
 	    sizeof(sinit.run_path));
 	if (load(&sinit, &image) < 0)
 		return EXIT_CODE_CONFIG;
-	if (set_up(&sinit, image) < 0) {
+	code = set_up(&sinit, image);
+	if (code != EXIT_CODE_OK) {
 		log_flush();
-		return EXIT_CODE_INTERNAL;
+		return code;
 	}
 	/* sinit keeps no directory busy. */
 	if (chdir("/") < 0)
@@ -245,6 +253,7 @@ int supervisor_main(const struct options *options)
 	loop_run(&sinit);
 	helpers_close(&sinit);
 	loop_end_all(&sinit);
+	cgroups_close(&sinit);
 	control_close(&sinit.control);
 	atomic_store(&sinit.supervisor.board.head->phase, PHASE_GONE);
 	log_info(NULL, "stopped, exit code %d", sinit.supervisor.exit_code);

@@ -105,6 +105,12 @@ void sv_probes_follow(struct supervisor *sv, uint32_t slot)
 {
 	const struct machine *m = &sv->service[slot].m;
 
+	/* One that is frozen cannot answer, and is not to be judged. */
+	if (sv->service[slot].slice & SLICE_PAUSED) {
+		end(sv, slot, PROBE_LIVENESS);
+		end(sv, slot, PROBE_READINESS);
+		return;
+	}
 	switch ((enum state)m->state) {
 	case STATE_STARTING: /* from running, too, where nothing is to be cleaned up or waited for */
 		end(sv, slot, PROBE_LIVENESS);

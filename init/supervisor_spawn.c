@@ -109,6 +109,12 @@ static int make_process(struct supervisor *sv, uint32_t slot, enum pid_role role
 	return 0;
 }
 
+static void set_slice(const struct unit *u, struct spawn *spawn)
+{
+	spawn->in_slice = u->sliced;
+	spawn->slice_fd = u->slice.fd;
+}
+
 void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref command)
 {
 	struct unit *u = &sv->unit[slot];
@@ -118,13 +124,22 @@ void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref comm
 	int rc = -EBUSY;
 
 	if (room) {
+		rc = sv_slice_enter(sv, slot);
 		sv_fill_spawn(sv, u->life, command, role, room, &spawn);
+	}
+	if (rc < 0 && room && !is_shortage(rc)) {
+		result = (struct spawn_result){.step = STEP_CGROUP, .error = -rc};
+		rc = 0;
+	} else if (rc == 0) {
+		set_slice(u, &spawn);
 		rc = make_process(sv, slot, role, room, &spawn, &result);
 	}
 	if (rc < 0) {
 		not_spawned(sv, slot, role, rc);
 		return;
 	}
+	if (result.step == STEP_CGROUP)
+		u->limits_stale = true; /* another slice next time: this one may be gone */
 	if (result.step) {
 		spawn_failed(sv, slot, role, spawn.argv[0], &result);
 		return;
@@ -148,6 +163,7 @@ int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct probe_sett
 	if (!room)
 		return -EBUSY;
 	sv_fill_check(sv, slot, probe, target, room, &spawn);
+	set_slice(&sv->unit[slot], &spawn);
 	return make_process(sv, slot, PID_PROBE, room, &spawn, ret);
 }
 

@@ -56,6 +56,18 @@ CHILD static long place_null(const struct birth *birth, int target)
 
 /* --- The steps, in their order; each returns 0 or -errno ------------------------------ */
 
+CHILD static long step_cgroup(const struct birth *birth)
+{
+	if (!birth->moves)
+		return 0;
+	long fd = raw_syscall4(SYS_openat, birth->what.slice_fd, (long)"cgroup.procs", O_WRONLY, 0);
+	if (fd < 0)
+		return fd;
+	long result = raw_syscall3(SYS_write, fd, (long)"0", 1);
+	raw_syscall3(SYS_close, fd, 0, 0);
+	return result < 0 ? result : 0;
+}
+
 CHILD static long step_session(const struct birth *birth)
 {
 	if (birth->what.foreground && !birth->what.tty)
@@ -282,6 +294,7 @@ CHILD int child_main(void *argument)
 		long (*run)(const struct birth *birth);
 		enum spawn_step step;
 	} steps[] = {
+	    {step_cgroup, STEP_CGROUP},
 	    {step_session, STEP_SESSION},
 	    {step_tty, STEP_TTY},
 	    {step_stdin, STEP_STDIN},

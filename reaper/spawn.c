@@ -2,6 +2,7 @@
 
 #include "init/raw_syscall.h"
 #include "reaper/child.h"
+#include "reaper/clone_into.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +43,7 @@ struct spawner {
 	struct slot slots[SPAWN_SLOTS];
 	int null_fd;
 	uint64_t reset_signals;
+	bool no_clone_into; /* it was refused once */
 };
 
 /* --- Creation ---------------------------------------------------------------------- */
@@ -226,30 +228,56 @@ static int fill(struct spawner *spawner, struct birth *birth, const struct spawn
 	return 0;
 }
 
-static pid_t clone_child(struct slot *slot, int flags)
+/* Whether the kernel, or a filter, does not know the call: the child can move itself then. */
+static bool is_unknown(long error)
+{
+	return error == -ENOSYS || error == -EPERM || error == -EINVAL || error == -E2BIG;
+}
+
+static pid_t clone_child(struct spawner *spawner, struct slot *slot, int flags)
 {
 #ifdef __SANITIZE_ADDRESS__
 	__asan_unpoison_memory_region(slot->stack, STACK_BYTES);
 #endif
+	slot->birth->moves = false;
+	if (slot->birth->what.in_slice && !spawner->no_clone_into) {
+		struct clone_request request = {.flags = (uint64_t)flags | CLONE_TO_CGROUP,
+		    .exit_signal = SIGCHLD,
+		    .stack = (uintptr_t)slot->stack,
+		    .stack_size = STACK_BYTES,
+		    .cgroup = (uint64_t)slot->birth->what.slice_fd};
+		long result = clone_request(&request, child_main, slot->birth);
+		if (!is_unknown(result))
+			return (pid_t)result;
+		spawner->no_clone_into = true;
+	}
+	slot->birth->moves = slot->birth->what.in_slice;
 	pid_t pid = clone(child_main, slot->stack + STACK_BYTES, flags | SIGCHLD, slot->birth);
 	return pid < 0 ? -errno : pid;
 }
 
 /* Without shared memory there is no word to wait for: its end is that of a pipe which
  * only the child can write to. */
-static pid_t clone_apart(struct slot *slot)
+static pid_t clone_apart(struct spawner *spawner, struct slot *slot)
 {
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	pid_t pid = clone_child(slot, 0);
+	pid_t pid = clone_child(spawner, slot, 0);
 	close(ends[1]);
 	if (pid > 0)
 		slot->done_fd = ends[0];
 	else
 		close(ends[0]);
 	return pid;
+}
+
+/* The slice cannot take a process: it was removed (ENODEV), gives its controllers to cgroups
+ * below it (EBUSY), is not of a kind that can (EOPNOTSUPP), is not ours to write (EACCES). */
+static bool is_slice_error(int error)
+{
+	return error == -ENODEV || error == -EBUSY || error == -EOPNOTSUPP || error == -EACCES;
 }
 
 int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)
@@ -264,7 +292,12 @@ int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn
 	int error = fill(spawner, slot->birth, spawn);
 	if (error)
 		return error;
-	pid_t pid = slot->birth->shares_memory ? clone_child(slot, CLONE_VM) : clone_apart(slot);
+	pid_t pid = slot->birth->shares_memory ? clone_child(spawner, slot, CLONE_VM)
+						: clone_apart(spawner, slot);
+	if (pid < 0 && spawn->in_slice && is_slice_error(pid)) {
+		*ret = (struct spawn_result){.step = STEP_CGROUP, .error = -pid};
+		return 0;
+	}
 	if (pid < 0)
 		return pid;
 	slot->pid = pid;

@@ -6,6 +6,8 @@
  * clearing a word and waking its futex (set_tid_address(2)), for which sinit waits a
  * bounded time: an exec that hangs on a dead file system does not hang PID 1, it is
  * "pending" and asked again by deadline.
+ * A child of a slice is born there by CLONE_INTO_CGROUP; where that is refused (an old kernel,
+ * a seccomp filter that knows no clone3) it moves itself, as its first step.
  * A child with an oom_score_adj of its own is a plain fork instead: the kernel gives that
  * value to everybody who shares the memory, sinit included.
  * Owns: the child's stacks and slots. May call: reaper/child, raw system calls. */
@@ -40,6 +42,8 @@ struct spawn {
 	const char *stdin_path;  /* for STDIO_PATH */
 	uint8_t in;              /* enum spawn_stdio */
 	uint8_t out;             /* STDIO_INHERIT or STDIO_NULL: stdout and stderr */
+	bool in_slice;           /* born in the cgroup of which slice_fd is the directory */
+	int slice_fd;
 	bool foreground;         /* not a session of its own but a process group, made the
 	                            terminal's foreground group if stdin is a terminal */
 	bool set_ids;            /* change to uid, gid, groups */
@@ -72,8 +76,8 @@ struct spawner *spawner_new(void);
 /* For tests. No spawn may be pending. */
 void spawner_free(struct spawner *spawner);
 
-/* Starts a process; every signal must be blocked. 0: *ret is filled (look at step and pending); -errno: no process
- * was made (-EAGAIN, -ENOMEM: the system has none to give; -EBUSY: all slots pending). */
+/* Starts a process; every signal must be blocked. 0: *ret is filled (look at step and pending;
+ * with STEP_CGROUP there may be no process); -errno: no process was made (-EAGAIN, -ENOMEM: the system has none to give; -EBUSY: all slots pending). */
 int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret);
 
 /* Asks for a pending spawn's end: fills *ret as spawn_start does. -ENOENT: no such.

@@ -142,7 +142,8 @@ class Lab:
     # --- configuration
 
     def sinit_ini(self, more=""):
-        (self.conf / "sinit.ini").write_text(f"[sinit]\nstate_dir = {self.state}\n{more}\n")
+        (self.conf / "sinit.ini").write_text(f"[sinit]\nstate_dir = {self.state}\n"
+                                            f"cgroups = off\n{more}\n")
 
     def write(self, name, text):
         """A drop-in, whole."""

@@ -100,19 +100,19 @@ SUPPORTED = {
         "min_uptime": "10s", "stop_signal": "TERM", "stop_timeout": "10s",
         "stop_command": "true", "kill_mode": "group", "reload_signal": "HUP",
         "reload_command": "true", "pre_start": "true", "post_stop": "true",
-        "start_timeout": "60s", "log": "null",
+        "start_timeout": "60s", "log": "null", "memory_max": "64M", "memory_high": "60M",
+        "memory_low": "6M", "memory_swap_max": "0", "cpu_max": "50%", "cpu_weight": "100",
+        "pids_max": "10", "io_weight": "100", "io_max": "8:0 rbps=1M", "cpuset_cpus": "0",
+        "memory_warn": "80%", "oom_policy": "stop",
         **{f"limit_{name}": "100" for name in
            "cpu fsize data stack core rss nproc nofile memlock as locks sigpending msgqueue "
            "nice rtprio rttime".split()}},
 }
 LATER = {
-    "sinit": {"cgroup_root": "/sys/fs/cgroup/x", "hostname": "h", "watchdog": "/dev/watchdog",
+    "sinit": {"hostname": "h", "watchdog": "/dev/watchdog",
               "watchdog_timeout": "10s", "mounts": "no"},
     "service x": {
-        "type": "forking", "instances": "2", "pid_file": "/run/x", "memory_max": "64M",
-        "memory_high": "64M", "memory_low": "64M", "memory_swap_max": "64M", "cpu_max": "50%",
-        "cpu_weight": "100", "pids_max": "10", "io_weight": "100", "io_max": "1",
-        "cpuset_cpus": "0", "oom_policy": "stop", "log": "prefix", "log_max_size": "1M",
+        "type": "forking", "instances": "2", "pid_file": "/run/x", "log": "prefix", "log_max_size": "1M",
         "log_keep": "3", "log_format": "json", "listen": "8080", "no_new_privileges": "yes",
         "capabilities": "x", "read_only_paths": "/", "writable_paths": "/", "private_tmp": "yes",
         "seccomp": "x", "schedule": "every 5m"},

@@ -39,7 +39,7 @@ LAYERS = [
     ("wrapper", "reaper/wrapper*.[ch]"),
     ("world", "init/board*.c init/log.[ch] init/fds.[ch] reaper/*.[ch] cgroup/*.[ch]"),
     ("platform", "init/platform.[ch]"),
-    ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h "
+    ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h init/cgroups.c "
              "init/helper_run.[ch] init/helper_*.c ctl/control.[ch] ctl/serve.c"),
     ("supervisor", "init/supervisor*.[ch]"),
     ("sinitctl", "ctl/*.[ch]"),

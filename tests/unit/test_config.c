@@ -74,7 +74,6 @@ static void test_later(void **state)
 	bad("log = /var/log/x", "t:3: log = /var/log/x: not supported by this build\n");
 	bad("log = prefix", "t:3: log = prefix: not supported by this build\n");
 	bad("instances = 2", "t:3: instances: not supported by this build; only 1 is\n");
-	bad("memory_max = 1G", "t:3: memory_max: not supported by this build\n");
 	bad("log_format = json", "t:3: log_format: not supported by this build\n");
 	refused("[sinit]\nhostname = h\ncritical_action = alert\n",
 	    "t:2: hostname: not supported by this build\n"

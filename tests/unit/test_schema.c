@@ -199,7 +199,7 @@ static void test_print_defaults(void **state)
 	schema_write_defaults(take, &text);
 	assert_false(text.cut);
 	assert_non_null(strstr(written, "\n;restart_delay = 1s\n"));
-	assert_null(strstr(written, "memory_max"));
+	assert_null(strstr(written, "log_max_size"));
 	text_add(&text, "[service a]\ncommand = x\n");
 	struct image *plain = config_util_text("[service a]\ncommand = x\n");
 	struct image *commented = config_util_text(written);
@@ -243,7 +243,7 @@ static void test_manual(void **state)
 	assert_false(text.cut);
 	assert_non_null(strstr(written, ".SS [sinit]\n"));
 	assert_non_null(strstr(written, ".TP\n.B restart_delay\n"));
-	assert_null(strstr(written, ".B memory_max"));
+	assert_null(strstr(written, ".B log_max_size"));
 	for (unsigned i = 0; i < schema_count(); i++) {
 		char line[100];
 		struct text name;

@@ -1,0 +1,149 @@
+/* The tree of cgroups at sinit's start and end, and what the kernel says of it meanwhile. */
+#include "init/image.h"
+#include "init/log.h"
+#include "init/sinit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+	GRACE = 1000,       /* ms between the TERM and the KILL of what an earlier sinit left */
+	OWN_FILES = 256,    /* descriptors of sinit's beside those of the slices */
+	EVENTS_SIZE = 4096, /* bytes of inotify events read at once */
+};
+
+/* A limit that a service has and that cannot be set, CGROUP_LIMITS: there is none. */
+static unsigned missing(const struct image *image, const struct service_settings *s, uint8_t enabled)
+{
+	unsigned i = 0;
+
+	while (i < CGROUP_LIMITS &&
+	       (!image_cgroup(image, s, (enum cgroup_limit)i) ||
+		   enabled & 1u << cgroup_limit_controller((enum cgroup_limit)i)))
+		i++;
+	return i;
+}
+
+static bool any_limit(const struct image *image)
+{
+	for (uint32_t i = 0; i < image->service_count; i++)
+		if (missing(image, image_service(image, i), 0) < CGROUP_LIMITS)
+			return true;
+	return false;
+}
+
+/* Slices cost a descriptor each. Services keep the limit that sinit was given. */
+static void raise_files(struct sinit *sinit, const struct image *image)
+{
+	rlim_t wanted = supervisor_capacity(image->service_count) + OWN_FILES;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	sinit->nofile = (struct spawn_limit){
+	    .resource = RLIMIT_NOFILE, .soft = limit.rlim_cur, .hard = limit.rlim_max};
+	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		sinit->nofile.hard = 0;
+}
+
+/* Nothing of an earlier sinit's services meets the new ones. */
+static void clear(struct cgroup_tree *tree, const struct image *image)
+{
+	for (uint32_t i = 0; i < image->service_count; i++)
+		if (cgroup_tree_clear(tree, image_name(image, i), GRACE))
+			log_warning(image_name(image, i),
+			    "processes that an earlier sinit had left in its cgroup were ended");
+	cgroup_tree_sweep(tree);
+}
+
+/* cgroups = required: every limit must hold. */
+static bool all_hold(const struct cgroup_tree *tree, const struct image *image)
+{
+	char buffer[512];
+	struct text text;
+
+	for (uint32_t i = 0; i < image->service_count; i++) {
+		const struct service_settings *s = image_service(image, i);
+		unsigned limit = missing(image, s, tree->enabled);
+
+		if (limit == CGROUP_LIMITS)
+			continue;
+		text_init(&text, buffer, sizeof(buffer));
+		cgroup_tree_explain_controller(
+		    tree, cgroup_limit_controller((enum cgroup_limit)limit), &text);
+		log_error(image_name(image, i), "cgroups = required, but %s cannot be set: %s",
+		    cgroup_limit_key((enum cgroup_limit)limit), text.data);
+		return false;
+	}
+	return true;
+}
+
+static bool none(const struct cgroup_tree *tree, const struct image *image, uint32_t use)
+{
+	char buffer[1024];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	cgroup_tree_explain(tree, &text);
+	if (use == CGROUPS_REQUIRED)
+		log_error(NULL, "cgroups = required, but there are none: %s", text.data);
+	else if (use == CGROUPS_AUTO && any_limit(image))
+		log_warning(NULL, "no cgroups, services run without their limits: %s", text.data);
+	else if (use == CGROUPS_AUTO)
+		log_info(NULL, "no cgroups: %s", text.data);
+	return use != CGROUPS_REQUIRED;
+}
+
+bool cgroups_open(struct sinit *sinit, const struct image *image)
+{
+	const struct sinit_settings *settings = image_settings(image);
+	const char *root = image_string(image, settings->cgroup_root);
+	struct cgroup_options options = {.root = root && *root == '/' ? root : NULL,
+	    .off = settings->cgroups == CGROUPS_OFF,
+	    .pid1 = sinit->mode != MODE_FOREGROUND,
+	    .machine = sinit->mode == MODE_BOOT};
+
+	if (cgroup_tree_open(&sinit->cgroups, &options) < 0)
+		return none(&sinit->cgroups, image, settings->cgroups);
+	if (settings->cgroups == CGROUPS_REQUIRED && !all_hold(&sinit->cgroups, image))
+		return false;
+	clear(&sinit->cgroups, image);
+	raise_files(sinit, image);
+	return true;
+}
+
+void cgroups_show(struct sinit *sinit)
+{
+	struct board_header *head = sinit->supervisor.board.head;
+
+	if (sinit->cgroups.root_fd >= 0)
+		snprintf(head->cgroup, sizeof(head->cgroup), "%s", sinit->cgroups.path);
+}
+
+void cgroups_event(struct sinit *sinit)
+{
+	_Alignas(struct inotify_event) char buffer[EVENTS_SIZE];
+	ssize_t size = read(sinit->cgroups.watch_fd, buffer, sizeof(buffer));
+
+	for (ssize_t at = 0; at < size;) {
+		const struct inotify_event *event = (const void *)(buffer + at);
+
+		/* An overflow names none: then all may have changed. */
+		if (event->mask & (IN_MODIFY | IN_Q_OVERFLOW))
+			supervisor_slice_event(&sinit->supervisor, event->wd);
+		at += (ssize_t)(sizeof(*event) + event->len);
+	}
+}
+
+void cgroups_close(struct sinit *sinit)
+{
+	if (sinit->cgroups.root_fd < 0)
+		return;
+	cgroup_tree_sweep(&sinit->cgroups);
+	cgroup_tree_close(&sinit->cgroups);
+}

@@ -1,0 +1,395 @@
+/* Slices: each service that runs has one, with its limits; what happens to it there. */
+#include "init/supervisor_internal.h"
+
+#include "cgroup/tree.h"
+#include "init/explain.h"
+#include "init/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+enum {
+	OOM_FRESH = 5000, /* ms in which a death by KILL belongs to a kill for memory */
+};
+
+static bool has_controller(const struct supervisor *sv, enum cgroup_controller controller)
+{
+	return sv->cgroups->enabled & 1u << controller;
+}
+
+static bool can_have_slices(const struct supervisor *sv)
+{
+	return sv->cgroups && sv->cgroups->root_fd >= 0;
+}
+
+/* --- limits ------------------------------------------------------------------------------ */
+
+/* Once for each controller and start of sinit, not for each service. */
+static void tell_controller(struct supervisor *sv, uint32_t slot, enum cgroup_limit limit)
+{
+	enum cgroup_controller controller = cgroup_limit_controller(limit);
+	char buffer[512];
+	struct text text;
+
+	if (sv->controllers_told & 1u << controller)
+		return;
+	sv->controllers_told |= (uint8_t)(1u << controller);
+	text_init(&text, buffer, sizeof(buffer));
+	cgroup_tree_explain_controller(sv->cgroups, controller, &text);
+	log_warning(sv->service[slot].name, "%s has no effect: %s", cgroup_limit_key(limit), text.data);
+}
+
+static void set_limit(struct supervisor *sv, uint32_t slot, enum cgroup_limit limit, const char *value)
+{
+	int rc;
+
+	if (!has_controller(sv, cgroup_limit_controller(limit))) {
+		tell_controller(sv, slot, limit);
+		return;
+	}
+	rc = slice_limit(&sv->unit[slot].slice, limit, value);
+	if (rc < 0)
+		log_warning(sv->service[slot].name, "%s = %s has no effect: %s", cgroup_limit_key(limit),
+		    value, strerror(-rc));
+}
+
+static const char *limit_of(
+    const struct supervisor *sv, struct place place, enum cgroup_limit limit)
+{
+	return image_cgroup(place_image(sv, place), place_settings(sv, place), limit);
+}
+
+/* Of a new slice, which has nobody in it: nothing is reclaimed. */
+static void set_limits(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+	const struct service_settings *s = place_settings(sv, u->life);
+	struct slice_memory memory;
+
+	for (unsigned i = 0; i < CGROUP_LIMITS; i++) {
+		const char *value = limit_of(sv, u->life, (enum cgroup_limit)i);
+
+		if (value)
+			set_limit(sv, slot, (enum cgroup_limit)i, value);
+	}
+	if (!has_controller(sv, CGROUP_MEMORY))
+		return;
+	slice_oom_group(&u->slice, s->oom_policy != OOM_IGNORE);
+	slice_memory(&u->slice, &memory);
+	u->oom = memory.oom;
+	u->oom_kills = memory.oom_kill;
+	u->high = memory.high;
+	sv_warn_begin(sv, slot);
+}
+
+/* --- the slice itself ---------------------------------------------------------------------- */
+
+static void set_flags(struct supervisor *sv, uint32_t slot, unsigned flags)
+{
+	board_begin(&sv->service[slot]);
+	sv->service[slot].slice = (uint8_t)flags;
+	board_end(&sv->service[slot]);
+}
+
+int sv_slice_enter(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+	const char *name = sv->service[slot].name;
+	int rc;
+
+	if (!can_have_slices(sv))
+		return 0;
+	if (u->sliced)
+		return 0;
+	rc = slice_open(sv->cgroups, name, &u->slice);
+	if (rc < 0) {
+		if (sv->cgroups_required || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
+			return rc;
+		if (!u->slice_told)
+			log_warning(name, "runs without limits: its cgroup %s/%s.service cannot be made: %s",
+			    sv->cgroups->path, name, strerror(-rc));
+		u->slice_told = true;
+		return 0;
+	}
+	u->sliced = true;
+	u->limits_stale = u->slice_told = false;
+	set_flags(sv, slot, SLICE_THERE);
+	set_limits(sv, slot);
+	return 0;
+}
+
+void sv_slice_leave(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+
+	if (!u->sliced)
+		return;
+	sv_thaw(sv, slot);
+	sv_warn_end(sv, slot);
+	/* Where somebody was left alone in it (kill_mode=process) it stays, and is found again. */
+	slice_remove(sv->cgroups, sv->service[slot].name, &u->slice);
+	u->sliced = false;
+	set_flags(sv, slot, 0);
+}
+
+void sv_slice_new_life(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+
+	u->oom_at = 0;
+	if (u->limits_stale)
+		sv_slice_leave(sv, slot);
+	else if (u->warned)
+		sv_warn_begin(sv, slot);
+}
+
+void sv_slice_follow(struct supervisor *sv, uint32_t slot)
+{
+	const struct machine *m = &sv->service[slot].m;
+
+	if (sv->unit[slot].sliced && machine_settled(m) && !machine_active(m))
+		sv_slice_leave(sv, slot);
+}
+
+bool sv_slice_signal(struct supervisor *sv, uint32_t slot, int sig)
+{
+	struct unit *u = &sv->unit[slot];
+
+	return u->sliced && slice_signal(&u->slice, sig) > 0;
+}
+
+/* --- a reload ------------------------------------------------------------------------------- */
+
+/* What a child is to write. It has a copy of everything, so pointers will do. */
+struct change {
+	const struct supervisor *sv;
+	uint32_t slot;
+	struct place from, to;
+};
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* In a child: to lower a limit makes the kernel reclaim memory first, for as long as that
+ * takes. Returns the exit code: how many could not be written. */
+static int change_limits(void *context)
+{
+	const struct change *change = context;
+	const struct supervisor *sv = change->sv;
+	int failed = 0;
+
+	for (unsigned i = 0; i < CGROUP_LIMITS; i++) {
+		enum cgroup_limit limit = (enum cgroup_limit)i;
+		const char *value = limit_of(sv, change->to, limit);
+
+		if (same_text(limit_of(sv, change->from, limit), value) ||
+		    !has_controller(sv, cgroup_limit_controller(limit)))
+			continue;
+		failed += slice_limit(&sv->unit[change->slot].slice, limit, value) < 0;
+	}
+	return failed;
+}
+
+static bool limits_differ(const struct supervisor *sv, struct place a, struct place b)
+{
+	for (unsigned i = 0; i < CGROUP_LIMITS; i++)
+		if (!same_text(limit_of(sv, a, (enum cgroup_limit)i), limit_of(sv, b, (enum cgroup_limit)i)))
+			return true;
+	return false;
+}
+
+void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, struct place to)
+{
+	struct unit *u = &sv->unit[slot];
+	struct change change = {sv, slot, from, to};
+	pid_t pid;
+
+	if (!u->sliced)
+		return;
+	slice_oom_group(&u->slice, place_settings(sv, to)->oom_policy != OOM_IGNORE);
+	sv_warn_end(sv, slot);
+	sv_warn_begin(sv, slot);
+	if (!limits_differ(sv, from, to))
+		return;
+	for (unsigned i = 0; i < CGROUP_LIMITS; i++)
+		if (limit_of(sv, to, (enum cgroup_limit)i) &&
+		    !has_controller(sv, cgroup_limit_controller((enum cgroup_limit)i)))
+			tell_controller(sv, slot, (enum cgroup_limit)i);
+	pid = platform_fork(change_limits, &change);
+	if (pid > 0) {
+		pidmap_put(&sv->pids, pid, slot, PID_LIMITS);
+		return;
+	}
+	u->limits_stale = true;
+	log_warning(sv->service[slot].name, "its new limits hold from its next start on: %s",
+	    strerror(-pid));
+}
+
+/* --- out of memory ---------------------------------------------------------------------------- */
+
+static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_memory *memory)
+{
+	struct board_service *s = &sv->service[slot];
+	struct unit *u = &sv->unit[slot];
+	const char *max = limit_of(sv, u->life, CGROUP_MEMORY_MAX);
+	uint64_t limit = memory->oom > u->oom ? cgroup_size(max) : UINT64_MAX;
+	uint64_t peak = slice_memory_peak(&u->slice);
+	uint64_t killed = memory->oom_kill - u->oom_kills;
+	struct board_event event = {.kind = EV_OOM, .pid = s->pid, .blocker = -1};
+	char buffer[256];
+	struct text text;
+
+	u->oom = memory->oom;
+	u->oom_kills = memory->oom_kill;
+	u->oom_at = sv->now;
+	board_begin(s);
+	s->total.oom_kills += (uint32_t)killed;
+	s->oom_limit = limit;
+	/* What it had in use was the limit, if the kernel keeps no record of it. */
+	s->oom_used = peak ? peak : limit != UINT64_MAX ? limit : 1;
+	board_end(s);
+	event.value = (uint32_t)(s->oom_used / 1024);
+	event.detail = limit == UINT64_MAX ? -1 : (int32_t)(limit / 1024);
+	event.code = (int32_t)killed;
+	memcpy(event.name, s->name, sizeof(event.name));
+	sv_event(sv, &event);
+	sv_trouble(sv, slot);
+	text_init(&text, buffer, sizeof(buffer));
+	explain_event(&text, &event, NULL);
+	if (sv_may_say(sv, slot))
+		log_error(s->name, "%s", text.data);
+}
+
+bool sv_oom_killed(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+	struct slice_memory memory;
+
+	if (!u->sliced || !has_controller(sv, CGROUP_MEMORY))
+		return false;
+	if (slice_memory(&u->slice, &memory) == 0 && memory.oom_kill > u->oom_kills)
+		note_oom(sv, slot, &memory);
+	return u->oom_at && sv->now - u->oom_at <= OOM_FRESH;
+}
+
+/* A kill that left the main process alive: one of its workers, with oom_policy=ignore, or on a
+ * kernel that cannot kill all together. */
+static void memory_event(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+	struct slice_memory memory;
+
+	if (slice_memory(&u->slice, &memory) < 0)
+		return;
+	if (memory.high > u->high) {
+		u->high = memory.high;
+		sv_warn_tripped(sv, slot);
+	}
+	if (memory.oom_kill <= u->oom_kills)
+		return;
+	note_oom(sv, slot, &memory);
+	if (place_settings(sv, u->life)->oom_policy != OOM_IGNORE)
+		sv_deliver_kind(sv, slot, EVENT_UNHEALTHY, CAUSE_OOM);
+}
+
+void supervisor_slice_event(struct supervisor *sv, int wd)
+{
+	sv->recheck = true;
+	for (uint32_t slot = 0; slot < sv->count; slot++)
+		if (sv->unit[slot].sliced && sv->unit[slot].slice.memory_wd == wd) {
+			memory_event(sv, slot);
+			return;
+		}
+}
+
+/* --- pause -------------------------------------------------------------------------------------- */
+
+void sv_thaw(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+	struct board_service *s = &sv->service[slot];
+
+	if (!u->sliced || !(s->slice & SLICE_PAUSED))
+		return;
+	slice_freeze(&u->slice, false);
+	set_flags(sv, slot, s->slice & ~(unsigned)SLICE_PAUSED);
+	if (u->beat) /* it could not, meanwhile */
+		u->beat = sv->now;
+}
+
+int supervisor_pause(struct supervisor *sv, uint32_t slot, bool paused)
+{
+	struct unit *u = &sv->unit[slot];
+	struct board_service *s = &sv->service[slot];
+	int rc;
+
+	if (s->m.state != STATE_RUNNING || !s->m.main_alive)
+		return -ESRCH;
+	if (!u->sliced)
+		return -EOPNOTSUPP;
+	if (paused == !!(s->slice & SLICE_PAUSED))
+		return -EALREADY;
+	if (paused) {
+		rc = slice_freeze(&u->slice, true);
+		if (rc < 0)
+			return rc;
+		set_flags(sv, slot, s->slice | SLICE_PAUSED);
+	} else {
+		sv_thaw(sv, slot);
+	}
+	log_info(s->name, paused ? "paused" : "resumed");
+	sv_probes_follow(sv, slot);
+	sv_recovery(sv, slot);
+	return 0;
+}
+
+/* --- measuring ------------------------------------------------------------------------------------ */
+
+bool supervisor_measuring(const struct supervisor *sv)
+{
+	return sv->measuring;
+}
+
+bool supervisor_measure(struct supervisor *sv)
+{
+	int64_t last = atomic_load_explicit(&sv->board.head->measured, memory_order_relaxed);
+
+	if (!can_have_slices(sv) || (last && sv->now - last < SUPERVISOR_MEASURE_AGE))
+		return true;
+	if (!sv->measuring)
+		sv->measure_next = 0;
+	sv->measuring = true;
+	return false;
+}
+
+static void measure_one(struct supervisor *sv, uint32_t slot)
+{
+	struct board_service *s = &sv->service[slot];
+	struct board_reading reading = {.time = sv->now};
+
+	slice_read(&sv->unit[slot].slice, &reading);
+	board_begin(s);
+	if (board_write_reading(&sv->board, slot, &reading) == 0)
+		s->slice |= SLICE_MEASURED;
+	board_end(s);
+}
+
+void sv_measure_some(struct supervisor *sv)
+{
+	uint32_t left = SUPERVISOR_MEASURES;
+
+	if (!sv->measuring)
+		return;
+	for (; sv->measure_next < sv->count && left; sv->measure_next++)
+		if (sv->unit[sv->measure_next].sliced) {
+			measure_one(sv, sv->measure_next);
+			left--;
+		}
+	if (sv->measure_next < sv->count)
+		return;
+	sv->measuring = false;
+	atomic_store(&sv->board.head->measured, sv->now);
+}
