@@ -126,7 +126,8 @@ static int open_directory(struct cgroup_tree *tree, const struct cgroup_options 
 	struct statfs fs;
 
 	snprintf(tree->path, sizeof(tree->path), "%s", path);
-	if (options->root && mkdir(path, 0755) < 0 && errno != EEXIST)
+	tree->made = options->root && mkdir(path, 0755) == 0;
+	if (options->root && !tree->made && errno != EEXIST)
 		return refuse(tree, CGROUP_REFUSED, "mkdir", errno);
 	tree->root_fd = cgroup_directory(AT_FDCWD, path);
 	if (tree->root_fd < 0)
@@ -258,8 +259,6 @@ static void enable_all(struct cgroup_tree *tree)
 	tree->offered = read_controllers(tree->root_fd, "cgroup.controllers");
 	enable(tree, tree->root_fd);
 	tree->enabled = read_controllers(tree->root_fd, "cgroup.subtree_control");
-	for (unsigned i = 0; i < CGROUP_CONTROLLERS; i++)
-		tree->strangers |= tree->controller_error[i] == EBUSY;
 }
 
 /* --- Opening ---------------------------------------------------------------------------------- */
@@ -282,7 +281,6 @@ int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *optio
 		return error;
 	}
 	enable_all(ret);
-	ret->clone_into = true;
 	ret->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	return 0;
 }

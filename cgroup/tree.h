@@ -37,8 +37,7 @@ struct cgroup_tree {
 	uint8_t fault;      /* enum cgroup_fault */
 	uint8_t enabled;    /* bits 1 << enum cgroup_controller: those that really went on */
 	uint8_t offered;    /* those that the parent has */
-	bool clone_into;    /* CLONE_INTO_CGROUP may be tried */
-	bool strangers;     /* processes of others are in OWN, and stay there */
+	bool made;          /* cgroup_root was not there before */
 	int error;          /* errno of CGROUP_REFUSED */
 	int controller_error[CGROUP_CONTROLLERS]; /* errno of one that is offered, but not on */
 	const char *what;   /* what was refused */

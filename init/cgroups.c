@@ -61,9 +61,9 @@ static void clear(struct cgroup_tree *tree, const struct image *image)
 	cgroup_tree_sweep(tree);
 }
 
-/* cgroups = required: every limit must hold. */
-static bool all_hold(const struct cgroup_tree *tree, const struct image *image)
+bool cgroups_hold(const struct sinit *sinit, const struct image *image)
 {
+	const struct cgroup_tree *tree = &sinit->cgroups;
 	char buffer[512];
 	struct text text;
 
@@ -110,7 +110,7 @@ bool cgroups_open(struct sinit *sinit, const struct image *image)
 
 	if (cgroup_tree_open(&sinit->cgroups, &options) < 0)
 		return none(&sinit->cgroups, image, settings->cgroups);
-	if (settings->cgroups == CGROUPS_REQUIRED && !all_hold(&sinit->cgroups, image))
+	if (settings->cgroups == CGROUPS_REQUIRED && !cgroups_hold(sinit, image))
 		return false;
 	clear(&sinit->cgroups, image);
 	raise_files(sinit, image);
@@ -145,5 +145,7 @@ void cgroups_close(struct sinit *sinit)
 	if (sinit->cgroups.root_fd < 0)
 		return;
 	cgroup_tree_sweep(&sinit->cgroups);
+	if (sinit->cgroups.made)
+		rmdir(sinit->cgroups.path);
 	cgroup_tree_close(&sinit->cgroups);
 }

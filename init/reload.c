@@ -179,6 +179,10 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 	rc = map_image(sinit->reload.image_fd, &image, &size);
 	if (rc < 0)
 		return refusal(rc);
+	if (sv->cgroups_required && !cgroups_hold(sinit, image)) {
+		munmap(image, size);
+		return "a limit cannot be set, and cgroups = required; the old configuration stays";
+	}
 	same = image_settings_equal(sv->set[sv->current].image, image);
 	rc = supervisor_adopt(sv, image, size, counts);
 	if (rc < 0) {

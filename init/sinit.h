@@ -72,6 +72,10 @@ void rundir_check(struct sinit *sinit);
  * what cannot be. False: it is required to work, and does not. */
 bool cgroups_open(struct sinit *sinit, const struct image *image);
 
+/* Whether all that the image wants can be given, where cgroups are required. What cannot is
+ * logged. */
+bool cgroups_hold(const struct sinit *sinit, const struct image *image);
+
 /* Tells readers of the board where the slices are. */
 void cgroups_show(struct sinit *sinit);
 

@@ -115,6 +115,24 @@ static void set_slice(const struct unit *u, struct spawn *spawn)
 	spawn->slice_fd = u->slice.fd;
 }
 
+/* Once more in a new slice, if somebody has removed the one that was empty. */
+static int make_in_slice(struct supervisor *sv, uint32_t slot, enum pid_role role,
+    struct spawn_room *room, struct spawn *spawn, struct spawn_result *ret)
+{
+	int rc;
+
+	set_slice(&sv->unit[slot], spawn);
+	rc = make_process(sv, slot, role, room, spawn, ret);
+	if (rc < 0 || ret->step != STEP_CGROUP || ret->pid || (ret->error != ENOENT && ret->error != ENODEV))
+		return rc;
+	sv_slice_leave(sv, slot);
+	rc = sv_slice_enter(sv, slot);
+	if (rc < 0)
+		return rc;
+	set_slice(&sv->unit[slot], spawn);
+	return make_process(sv, slot, role, room, spawn, ret);
+}
+
 void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref command)
 {
 	struct unit *u = &sv->unit[slot];
@@ -131,8 +149,7 @@ void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref comm
 		result = (struct spawn_result){.step = STEP_CGROUP, .error = -rc};
 		rc = 0;
 	} else if (rc == 0) {
-		set_slice(u, &spawn);
-		rc = make_process(sv, slot, role, room, &spawn, &result);
+		rc = make_in_slice(sv, slot, role, room, &spawn, &result);
 	}
 	if (rc < 0) {
 		not_spawned(sv, slot, role, rc);

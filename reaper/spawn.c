@@ -273,11 +273,11 @@ static pid_t clone_apart(struct spawner *spawner, struct slot *slot)
 	return pid;
 }
 
-/* The slice cannot take a process: it was removed (ENODEV), gives its controllers to cgroups
+/* The slice cannot take a process: it was removed (ENOENT, ENODEV), gives its controllers to cgroups
  * below it (EBUSY), is not of a kind that can (EOPNOTSUPP), is not ours to write (EACCES). */
 static bool is_slice_error(int error)
 {
-	return error == -ENODEV || error == -EBUSY || error == -EOPNOTSUPP || error == -EACCES;
+	return error == -ENOENT || error == -ENODEV || error == -EBUSY || error == -EOPNOTSUPP || error == -EACCES;
 }
 
 int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)

@@ -248,6 +248,10 @@ def index(lines, name, what, nth=0):
     return found[nth]
 
 
+def whats(lines):
+    return [line.what for line in lines]
+
+
 def moment():
     """The wall clock in ms, to be taken before something is asked for."""
     return time.time_ns() // 1_000_000

@@ -6,15 +6,11 @@ import time
 
 import pytest
 
-from services import children, index, moment, sinit, took, until
+from services import children, index, moment, sinit, took, until, whats
 
 __all__ = ["sinit"]
 
 SEED = 20  # of the times at which something is done to sinit
-
-
-def whats(lines):
-    return [line.what for line in lines]
 
 
 def test_P26_stop_takes_no_longer_than_the_services(sinit):

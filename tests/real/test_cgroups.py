@@ -1,0 +1,343 @@
+"""Slices on this machine's own cgroup v2 tree, in a sub-tree that each test makes for itself.
+
+Limits need controllers, which that tree may not have: those are proven in tests/boot. What
+needs no controller is here: births, emptiness, kill, freeze, left-overs, and what sinit says
+where there is no tree to use."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness import AS_ROOT
+from services import LIMIT, SINIT, die_with_parent, index, sinit, until, whats
+
+__all__ = ["sinit"]
+
+
+def unified():
+    """Where cgroup v2 is mounted."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split()
+        if fields[fields.index("-") + 1] == "cgroup2":
+            return Path(fields[4])
+    return None
+
+
+needs_tree = pytest.mark.skipif(not AS_ROOT or not unified(),
+                                reason="needs root and a cgroup v2 mount for a sub-tree of its own")
+count = iter(range(1000))
+
+
+class Tree:
+    def __init__(self):
+        self.root = unified() / f"sinit-test-{os.getpid()}-{next(count)}"
+
+    def slice(self, name):
+        return self.root / f"{name}.service"
+
+    def pids(self, name):
+        try:
+            return [int(pid) for pid in (self.slice(name) / "cgroup.procs").read_text().split()]
+        except FileNotFoundError:
+            return []
+
+    def slices(self):
+        return sorted(path.name for path in self.root.glob("*.service"))
+
+    def end(self):
+        """Nothing is left of it, whatever the test did."""
+        if not self.root.exists():
+            return
+        (self.root / "cgroup.kill").write_text("1")
+        until(lambda: "populated 0" in (self.root / "cgroup.events").read_text(), "the end of all")
+        for path in sorted(self.root.rglob("*"), reverse=True):
+            if path.is_dir():
+                path.rmdir()
+        self.root.rmdir()
+
+
+@pytest.fixture
+def tree(sinit):
+    made = Tree()
+    sinit.settings(cgroups="auto", cgroup_root=made.root)
+    try:
+        yield made
+    finally:
+        sinit.end()
+        made.end()
+
+
+@needs_tree
+def test_a_service_and_all_that_it_starts_are_in_its_slice(sinit, tree):
+    sinit.service("a", sinit.fake("a", "--setsid-child"), pre_start="sh -c 'cat /proc/self/cgroup "
+                  f">{sinit.directory}/pre'")
+    sinit.service("b", sinit.fake("b"), oom_score_adj=10)  # born without shared memory
+    sinit.up()
+    sinit.until_lines("a.child", "start")
+    assert len(tree.pids("a")) == 2 and len(tree.pids("b")) == 1
+    assert sinit.directory.joinpath("pre").read_text().endswith("/a.service\n")
+    assert Path(f"/proc/{sinit.pid}/cgroup").read_text() not in \
+        [Path(f"/proc/{pid}/cgroup").read_text() for pid in tree.pids("a")]
+    assert sinit.stop().code == 0
+    assert not tree.root.exists(), "made by sinit, removed by it"
+
+
+@needs_tree
+@pytest.mark.parametrize("how", ["stop", "restart", "kill"])
+def test_P31_a_session_of_its_own_does_not_escape(sinit, tree, how):
+    sinit.service("web", sinit.fake("web", "--setsid-child --listen 5432 "
+                                    f"--lock {sinit.directory}/lock"),
+                  restart="always", restart_delay="0")
+    sinit.up()
+    child = sinit.until_lines("web.child", "start")
+    if how == "kill":
+        sinit.ctl("signal", "web", "KILL")
+    else:
+        sinit.ctl(how, "web")
+    if how == "stop":
+        assert tree.slices() == []
+    else:
+        sinit.until_lines("web", "start", 2)
+        sinit.until_lines("web.child", "start", 2)
+    assert not sinit.lines("web.child", "bind-failed") and not sinit.lines("web", "overlap")
+    assert whats(sinit.lines("web.child"))[:3] == ["start", "TERM", "end"]
+    assert child
+
+
+@needs_tree
+def test_a_deaf_one_in_another_session_is_killed_by_the_slice(sinit, tree):
+    sinit.service("a", "sh -c \"trap '' TERM; setsid sleep 100000 & "
+                  "setsid sh -c 'sleep 100001 & sleep 100002' & wait\"", stop_timeout="300ms")
+    sinit.up()
+    until(lambda: len(tree.pids("a")) == 5, "all five")
+    sinit.ctl("stop", "a")
+    assert tree.slices() == []
+
+
+@needs_tree
+def test_slices_come_and_go_with_their_services(sinit, tree):
+    sinit.service("once", "true", type="oneshot")
+    sinit.service("a", sinit.fake("a"))
+    sinit.service("off", sinit.fake("off"), enabled="no")
+    sinit.service("bad", "/nonexistent", max_restarts=0)
+    sinit.start()
+    sinit.until_state("once", state="done")
+    sinit.until_state("bad", state="fatal")
+    sinit.until_state("a", state="running")
+    assert tree.slices() == ["a.service"]
+    sinit.ctl("stop", "a")
+    assert tree.slices() == []
+    sinit.ctl("start", "a")
+    assert tree.slices() == ["a.service"]
+    (sinit.config / "conf.d/a.ini").unlink()
+    sinit.ctl("reload")
+    until(lambda: not tree.slices(), "the slice of a removed service")
+
+
+@needs_tree
+def test_500_restarts_leave_nothing(sinit, tree):
+    sinit.service("a", "sh -c 'sleep 0.001 & exit 1'", restart_delay="0", max_restarts="unlimited",
+                  min_uptime="1h", backoff_multiplier=1)
+    sinit.start()
+    before = until(lambda: sinit.status("a").get("restarts", 0) > 20 and
+                   len(os.listdir(f"/proc/{sinit.pid}/fd")), "a start")
+    until(lambda: sinit.status("a")["restarts"] > 500, "500 restarts")
+    assert abs(len(os.listdir(f"/proc/{sinit.pid}/fd")) - before) <= 2
+    sinit.ctl("stop", "a")
+    assert tree.slices() == []
+    stat = (tree.root / "cgroup.stat").read_text().split()
+    assert int(stat[stat.index("nr_descendants") + 1]) == 0
+
+
+def foreground(sinit):
+    with sinit.log_file.open("ab") as log:
+        return subprocess.Popen([SINIT, "-c", sinit.config, "-r", sinit.run], stdout=log,
+                                stderr=log, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+
+
+@needs_tree
+def test_left_overs_of_an_earlier_sinit(sinit, tree):
+    """In the foreground, where services outlive a sinit that is killed."""
+    sinit.service("a", sinit.fake("a", "--setsid-child"))
+    first = foreground(sinit)
+    sinit.until_lines("a.child", "start")
+    first.kill()
+    first.wait()
+    left = tree.pids("a")
+    assert len(left) == 2
+    second = foreground(sinit)
+    sinit.until_lines("a", "start", 2)
+    lines = sinit.lines()
+    assert index(lines, "a", "end") < index(lines, "a", "start", 1)
+    assert "a: processes that an earlier sinit had left in its cgroup were ended" in sinit.log()
+    assert not set(left) & set(tree.pids("a"))
+    second.terminate()
+    assert second.wait(LIMIT) == 0
+
+
+@needs_tree
+def test_a_second_sinit_takes_no_slices_of_the_first(sinit, tree, tmp_path):
+    sinit.service("a", sinit.fake("a"))
+    sinit.up()
+    done = subprocess.Popen([SINIT, "-c", sinit.config, "-r", tmp_path / "run2"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+    try:
+        until(lambda: len(sinit.lines("a", "start")) == 2, "the second sinit's service")
+        assert len(tree.pids("a")) == 1
+    finally:
+        done.send_signal(signal.SIGTERM)
+        said = done.communicate(timeout=LIMIT)[0].decode()
+    assert "another sinit has" in said, said
+    assert len(tree.pids("a")) == 1 and sinit.status("a")["restarts"] == 0
+
+
+@needs_tree
+def test_a_slice_that_somebody_removed(sinit, tree):
+    """While its service was down for its back-off: the next start makes another."""
+    sinit.service("a", "sh -c 'exit 1'", restart_delay="1h")
+    sinit.start()
+    sinit.until_state("a", state="backoff")
+    tree.slice("a").rmdir()
+    sinit.ctl("start", "--no-wait", "a")
+    until(lambda: sinit.status("a")["last_exit"] and len(sinit.events("a", "start")) == 2,
+          "another life")
+    assert "cannot start" not in sinit.log()
+
+
+@needs_tree
+def test_restart_asked_for_from_inside_the_slice(sinit, tree):
+    sinit.service("a", f"sh -c 'echo 0 a $$ start >>{sinit.file}; "
+                  f"test -e {sinit.directory}/again || {{ touch {sinit.directory}/again; "
+                  f"{SINIT.with_name('sinitctl')} -r {sinit.run} restart a; }}; exec sleep 1000'")
+    sinit.start()
+    sinit.until_lines("a", "start", 2)
+    sinit.until_state("a", state="running", ready=True)
+    assert len(sinit.lines("a", "start")) == 2
+    assert len(tree.pids("a")) == 1
+
+
+@needs_tree
+def test_cgroups_inside_a_slice_are_removed_with_it(sinit, tree):
+    sinit.service("a", f"sh -c 'mkdir -p {tree.slice('a')}/x/y; "
+                  f"sh -c \"echo 0 >{tree.slice('a')}/x/y/cgroup.procs; sleep 100000\" & wait'")
+    sinit.up()
+    until(lambda: (inner := tree.slice("a") / "x/y/cgroup.procs").exists() and inner.read_text(),
+          "a process in the inner cgroup")
+    sinit.ctl("stop", "a")
+    assert tree.slices() == []
+
+
+@needs_tree
+def test_kill_mode_process_leaves_the_slice_to_the_others(sinit, tree):
+    sinit.service("a", sinit.fake("a", "--fork-child"), kill_mode="process")
+    sinit.up()
+    sinit.until_lines("a.child", "start")
+    sinit.ctl("stop", "a")
+    assert len(tree.pids("a")) == 1
+    sinit.ctl("start", "a")
+    sinit.until_lines("a.child", "start", 2)
+    assert len(tree.pids("a")) == 3
+
+
+# --- where there is no tree
+
+MOUNTS = {
+    "read-only": "umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && "
+                 "mount -o remount,bind,ro /sys/fs/cgroup",
+    "absent": "umount -l /sys/fs/cgroup; true",
+    "not ours": "umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup",
+}
+SAYS = {"read-only": "is mounted read-only", "absent": "is not mounted",
+        "not ours": "which is not its own"}
+
+
+def inside(mounts):
+    return ["sh", "-c", f'mount --make-rprivate /; {MOUNTS[mounts]}; exec "$@"', "sh"]
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="mounts")
+@pytest.mark.parametrize("mounts", MOUNTS)
+def test_P90_all_run_without_limits(sinit, mounts):
+    """One warning for each start of sinit, not for each of a service."""
+    sinit.settings(cgroups="auto")
+    sinit.service("a", sinit.fake("a"), memory_max="32M", cpu_max="20%")
+    sinit.service("b", "sh -c 'exit 1'", restart_delay="10ms", pids_max=50, max_restarts=3,
+                  backoff_multiplier=1)
+    sinit.start(through=inside(mounts))
+    sinit.until_state("a", ready=True)
+    sinit.until_state("b", state="fatal")
+    assert sinit.stop().code == 0
+    warnings = [line for line in sinit.log().splitlines() if "no cgroups" in line]
+    assert len(warnings) == 1 and "warning" in warnings[0], sinit.log()
+    assert SAYS[mounts] in warnings[0]
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="mounts")
+def test_without_limits_it_is_no_warning(sinit):
+    sinit.settings(cgroups="auto")
+    sinit.service("a", sinit.fake("a"))
+    sinit.start(through=inside("absent"))
+    sinit.until_state("a", ready=True)
+    assert "warning" not in sinit.log() and "no cgroups" in sinit.log()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="mounts")
+@pytest.mark.parametrize("mounts", MOUNTS)
+def test_required_is_an_error(sinit, mounts):
+    sinit.settings(cgroups="required")
+    sinit.service("a", sinit.fake("a"))
+    sinit.start(through=inside(mounts))
+    assert sinit.wait().code == 78
+    assert SAYS[mounts] in sinit.log() and not sinit.lines("a")
+
+
+@needs_tree
+def test_required_with_a_controller_that_is_not_there(sinit, tree):
+    """The machine's unified tree without memory: a limit of it cannot be kept."""
+    if "memory" in (unified() / "cgroup.controllers").read_text():
+        pytest.skip("this tree has the controller memory")
+    sinit.settings(cgroups="required", cgroup_root=tree.root)
+    sinit.service("a", sinit.fake("a"), memory_max="32M")
+    sinit.start()
+    assert sinit.wait().code == 78
+    assert "memory_max cannot be set" in sinit.log() and not sinit.lines("a")
+
+
+@needs_tree
+def test_P89_a_controller_that_is_not_there_is_one_warning(sinit, tree):
+    if "memory" in (unified() / "cgroup.controllers").read_text():
+        pytest.skip("this tree has the controller memory")
+    sinit.service("a", sinit.fake("a"), memory_max="32M")
+    sinit.service("b", sinit.fake("b"), memory_max="32M", memory_high="20M")
+    sinit.up()
+    told = [line for line in sinit.log().splitlines() if "has no effect" in line]
+    assert len(told) == 1 and "not offered" in told[0] and "memory_max" in told[0], sinit.log()
+    assert not (tree.slice("a") / "cgroup.subtree_control").read_text().strip()
+
+
+def test_off_says_nothing(sinit):
+    sinit.settings(cgroups="off")
+    sinit.service("a", sinit.fake("a"), memory_max="32M")
+    sinit.up()
+    assert "cgroup" not in sinit.log()
+
+
+@needs_tree
+def test_a_root_that_is_no_cgroup(sinit, tmp_path):
+    sinit.settings(cgroups="auto", cgroup_root=tmp_path)
+    sinit.service("a", sinit.fake("a"), memory_max="32M")
+    sinit.up()
+    assert "is not in a cgroup v2 file system" in sinit.log()
+
+
+@needs_tree
+def test_open_files_limit_of_services_stays(sinit, tree):
+    """sinit needs a descriptor a slice and raises its own limit; services keep what it was
+    given."""
+    sinit.service("a", f"sh -c 'ulimit -n >{sinit.directory}/n; exec sleep 1000'")
+    sinit.start(through=["sh", "-c", 'ulimit -Sn 100; exec "$@"', "sh"])
+    until(lambda: (n := sinit.directory / "n").exists() and n.read_text() == "100\n", "the limit")
+    assert "Max open files            3" in Path(f"/proc/{sinit.pid}/limits").read_text()
