@@ -263,7 +263,7 @@ install: all man ## install below DESTDIR and PREFIX (with /usr, sinit is /sbin/
 	done
 
 clean: ## remove what was built, but not the dependencies
-	find $(B) -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +
+	find $(B) -mindepth 1 -maxdepth 1 ! -name deps ! -name kernel -exec rm -rf {} +
 
 distclean: ## remove build/ whole
 	rm -rf build

@@ -1,0 +1,53 @@
+"""The guest that all tests of a file share, and its console where one of them fails."""
+
+import re
+
+import pytest
+from lab import Guest
+from sinit_lab import Sinit
+
+TAIL = 60  # lines
+
+guests = []
+
+
+def life(instance):
+    """A generator: the guest, booted; then its end, which is to be a good one."""
+    guests.append(instance)
+    try:
+        yield instance.boot()
+        instance.poweroff()
+        assert "Kernel panic" not in instance.console()
+        assert "reboot: Power down" in instance.console()
+    finally:
+        instance.end()
+
+
+@pytest.fixture(scope="session")
+def guest(tmp_path_factory):
+    """The one below whose PID 1 tests start what they like."""
+    yield from life(Guest(tmp_path_factory.mktemp("guest")))
+
+
+@pytest.fixture(scope="module")
+def machine(request, tmp_path_factory):
+    """One whose PID 1 is sinit, with the module's FILES as its configuration."""
+    yield from life(Guest(tmp_path_factory.mktemp("machine"), boots=request.module.FILES))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    report = (yield).get_result()
+    if report.failed:
+        for instance in guests:
+            lines = instance.console().splitlines()[-TAIL:]
+            report.sections.append(("console of the guest", "\n".join(lines)))
+
+
+@pytest.fixture
+def sinit(guest, request):
+    instance = Sinit(guest, re.sub(r"\W+", "-", request.node.name))
+    try:
+        yield instance
+    finally:
+        instance.end()
