@@ -20,7 +20,7 @@
 
 enum {
 	OUT_SIZE = 65536,
-	OUT_ROOM = 8192,      /* bytes that out_text() promises */
+	OUT_ROOM = 12288,     /* bytes that out_text() promises */
 	CTL_ANSWER_MS = 5000, /* how long PID 1 has to answer */
 	CTL_WAIT_MS = 90000,  /* how long to wait for services to start or stop */
 	CTL_POLL_MS = 10,     /* between two looks at the board */

@@ -64,6 +64,7 @@ static void cell(
 		break;
 	case COL_STATE:
 		text_add(text, state_name((enum state)m->state));
+		text_add(text, s->slice & SLICE_PAUSED ? " (paused)" : "");
 		break;
 	case COL_READY:
 		text_add(text, board_service_ready(s) ? "yes" : m->want == WANT_UP ? "no" : "-");
@@ -232,22 +233,30 @@ static void put_table(struct ctl *ctl, const struct view *view)
 		put_row(&table, out_text(ctl->out), view->rows[i]);
 }
 
+static void put_service(const struct view *view, const struct view_row *row, struct text *text)
+{
+	const struct board *board = &view->board;
+	struct render_about about = {
+	    .life = view->life, .now = view->now, .cgroup = board->head->cgroup};
+	char blocker[BOARD_NAME];
+
+	about.blocker = board_slot_name(board, row->s.blocker, blocker);
+	about.measured = board_read_reading(board, row->slot, &row->s, &about.reading);
+	board_read_words(board, row->slot, &row->s, &about.words);
+	render_service(text, &row->s, &about);
+}
+
 static void put_json(struct ctl *ctl, const struct view *view)
 {
-	char blocker[BOARD_NAME];
-	struct board_words words;
 	struct text *text = out_text(ctl->out);
 
 	text_add(text, "{\"sinit\":");
 	render_sinit(text, view->board.head, view->life, view->now);
 	text_add(text, ",\"services\":[");
 	for (size_t i = 0; i < view->count; i++) {
-		const struct board_service *s = &view->rows[i]->s;
-		const char *name = board_slot_name(&view->board, s->blocker, blocker);
 		text = out_text(ctl->out);
 		text_add(text, i ? "," : "");
-		board_read_words(&view->board, view->rows[i]->slot, s, &words);
-		render_service(text, s, view->life, name, &words, view->now);
+		put_service(view, view->rows[i], text);
 	}
 	text_add(out_text(ctl->out), "]}\n");
 }

@@ -143,6 +143,13 @@ static void add_status(struct text *text, const struct board_service *s,
 	text_add(text, "\"");
 }
 
+/* A stop lets it go on. */
+static bool is_paused(const struct board_service *s)
+{
+	return s->slice & SLICE_PAUSED &&
+	       (s->m.state == STATE_STARTING || s->m.state == STATE_RUNNING);
+}
+
 void explain_reason(struct text *text, const struct board_service *s, const char *blocker,
     const struct board_words *words, int64_t now)
 {
@@ -161,6 +168,10 @@ void explain_reason(struct text *text, const struct board_service *s, const char
 	    .oom_limit = s->oom_limit,
 	};
 
+	if (is_paused(s)) {
+		text_addf(text, "paused by hand; sinitctl resume %s lets it go on", s->name);
+		return;
+	}
 	switch ((enum state)s->m.state) {
 	case STATE_STOPPED:
 		add_stopped(text, s, &why);

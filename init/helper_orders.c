@@ -189,3 +189,23 @@ void helpers_pong(struct sinit *sinit, const struct responder_ping *ping)
 	h->lag_us = 0;
 	platform_send(h->helper[HELPER_RESPONDER].channel, &pong, sizeof(pong));
 }
+
+/* --- what the services use ------------------------------------------------------------------------ */
+
+void helpers_measure(struct sinit *sinit)
+{
+	/* True or not, the answer goes out at the end of this turn or of a later one. */
+	supervisor_measure(&sinit->supervisor);
+	sinit->helpers.measuring = true;
+}
+
+void helpers_measured(struct sinit *sinit)
+{
+	static const uint32_t answer_kind = RESPONDER_MEASURED;
+
+	if (!sinit->helpers.measuring || supervisor_measuring(&sinit->supervisor))
+		return;
+	sinit->helpers.measuring = false;
+	platform_send(
+	    sinit->helpers.helper[HELPER_RESPONDER].channel, &answer_kind, sizeof(answer_kind));
+}

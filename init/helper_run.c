@@ -266,6 +266,7 @@ void helpers_turn(struct sinit *sinit)
 			start(sinit, kind);
 	}
 	helpers_alert(sinit);
+	helpers_measured(sinit);
 	watch_room(sinit, HELPER_PROBER, sv->prober_full);
 	watch_room(sinit, HELPER_ALERTER, h->alerts.full);
 }
@@ -342,6 +343,8 @@ static void one_message(
 			helpers_pong(sinit, &message->ping);
 		else if (message->kind == RESPONDER_ORDER && size == sizeof(message->order))
 			helpers_order(sinit, &message->order);
+		else if (message->kind == RESPONDER_MEASURE && size == sizeof(message->kind))
+			helpers_measure(sinit);
 		return;
 	case HELPER_ALERTER:
 		if (sinit->helpers.helper[kind].kill_at)

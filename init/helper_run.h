@@ -62,6 +62,7 @@ struct helpers {
 	unsigned sockets;
 	bool control;      /* of [http] */
 	bool dashboard;
+	bool measuring;    /* the responder waits for what the services use */
 	uint32_t reload_order; /* number of the POST that waits for a reload, 0: none does */
 	char token[HELPER_TOKEN]; /* "": no POST is accepted */
 	struct alerts alerts;
@@ -124,5 +125,7 @@ void helpers_read_token(struct helpers *h, const char *path); /* NULL: none */
 void helpers_order(struct sinit *sinit, struct responder_order *order);
 void helpers_reloaded(struct sinit *sinit, const char *error); /* the outcome, NULL: well */
 void helpers_pong(struct sinit *sinit, const struct responder_ping *ping);
+void helpers_measure(struct sinit *sinit); /* is to be measured */
+void helpers_measured(struct sinit *sinit); /* says so if it has been */
 
 #endif

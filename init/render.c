@@ -207,17 +207,38 @@ static void spawn_error(struct text *text, const struct board_service *s)
 	text_add(text, "}");
 }
 
-void render_service(struct text *text, const struct board_service *s, enum board_life life,
-    const char *blocker, const struct board_words *words, int64_t now)
+/* What the slice tells of the service. */
+static void slice(
+    struct text *text, const struct board_service *s, const struct render_about *about)
+{
+	char path[BOARD_PATH + BOARD_NAME + 16];
+	struct text where;
+
+	text_init(&where, path, sizeof(path));
+	if (s->slice & SLICE_THERE && *about->cgroup)
+		render_slice(&where, about->cgroup, s);
+	boolean(text, "paused", s->slice & SLICE_PAUSED);
+	number(text, "oom_kills", s->total.oom_kills);
+	string(text, "cgroup", *path ? path : NULL);
+	key(text, "resources");
+	if (about->measured)
+		render_resources(text, &about->reading, about->now);
+	else
+		text_add(text, "null");
+}
+
+void render_service(
+    struct text *text, const struct board_service *s, const struct render_about *about)
 {
 	const struct machine *m = &s->m;
-	bool runs = life == BOARD_LIVE && m->main_alive && m->started;
+	bool alive = about->life == BOARD_LIVE;
 	enum cause cause = (enum cause)m->cause;
+	int64_t now = about->now;
 	char sentence[512];
 	struct text reason;
 
 	text_init(&reason, sentence, sizeof(sentence));
-	explain_reason(&reason, s, blocker, words, now);
+	explain_reason(&reason, s, about->blocker, &about->words, now);
 	text_add(text, "{\"name\":");
 	text_json(text, s->name);
 	word(text, "state", state_name((enum state)m->state));
@@ -225,22 +246,23 @@ void render_service(struct text *text, const struct board_service *s, enum board
 	word(text, "cause", cause == CAUSE_NONE ? NULL : cause_name(cause));
 	string(text, "reason", *sentence ? sentence : NULL);
 	number_or_null(text, "pid", s->pid, s->pid > 0);
-	seconds(text, "uptime_seconds", now - m->started, runs);
+	seconds(text, "uptime_seconds", now - m->started, alive && m->main_alive && m->started);
 	number(text, "restarts", m->restarts);
 	last_exit(text, s);
 	probes(text, s);
 	boolean(text, "ready", board_service_ready(s));
 	number(text, "life", m->life);
-	seconds(text, "since_seconds", now - m->since, life == BOARD_LIVE);
+	seconds(text, "since_seconds", now - m->since, alive);
 	word(text, "type", type_name(s->type));
 	boolean(text, "enabled", s->enabled);
 	boolean(text, "critical", s->critical);
 	boolean(text, "stopped_by_hand", s->by_hand);
 	number(text, "priority", s->priority);
 	number_or_null(text, "backoff_ms", m->delay, m->state == STATE_BACKOFF);
-	string(text, "blocker", blocker);
+	string(text, "blocker", about->blocker);
 	spawn_error(text, s);
-	string(text, "status_text", *words->status ? words->status : NULL);
+	string(text, "status_text", *about->words.status ? about->words.status : NULL);
+	slice(text, s, about);
 	text_add(text, "}");
 }
 

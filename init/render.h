@@ -9,16 +9,33 @@
 #include "init/base.h"
 #include "init/board.h"
 
-enum { RENDER_ROOM = 8192 };
+enum { RENDER_ROOM = 12288 };
 
 /* {"pid","version","state","uptime_seconds",...} of sinit itself. `now`: CLOCK_MONOTONIC. */
 void render_sinit(
     struct text *text, const struct board_header *head, enum board_life life, int64_t now);
 
-/* {"name","state",...} of a service. `blocker`: name of the one in s->blocker, or NULL;
- * `words`: its own. */
-void render_service(struct text *text, const struct board_service *s, enum board_life life,
-    const char *blocker, const struct board_words *words, int64_t now);
+/* What else of the board belongs to a service. */
+struct render_about {
+	enum board_life life;
+	int64_t now;          /* CLOCK_MONOTONIC ms */
+	const char *blocker;  /* name of the one in s->blocker, or NULL */
+	const char *cgroup;   /* directory of the slices, "": there are none */
+	struct board_words words;
+	struct board_reading reading;
+	bool measured;        /* `reading` is there */
+};
+
+/* {"name","state",...} of a service. */
+void render_service(
+    struct text *text, const struct board_service *s, const struct render_about *about);
+
+/* {"measured_seconds_ago","memory","cpu","pids","io","pressure"}, of which what the kernel does
+ * not have and what is not limited is null. */
+void render_resources(struct text *text, const struct board_reading *reading, int64_t now);
+
+/* Adds the path of a service's slice. `cgroup`: directory of the slices. */
+void render_slice(struct text *text, const char *cgroup, const struct board_service *s);
 
 /* {"name","state","healthy","ready","startup","liveness","readiness","why"}: its probes, and
  * a sentence if not all is well. */

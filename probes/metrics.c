@@ -28,10 +28,12 @@ static void add_label(struct text *text, const char *name, const char *value)
 	text_add(text, "\"");
 }
 
-/* Prometheus counts in seconds. */
+/* Prometheus counts in seconds, and in shares of one. */
 static void add_value(struct text *text, int64_t value, enum unit unit)
 {
-	uint64_t scale = unit == UNIT_MS ? 1000 : unit == UNIT_US ? 1000000 : 1;
+	static const uint32_t scales[] = {
+	    [UNIT_ONE] = 1, [UNIT_MS] = 1000, [UNIT_US] = 1000000, [UNIT_PERCENT_100] = 10000};
+	uint64_t scale = scales[unit];
 	char fraction[8] = ".";
 
 	if (scale == 1 || value < 0) {
@@ -197,6 +199,38 @@ static int64_t of_service(
 				   : ((const uint32_t *)(const void *)field)[i];
 }
 
+static int64_t of_reading(
+    const struct family *family, const struct board_reading *reading, unsigned i)
+{
+	const char *field = (const char *)reading + family->field + i * family->size;
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (!(reading->have & family->part))
+		return NO_SAMPLE;
+	if (family->size == sizeof(narrow)) {
+		memcpy(&narrow, field, sizeof(narrow));
+		return narrow == UINT32_MAX ? NO_SAMPLE : narrow;
+	}
+	memcpy(&wide, field, sizeof(wide));
+	return wide == UINT64_MAX ? NO_SAMPLE : (int64_t)wide;
+}
+
+static void put_service(struct writer *w, uint32_t slot, unsigned variants)
+{
+	const struct family *family = w->family;
+	const struct metrics *m = w->metrics;
+	const struct board_service *s = &m->services[slot];
+	bool measured = m->readings && s->slice & SLICE_MEASURED;
+
+	if (family->scope == OF_PROBE)
+		put_probes(w, slot, variants);
+	for (unsigned i = 0; family->scope == OF_SERVICE && i < variants; i++)
+		sample(w, s, NULL, i, of_service(family, m, s, i));
+	for (unsigned i = 0; family->scope == OF_READING && measured && i < variants; i++)
+		sample(w, s, NULL, i, of_reading(family, &m->readings[slot], i));
+}
+
 static void put_family(struct writer *w)
 {
 	const struct family *family = w->family;
@@ -208,15 +242,9 @@ static void put_family(struct writer *w)
 			sample(w, NULL, NULL, i, of_sinit(family, m, i));
 		return;
 	}
-	for (uint32_t slot = 0; slot < m->count; slot++) {
-		const struct board_service *s = &m->services[slot];
-		if (!s->used)
-			continue;
-		if (family->scope == OF_PROBE)
-			put_probes(w, slot, variants);
-		for (unsigned i = 0; family->scope == OF_SERVICE && i < variants; i++)
-			sample(w, s, NULL, i, of_service(family, m, s, i));
-	}
+	for (uint32_t slot = 0; slot < m->count; slot++)
+		if (m->services[slot].used)
+			put_service(w, slot, variants);
 }
 
 void metrics_render(struct text *text, const struct metrics *metrics)

@@ -13,6 +13,7 @@
 struct metrics {
 	const struct board_header *head;
 	const struct board_service *services; /* copies; used == 0: a free slot */
+	const struct board_reading *readings; /* of those with SLICE_MEASURED; NULL: of none */
 	uint32_t count;
 	const struct probe_stats *stats;      /* by slot * PROBE_ROLES + role; NULL: none */
 	size_t stats_count;

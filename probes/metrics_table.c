@@ -161,6 +161,19 @@ static int64_t exit_time(const struct metrics *m, const struct board_service *s,
 	return s->exit_time ? s->exit_time / 1000000 : NO_SAMPLE;
 }
 
+/* Nothing is known of either without cgroups. */
+static int64_t oom_kills(const struct metrics *m, const struct board_service *s, unsigned i)
+{
+	(void)i;
+	return *m->head->cgroup ? (int64_t)s->total.oom_kills : NO_SAMPLE;
+}
+
+static int64_t paused(const struct metrics *m, const struct board_service *s, unsigned i)
+{
+	(void)i;
+	return *m->head->cgroup ? (s->slice & SLICE_PAUSED) != 0 : NO_SAMPLE;
+}
+
 /* --- Of a probe ---------------------------------------------------------------------- */
 
 static int64_t passing(const struct probe *p, unsigned i)
@@ -216,6 +229,15 @@ static const char *result_label(unsigned i)
 	return i ? "failed" : "passed";
 }
 
+static const char *resource_label(unsigned i)
+{
+	static const char names[][8] = {
+	    [PRESSURE_MEMORY] = "memory", [PRESSURE_CPU] = "cpu", [PRESSURE_IO] = "io"};
+	_Static_assert(ARRAY_LEN(names) == PRESSURES, "a name for each resource");
+
+	return names[i];
+}
+
 static const char *version_label(unsigned i)
 {
 	(void)i;
@@ -226,29 +248,37 @@ static const struct variants by_state = {"state", STATE_COUNT, state_label};
 static const struct variants by_event = {"event", EV_KIND_COUNT, event_label};
 static const struct variants by_reason = {"reason", RESTART_REASONS, reason_label};
 static const struct variants by_result = {"result", 2, result_label};
+static const struct variants by_resource = {"resource", PRESSURES, resource_label};
 static const struct variants by_version = {"version", 1, version_label};
 
 #define SINIT(name, type, help, variants, unit, get)                                               \
 	{                                                                                          \
-		name, help, variants, {.sinit = get}, type, unit, OF_SINIT, 0                      \
+		name, help, variants, {.sinit = get}, type, unit, OF_SINIT, 0, 0, 0                \
 	}
 #define SINIT_FIELD(name, help, variants, field)                                                   \
 	{                                                                                          \
-		name, help, variants, {NULL}, COUNTER, UNIT_ONE, OF_SINIT,                         \
+		name, help, variants, {NULL}, COUNTER, UNIT_ONE, OF_SINIT, 0, 0,                   \
 		    offsetof(struct board_header, field)                                           \
 	}
 #define SERVICE(name, type, help, variants, unit, get)                                             \
 	{                                                                                          \
-		"service_" name, help, variants, {.service = get}, type, unit, OF_SERVICE, 0       \
+		"service_" name, help, variants, {.service = get}, type, unit, OF_SERVICE, 0, 0, 0 \
 	}
 #define SERVICE_FIELD(name, help, variants, field)                                                 \
 	{                                                                                          \
-		"service_" name, help, variants, {NULL}, COUNTER, UNIT_ONE, OF_SERVICE,            \
+		"service_" name, help, variants, {NULL}, COUNTER, UNIT_ONE, OF_SERVICE, 0, 0,      \
 		    offsetof(struct board_service, field)                                          \
 	}
 #define PROBE(name, type, help, variants, get)                                                     \
 	{                                                                                          \
-		"probe_" name, help, variants, {.probe = get}, type, UNIT_ONE, OF_PROBE, 0         \
+		"probe_" name, help, variants, {.probe = get}, type, UNIT_ONE, OF_PROBE, 0, 0, 0   \
+	}
+
+#define READING(name, type, help, variants, unit, part, field)                                     \
+	{                                                                                          \
+		"service_" name, help, variants, {NULL}, type, unit, OF_READING, part,             \
+		    sizeof(((struct board_reading *)NULL)->field),                                 \
+		    offsetof(struct board_reading, field)                                          \
 	}
 
 const struct family metrics_families[] = {
@@ -296,10 +326,34 @@ const struct family metrics_families[] = {
 	exit_signal),
     SERVICE("last_exit_time_seconds", GAUGE, "When it last ended, since 1970.", NULL, UNIT_MS,
 	exit_time),
+    READING("memory_bytes", GAUGE, "Memory in use, with the page cache.", NULL, UNIT_ONE,
+	READING_MEMORY, memory_current),
+    READING("memory_peak_bytes", GAUGE, "The most memory that was ever in use in this life.", NULL,
+	UNIT_ONE, READING_PEAK, memory_peak),
+    READING("memory_limit_bytes", GAUGE, "memory_max.", NULL, UNIT_ONE, READING_MEMORY, memory_max),
+    READING("swap_bytes", GAUGE, "Swap in use.", NULL, UNIT_ONE, READING_SWAP, swap_current),
+    READING("cpu_seconds_total", COUNTER, "CPU time used in this life.", NULL, UNIT_US, READING_CPU,
+	cpu_usage),
+    READING("cpu_throttled_seconds_total", COUNTER, "Time in which cpu_max held it back.", NULL,
+	UNIT_US, READING_THROTTLED, cpu_throttled),
+    READING("pids", GAUGE, "Processes and threads.", NULL, UNIT_ONE, READING_PIDS, pids_current),
+    READING("pids_limit", GAUGE, "pids_max.", NULL, UNIT_ONE, READING_PIDS, pids_max),
+    READING("io_read_bytes_total", COUNTER, "Bytes read from block devices in this life.", NULL,
+	UNIT_ONE, READING_IO, io_read),
+    READING("io_written_bytes_total", COUNTER, "Bytes written to block devices in this life.", NULL,
+	UNIT_ONE, READING_IO, io_written),
+    READING("pressure_ratio", GAUGE,
+	"Share of the last 10 s in which some process waited for the resource.", &by_resource,
+	UNIT_PERCENT_100, READING_PRESSURE, pressure[0]),
+    READING("stalled_seconds_total", COUNTER, "Time in which some process waited for the resource.",
+	&by_resource, UNIT_US, READING_PRESSURE, stalled[0]),
+    SERVICE("oom_kills_total", COUNTER, "Processes that the kernel killed for want of memory.", NULL,
+	UNIT_ONE, oom_kills),
+    SERVICE("paused", GAUGE, "Whether sinitctl pause has frozen it.", NULL, UNIT_ONE, paused),
     PROBE("passing", GAUGE, "Whether the probe's verdict is good.", NULL, passing),
     PROBE("failing", GAUGE, "Whether the probe's verdict is bad.", NULL, failing),
     PROBE("checks_total", COUNTER, "Checks made, by result.", &by_result, checks),
     PROBE("timeouts_total", COUNTER, "Checks that took too long.", NULL, timeouts),
     PROBE("duration_seconds", HISTOGRAM, "How long checks took.", NULL, NULL),
-    {NULL, NULL, NULL, {NULL}, 0, 0, 0, 0},
+    {NULL, NULL, NULL, {NULL}, 0, 0, 0, 0, 0, 0},
 };

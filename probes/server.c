@@ -25,6 +25,7 @@ static const int limits[CONN_COUNT] = {
     [CONN_REQUEST] = SERVER_REQUEST_MS,
     [CONN_QUEUED] = SERVER_QUEUE_MS,
     [CONN_PULSE] = SERVER_PULSE_MS,
+    [CONN_MEASURE] = SERVER_MEASURE_MS,
     [CONN_ORDER] = SERVER_ORDER_MS,
     [CONN_SEND] = SERVER_SEND_MS,
     [CONN_DRAIN] = SERVER_DRAIN_MS,
@@ -191,6 +192,7 @@ static void on_event(struct server *server, struct conn *conn, uint32_t events)
 		break;
 	case CONN_QUEUED:
 	case CONN_PULSE:
+	case CONN_MEASURE:
 	case CONN_ORDER:
 		/* It has sent more, which has to wait; or it has gone. */
 		if (events & (EPOLLHUP | EPOLLERR))
@@ -219,6 +221,7 @@ static void expire(struct server *server, struct conn *conn)
 		server_refuse(server, conn, 408);
 		break;
 	case CONN_PULSE:
+	case CONN_MEASURE:
 	case CONN_ORDER:
 		server_unanswered(server, conn);
 		break;
@@ -415,9 +418,10 @@ int server_init(struct server *server, int channel, int first_socket, unsigned c
 	server->area_size = HTTP_ANSWER_HEAD + site_room(&server->site.board);
 	server->area = reserve(server->area_size);
 	server->conns = reserve(SERVER_CONNECTIONS * sizeof(struct conn));
-	server->site.copies =
-	    reserve(((size_t)server->site.board.head->capacity + 1) * sizeof(struct board_service));
-	if (!server->area || !server->conns || !server->site.copies)
+	size_t slots = (size_t)server->site.board.head->capacity + 1;
+	server->site.copies = reserve(slots * sizeof(struct board_service));
+	server->site.readings = reserve(slots * sizeof(struct board_reading));
+	if (!server->area || !server->conns || !server->site.copies || !server->site.readings)
 		return -ENOMEM;
 	init_lists(server);
 	look_at_clock(server);

@@ -26,6 +26,8 @@ enum {
 	SERVER_DRAIN_MS = 2000,     /* for the client to close after an answer of ours that ends
 	                               the connection: closing first could take it away again */
 	SERVER_ASK_MS = 1000,       /* between two questions to PID 1 */
+	SERVER_MEASURE_MS = 500,    /* for PID 1 to read what the services use */
+	SERVER_MEASURE_AGE = 200,   /* for which a reading will do; PID 1 makes none sooner */
 	SERVER_ORDERS = 100,        /* orders passed to PID 1 in a second */
 	SERVER_LARGE = 128 << 10,   /* bytes of an answer of which one is made in a turn */
 	SERVER_WAITING_MAX = 32 << 20, /* bytes of answers that wait for slow readers */
@@ -36,6 +38,7 @@ enum conn_phase {
 	CONN_REQUEST, /* a part of one */
 	CONN_QUEUED,  /* whole; waits for its turn, since a large answer was made in this one */
 	CONN_PULSE,   /* whole; PID 1 has been asked whether it lives */
+	CONN_MEASURE, /* whole; PID 1 has been asked what the services use */
 	CONN_ORDER,   /* whole; PID 1 has been given the order */
 	CONN_SEND,    /* the answer has not been taken yet */
 	CONN_DRAIN,   /* answered for the last time; what still comes is thrown away */
@@ -79,6 +82,9 @@ struct server {
 	int64_t asked_at;     /* last ping */
 	int64_t unanswered_since; /* first ping without a pong, 0: none */
 	int64_t answered_at;  /* last pong, 0: none yet */
+	int64_t measure_at;   /* last question what the services use */
+	int64_t measure_since;/* first one without an answer, 0: none */
+	int64_t measured_at;  /* last answer, 0: none yet */
 	uint32_t number;      /* of the last ping or order */
 	int64_t order_second; /* in which `orders` were passed on */
 	unsigned orders;
@@ -109,7 +115,7 @@ void server_send(struct server *server, struct conn *conn);
 /* Reads the channel. False when PID 1 has closed it. */
 bool server_channel(struct server *server);
 
-/* Time is up for a connection in CONN_PULSE or CONN_ORDER. */
+/* Time is up for a connection in CONN_PULSE, CONN_MEASURE or CONN_ORDER. */
 void server_unanswered(struct server *server, struct conn *conn);
 
 /* Goes on with those in CONN_QUEUED, as far as it goes in this turn. */

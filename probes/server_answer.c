@@ -150,6 +150,34 @@ static void ask(struct server *server)
 	(void)count;
 }
 
+/* Is what is on the board about resources as new as it can be had? A question that has been
+ * without an answer for too long is not waited for. */
+static bool is_measured(const struct server *server)
+{
+	const struct board_header *head = server->site.board.head;
+	int64_t now = server->site.now, measured = head->measured;
+
+	return !*head->cgroup || (measured && now - measured < SERVER_MEASURE_AGE) ||
+	       (server->measured_at && now - server->measured_at < SERVER_MEASURE_AGE);
+}
+
+/* Asks PID 1 what the services use. One question is for everybody who has one; a second one
+ * follows only when it may have been lost. True: the answer is worth waiting for. */
+static bool ask_measure(struct server *server)
+{
+	static const uint32_t question = RESPONDER_MEASURE;
+	int64_t now = server->site.now;
+
+	if (!server->measure_since || now - server->measure_at >= SERVER_ASK_MS) {
+		server->measure_at = now;
+		if (!server->measure_since)
+			server->measure_since = now;
+		ssize_t count = write(server->channel, &question, sizeof(question));
+		(void)count;
+	}
+	return now - server->measure_since < SERVER_MEASURE_MS;
+}
+
 /* Passes an order on. 0, or -EAGAIN: too many. */
 static int pass_on(struct server *server, struct conn *conn, struct responder_order *order)
 {
@@ -166,19 +194,32 @@ static int pass_on(struct server *server, struct conn *conn, struct responder_or
 	return write(server->channel, order, sizeof(*order)) == sizeof(*order) ? 0 : -EAGAIN;
 }
 
-static void on_pong(struct server *server, const struct responder_pong *pong)
+/* Goes on with all that have waited for it. */
+static void resume(struct server *server, enum conn_phase phase)
 {
 	uint16_t next;
 
-	server->site.pong = *pong;
-	server->answered_at = server->site.now;
-	server->unanswered_since = 0;
-	for (uint16_t i = server->phases[CONN_PULSE].head; i != SERVER_CONNECTIONS; i = next) {
+	for (uint16_t i = server->phases[phase].head; i != SERVER_CONNECTIONS; i = next) {
 		struct conn *conn = &server->conns[i];
 		next = conn->next;
 		server_dispatch(server, conn);
 		server_serve(server, conn);
 	}
+}
+
+static void on_pong(struct server *server, const struct responder_pong *pong)
+{
+	server->site.pong = *pong;
+	server->answered_at = server->site.now;
+	server->unanswered_since = 0;
+	resume(server, CONN_PULSE);
+}
+
+static void on_measured(struct server *server)
+{
+	server->measured_at = server->site.now;
+	server->measure_since = 0;
+	resume(server, CONN_MEASURE);
 }
 
 /* The connection whose order has this number may be gone. */
@@ -213,6 +254,8 @@ bool server_channel(struct server *server)
 			on_pong(server, &message.pong);
 		else if (size == sizeof(message.answer) && message.kind == RESPONDER_ANSWER)
 			on_answer(server, &message.answer);
+		else if (size == sizeof(message.kind) && message.kind == RESPONDER_MEASURED)
+			on_measured(server);
 	}
 	return size < 0 && (errno == EAGAIN || errno == EINTR);
 }
@@ -268,16 +311,25 @@ void server_dispatch(struct server *server, struct conn *conn)
 	}
 	begin_answer(server, &answer);
 	server->site.pulse = pulse(server);
+	server->site.measured = is_measured(server);
 	/* Nobody waits for it, but it may be back. */
 	if (server->site.pulse == PULSE_NONE)
 		ask(server);
-	switch (site_answer(&server->site, &conn->request, &answer, &order)) {
+	enum site_verdict verdict = site_answer(&server->site, &conn->request, &answer, &order);
+	if (verdict == SITE_NEEDS_READINGS && !ask_measure(server)) {
+		server->site.measured = true;
+		verdict = site_answer(&server->site, &conn->request, &answer, &order);
+	}
+	switch (verdict) {
 	case SITE_ANSWERED:
 		finish(server, conn, &answer);
 		break;
 	case SITE_NEEDS_PULSE:
 		server_enter(server, conn, CONN_PULSE);
 		ask(server);
+		break;
+	case SITE_NEEDS_READINGS:
+		server_enter(server, conn, CONN_MEASURE);
 		break;
 	case SITE_ORDERED:
 		if (pass_on(server, conn, &order) == 0)
@@ -307,9 +359,12 @@ void server_unanswered(struct server *server, struct conn *conn)
 		order_refused(server, conn, 504,
 		    "PID 1 has not answered; the order may still be "
 		    "carried out");
+	} else if (conn->phase == CONN_MEASURE) {
+		server_dispatch(server, conn); /* which waits no more: the question is as old */
 	} else {
 		begin_answer(server, &answer);
 		server->site.pulse = PULSE_NONE;
+		server->site.measured = true;
 		site_answer(&server->site, &conn->request, &answer, NULL);
 		finish(server, conn, &answer);
 	}

@@ -5,7 +5,7 @@
 
 enum {
 	ROOM_LEAST = 2 << 20,     /* of it the ring of events, by 2 KiB each */
-	ROOM_SERVICE = 24 * 1024, /* metrics of one with a name of 63 letters, 3 probes */
+	ROOM_SERVICE = 28 * 1024, /* metrics of one with a name of 63 letters, 3 probes */
 	ROOM_MOST = 256 * 1024 * 1024,
 };
 
@@ -44,10 +44,11 @@ void site_ordered(struct http_answer *answer, unsigned status, const char *messa
 /* --- Routes ------------------------------------------------------------------------ */
 
 enum needs {
-	NEEDS_NOTHING,
-	NEEDS_PULSE,     /* whether PID 1 answers */
-	NEEDS_DASHBOARD, /* `dashboard = yes` */
-	NEEDS_CONTROL,   /* `control = yes`; an order to PID 1 */
+	NEEDS_NOTHING = 0,
+	NEEDS_PULSE = 1,     /* whether PID 1 answers */
+	NEEDS_READINGS = 2,  /* what the services use */
+	NEEDS_DASHBOARD = 4, /* `dashboard = yes` */
+	NEEDS_CONTROL = 8,   /* `control = yes`; an order to PID 1 */
 };
 
 #define API "/api/supervisor"
@@ -55,7 +56,7 @@ enum needs {
 /* One row for each endpoint. `*` stands for a service's name. */
 static const struct route {
 	const char *pattern;
-	enum needs needs;
+	unsigned needs; /* enum needs */
 	void (*get)(struct site *site, struct call *call); /* GET and HEAD */
 	const char *verb;                                  /* POST: the order */
 	const char *doc;
@@ -68,9 +69,11 @@ static const struct route {
     {"/health/*", NEEDS_NOTHING, site_get_health_of, NULL,
 	"200 if the service runs and neither startup nor liveness fails, else 503"},
     {"/ready/*", NEEDS_NOTHING, site_get_ready_of, NULL, "200 if the service is ready, else 503"},
-    {"/metrics", NEEDS_PULSE, site_get_metrics, NULL, "metrics in Prometheus' text format"},
-    {API "/status", NEEDS_NOTHING, site_get_status, NULL, "what sinitctl --json status prints"},
-    {API "/services/*", NEEDS_NOTHING, site_get_service, NULL, "one service of it"},
+    {"/metrics", NEEDS_PULSE | NEEDS_READINGS, site_get_metrics, NULL,
+	"metrics in Prometheus' text format"},
+    {API "/status", NEEDS_READINGS, site_get_status, NULL,
+	"what sinitctl --json status prints, with what services use just now"},
+    {API "/services/*", NEEDS_READINGS, site_get_service, NULL, "one service of it"},
     {API "/services/*/health", NEEDS_NOTHING, site_get_service_health, NULL,
 	"the service's probes and what they say"},
     {API "/health", NEEDS_PULSE, site_get_health_all, NULL, "/health with every service's probes"},
@@ -114,9 +117,8 @@ static bool fits(const char *pattern, struct http_piece path, struct http_piece 
 
 static bool is_offered(const struct site *site, const struct route *route)
 {
-	return route->needs == NEEDS_CONTROL     ? site->control
-	       : route->needs == NEEDS_DASHBOARD ? site->dashboard
-						 : true;
+	return !(route->needs & NEEDS_CONTROL && !site->control) &&
+	       !(route->needs & NEEDS_DASHBOARD && !site->dashboard);
 }
 
 static const struct route *find_route(
@@ -163,8 +165,10 @@ static enum site_verdict carry_out(struct site *site, struct call *call)
 	}
 	if (!route->get)
 		return make_order(call);
-	if (route->needs == NEEDS_PULSE && site->pulse == PULSE_UNKNOWN)
+	if (route->needs & NEEDS_PULSE && site->pulse == PULSE_UNKNOWN)
 		return SITE_NEEDS_PULSE;
+	if (route->needs & NEEDS_READINGS && !site->measured)
+		return SITE_NEEDS_READINGS;
 	route->get(site, call);
 	return SITE_ANSWERED;
 }

@@ -23,9 +23,11 @@ struct site {
 	size_t stats_count;
 	bool dashboard, control;
 	struct board_service *copies; /* room for every slot of the board */
+	struct board_reading *readings; /* likewise */
 
 	/* Set by the caller before each call. */
 	enum pulse pulse;
+	bool measured;                /* what is on the board of resources is as new as can be had */
 	struct responder_pong pong;   /* the last one; kind 0: none yet */
 	int64_t now;                  /* CLOCK_MONOTONIC ms */
 	int64_t wall;                 /* CLOCK_REALTIME ns */
@@ -34,6 +36,7 @@ struct site {
 enum site_verdict {
 	SITE_ANSWERED,    /* *answer is complete */
 	SITE_NEEDS_PULSE, /* call again when `pulse` is known */
+	SITE_NEEDS_READINGS, /* call again when `measured` is true */
 	SITE_ORDERED,     /* *order, but for kind and number, is to be sent to PID 1 */
 };
 

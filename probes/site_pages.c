@@ -86,13 +86,15 @@ static bool named(struct site *site, struct call *call, struct found *ret)
 
 static void add_service(const struct site *site, struct text *text, const struct found *found)
 {
-	const struct board_service *s = &found->s;
-	char buffer[BOARD_NAME];
-	struct board_words words;
+	const struct board *board = &site->board;
+	struct render_about about = {
+	    .life = BOARD_LIVE, .now = site->now, .cgroup = board->head->cgroup};
+	char blocker[BOARD_NAME];
 
-	board_read_words(&site->board, found->slot, s, &words);
-	render_service(text, s, BOARD_LIVE, board_slot_name(&site->board, s->blocker, buffer), &words,
-	    site->now);
+	about.blocker = board_slot_name(board, found->s.blocker, blocker);
+	about.measured = board_read_reading(board, found->slot, &found->s, &about.reading);
+	board_read_words(board, found->slot, &found->s, &about.words);
+	render_service(text, &found->s, &about);
 }
 
 static void add_health(const struct site *site, struct text *text, const struct found *found)
@@ -307,11 +309,20 @@ void site_get_events(struct site *site, struct call *call)
 	text_add(text, "]}\n");
 }
 
+static void copy_readings(struct site *site, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!board_read_reading(
+			&site->board, i, &site->copies[i], &site->readings[i]))
+			site->copies[i].slice &= (uint8_t)~SLICE_MEASURED;
+}
+
 void site_get_metrics(struct site *site, struct call *call)
 {
 	struct metrics metrics = {
 	    .head = site->board.head,
 	    .services = site->copies,
+	    .readings = site->readings,
 	    .stats = site->stats,
 	    .stats_count = site->stats_count,
 	    .pong = site->pong.kind ? &site->pong : NULL,
@@ -320,6 +331,7 @@ void site_get_metrics(struct site *site, struct call *call)
 	};
 
 	metrics.count = copy_all(site);
+	copy_readings(site, metrics.count);
 	call->answer->type = "text/plain; version=0.0.4; charset=utf-8";
 	metrics_render(&call->answer->body, &metrics);
 }

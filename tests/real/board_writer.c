@@ -1,7 +1,13 @@
 /* A board in a directory, written by order: the lines of standard input, each answered by
  * "ok".
  *     service SLOT NAME CRITICAL
- *     event KIND NAME [COUNT]      as often as COUNT says, with exit code 3 */
+ *     event KIND NAME [COUNT]      as often as COUNT says, with exit code 3
+ *     run SLOT PID                 running and ready
+ *     cgroup PATH                  of the slices
+ *     use SLOT MEMORY LIMIT CPU    what its slice reads now: bytes, LIMIT 0: none; us
+ *     pause SLOT 0|1
+ *     measured                     all slices have been read now
+ *     live                         it is as if a sinit lived there */
 #include "init/base.h"
 #include "init/board.h"
 
@@ -23,6 +29,76 @@ static void add_service(struct board *board, unsigned slot, const char *name, un
 	board_end(service);
 	if (board->head->count <= slot)
 		board->head->count = slot + 1;
+}
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void set_running(struct board_service *service, unsigned pid)
+{
+	board_begin(service);
+	service->pid = (int32_t)pid;
+	service->m.state = STATE_RUNNING;
+	service->m.want = WANT_UP;
+	service->m.ready = service->m.main_alive = true;
+	service->m.started = clock_ms();
+	service->enabled = 1;
+	service->blocker = -1;
+	board_end(service);
+}
+
+static void set_paused(struct board_service *service, unsigned paused)
+{
+	board_begin(service);
+	service->slice = (uint8_t)(paused ? service->slice | SLICE_PAUSED
+					  : service->slice & ~SLICE_PAUSED);
+	board_end(service);
+}
+
+static void set_reading(struct board *board, unsigned slot, const unsigned long long number[3])
+{
+	struct board_service *service = &board->services[slot % CAPACITY];
+	struct board_reading reading = {.time = clock_ms(),
+	    .have = READING_MEMORY | READING_PEAK | READING_CPU | READING_PIDS | READING_IO |
+		    READING_PRESSURE,
+	    .pids_current = 3,
+	    .pids_max = UINT32_MAX,
+	    .pressure = {[PRESSURE_CPU] = 1234},
+	    .stalled = {[PRESSURE_CPU] = 5000000},
+	    .memory_current = number[0],
+	    .memory_peak = number[0],
+	    .memory_max = number[1] ? number[1] : UINT64_MAX,
+	    .cpu_usage = number[2],
+	    .io_read = 4096};
+
+	board_begin(service);
+	service->slice |= SLICE_THERE | SLICE_MEASURED;
+	board_write_reading(board, slot % CAPACITY, &reading);
+	board_end(service);
+}
+
+static void about_resources(struct board *board, int directory, const char *line)
+{
+	unsigned long long number[3];
+	unsigned slot, value;
+	pid_t holder;
+
+	if (sscanf(line, "run %u %u", &slot, &value) == 2)
+		set_running(&board->services[slot % CAPACITY], value);
+	if (sscanf(line, "pause %u %u", &slot, &value) == 2)
+		set_paused(&board->services[slot % CAPACITY], value);
+	if (sscanf(line, "use %u %llu %llu %llu", &slot, &number[0], &number[1], &number[2]) == 4)
+		set_reading(board, slot, number);
+	sscanf(line, "cgroup %255s", board->head->cgroup);
+	if (strcmp(line, "measured\n") == 0)
+		board->head->measured = clock_ms();
+	if (strcmp(line, "live\n") == 0 && board_lock(directory, &holder) < 0)
+		perror("lock");
 }
 
 static void add_event(struct board *board, const char *kind, const char *name)
@@ -58,5 +134,6 @@ int main(int argc, char **argv)
 		if (sscanf(line, "event %63s %63s %u", first, second, &number) >= 2)
 			for (unsigned i = 0; i < number; i++)
 				add_event(&board, first, second);
+		about_resources(&board, directory, line);
 	} while (1);
 }

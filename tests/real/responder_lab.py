@@ -19,7 +19,7 @@ from services import LIMIT, SINIT, until
 
 # probes/helper.h
 CHANNEL, BOARD, STATS, SOCKETS = 3, 4, 5, 6
-PING, PONG, ORDER, ANSWER = 1, 2, 3, 4
+PING, PONG, ORDER, ANSWER, MEASURE, MEASURED = 1, 2, 3, 4, 5, 6
 NAME, TOKEN, TEXT, VERB = 72, 256, 1024, 16
 
 
@@ -34,14 +34,26 @@ class Pid1(threading.Thread):
         self.pings = []   # when they came
         self.unanswered = []
         self.orders = []  # (verb, name, token)
+        self.measures = []  # when they were asked for
+        self.measure = lambda: None  # what to do then, before it is told to be done
+        self.measured_at_once = True
         self.start()
 
     def pong(self, number):
         self.channel.send(struct.pack("=IIIIQQ", PONG, number, 23, 1234, 5678, 99))
 
+    def measured(self):
+        self.channel.send(struct.pack("=I", MEASURED))
+
     def take(self, message):
-        kind, number = struct.unpack_from("=II", message)
-        if kind == PING:
+        kind, number = struct.unpack_from("=II", message + b"\0\0\0\0")
+        if kind == MEASURE:
+            assert len(message) == 4
+            self.measures.append(time.monotonic())
+            if self.measured_at_once:
+                self.measure()
+                self.measured()
+        elif kind == PING:
             assert len(message) == 8
             self.pings.append(time.monotonic())
             if self.answers:

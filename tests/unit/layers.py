@@ -22,7 +22,7 @@ LAYERS = [
     ("base", "init/base.[ch] init/raw_syscall.h"),
     ("pure", "init/machine.[ch] init/graph.[ch] init/words.[ch] init/value.[ch] init/schema*.[ch] "
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
-             "init/ranks.[ch] init/format.[ch] init/render.[ch] init/board_names.c "
+             "init/ranks.[ch] init/format.[ch] init/render*.[ch] init/board_names.c "
              "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] "
              "init/option_table.[ch] init/option_text.c init/options.[ch] "
              "probes/verdict.[ch] probes/schedule.[ch] probes/fault.[ch] probes/alarms.[ch] "

@@ -137,7 +137,8 @@ static void test_json(void **state)
 		    "\"liveness\":\"passing\",\"readiness\":null,\"ready\":true,\"life\":1,");
 	has(f->out, "\"type\":\"simple\",\"enabled\":true,\"critical\":false,"
 		    "\"stopped_by_hand\":false,\"priority\":50,\"backoff_ms\":null,"
-		    "\"blocker\":null,\"error\":null,\"status_text\":null}]}\n");
+		    "\"blocker\":null,\"error\":null,\"status_text\":null,"
+		    "\"paused\":false,\"oom_kills\":0,\"cgroup\":null,\"resources\":null}]}\n");
 	assert_int_equal(fixture_run(f, "--json", "status", "a-job", NULL), 0);
 	has(f->out, "\"last_exit\":{\"code\":0,\"time\":null}");
 	has(f->out, "\"pid\":null,\"uptime_seconds\":null");

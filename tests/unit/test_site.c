@@ -58,14 +58,16 @@ static int setup(void **state)
 	f->room = site_room(&f->site.board);
 	f->body = malloc(f->room);
 	f->site.copies = calloc(CAPACITY, sizeof(*f->site.copies));
+	f->site.readings = calloc(CAPACITY, sizeof(*f->site.readings));
 	f->site.board.head->started = NOW - 60000;
 	f->site.board.head->started_wall = WALL - INT64_C(60000) * 1000000;
 	f->site.board.head->phase = PHASE_RUNNING;
 	f->site.dashboard = true;
 	f->site.pulse = PULSE_ALIVE;
+	f->site.measured = true;
 	f->site.now = NOW;
 	f->site.wall = WALL;
-	return !f->body || !f->site.copies;
+	return !f->body || !f->site.copies || !f->site.readings;
 }
 
 static int teardown(void **state)
@@ -73,6 +75,7 @@ static int teardown(void **state)
 	(void)state;
 	board_close(&f->site.board);
 	free(f->site.copies);
+	free(f->site.readings);
 	free(f->body);
 	free(f);
 	return 0;
@@ -358,6 +361,10 @@ static void test_the_longest_metrics_have_room(void **state)
 	f->site.stats_count = CAPACITY * PROBE_ROLES;
 	for (unsigned i = 0; i < CAPACITY; i++) {
 		struct board_service *s = add(name, STATE_RUNNING);
+		struct board_reading reading;
+		memset(&reading, 0x7f, sizeof(reading));
+		s->slice = SLICE_THERE | SLICE_MEASURED;
+		assert_int_equal(board_write_reading(&f->site.board, i, &reading), 0);
 		s->m.exit_kind = LAST_EXITED;
 		memset(&s->total, 0x7f, sizeof(s->total));
 		for (unsigned role = 0; role < PROBE_ROLES; role++) {
@@ -367,6 +374,7 @@ static void test_the_longest_metrics_have_room(void **state)
 			stats->generation = s->used;
 		}
 	}
+	strcpy(f->site.board.head->cgroup, "/");
 	answers(200, "GET /metrics", NULL);
 	/* The least room there is for one service, without the fixed part. */
 	size_t room = f->room - site_room(&(struct board){.head = &(struct board_header){0}});
