@@ -81,7 +81,7 @@ struct unit {
 	bool wire;          /* memory.high is set to memory_warn */
 	uint64_t warn;      /* memory_warn in bytes, 0: none */
 	int64_t warn_at;    /* ms: when to look how much it needs, 0: the wire tells */
-	uint64_t oom, oom_kills, high; /* of memory.events, as last seen */
+	uint64_t oom, oom_kills, oom_groups, high; /* of memory.events, as last seen */
 	int64_t oom_at;     /* ms: the last kill for memory in this life, 0: none */
 };
 

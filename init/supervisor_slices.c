@@ -79,6 +79,7 @@ static void set_limits(struct supervisor *sv, uint32_t slot)
 	slice_memory(&u->slice, &memory);
 	u->oom = memory.oom;
 	u->oom_kills = memory.oom_kill;
+	u->oom_groups = memory.group;
 	u->high = memory.high;
 	sv_warn_begin(sv, slot);
 }
@@ -230,6 +231,15 @@ void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, 
 
 /* --- out of memory ---------------------------------------------------------------------------- */
 
+/* How many were killed. Where all of a slice are killed together, the kernel counts the one
+ * that it had chosen twice. */
+static uint64_t killed_since(const struct unit *u, const struct slice_memory *memory)
+{
+	uint64_t kills = memory->oom_kill - u->oom_kills, groups = memory->group - u->oom_groups;
+
+	return kills > groups ? kills - groups : 1;
+}
+
 static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_memory *memory)
 {
 	struct board_service *s = &sv->service[slot];
@@ -237,13 +247,14 @@ static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_me
 	const char *max = limit_of(sv, u->life, CGROUP_MEMORY_MAX);
 	uint64_t limit = memory->oom > u->oom ? cgroup_size(max) : UINT64_MAX;
 	uint64_t peak = slice_memory_peak(&u->slice);
-	uint64_t killed = memory->oom_kill - u->oom_kills;
+	uint64_t killed = killed_since(u, memory);
 	struct board_event event = {.kind = EV_OOM, .pid = s->pid, .blocker = -1};
 	char buffer[256];
 	struct text text;
 
 	u->oom = memory->oom;
 	u->oom_kills = memory->oom_kill;
+	u->oom_groups = memory->group;
 	u->oom_at = sv->now;
 	board_begin(s);
 	s->total.oom_kills += (uint32_t)killed;
