@@ -72,12 +72,14 @@ static int watch(const struct cgroup_tree *tree, const char *name, const char *f
 int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
 {
 	char name[NAME];
+	bool made;
 	int fd;
 
 	if (tree->root_fd < 0)
 		return -ENOTSUP;
 	slice_name(name, service);
-	if (mkdirat(tree->root_fd, name, 0755) < 0 && errno != EEXIST)
+	made = mkdirat(tree->root_fd, name, 0755) == 0;
+	if (!made && errno != EEXIST)
 		return -errno;
 	fd = cgroup_directory(tree->root_fd, name);
 	if (fd < 0)
@@ -86,7 +88,7 @@ int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
 	    .events_wd = watch(tree, name, "cgroup.events"),
 	    .memory_wd =
 		tree->enabled & 1u << CGROUP_MEMORY ? watch(tree, name, "memory.events") : -1};
-	return 0;
+	return made;
 }
 
 struct removal {

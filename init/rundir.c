@@ -50,6 +50,9 @@ static int lock(struct sinit *sinit, pid_t *ret_holder)
 	sinit->lock_fd = board_lock(sinit->rundir_fd, ret_holder);
 	if (sinit->lock_fd == -EAGAIN)
 		return -1;
+	/* What an earlier sinit left there would pass for ours now. */
+	if (sinit->lock_fd >= 0)
+		unlinkat(sinit->rundir_fd, BOARD_FILE, 0);
 	if (sinit->lock_fd < 0)
 		log_warning(NULL, "%s/lock: %s; a second sinit would not notice this one", path,
 		    strerror(-sinit->lock_fd));

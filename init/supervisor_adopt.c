@@ -442,7 +442,6 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 
 void supervisor_start(struct supervisor *sv)
 {
-	atomic_store(&sv->board.head->phase, PHASE_RUNNING);
 	for (uint32_t rank = 0; rank < sv->count; rank++) {
 		uint32_t slot = sv->order[rank];
 		const struct service_settings *s = place_settings(sv, sv->unit[slot].graph);
@@ -451,4 +450,6 @@ void supervisor_start(struct supervisor *sv)
 			sv_want_up(sv, slot, CAUSE_NONE);
 	}
 	sv_look_at_starts(sv); /* there may be none */
+	/* Who reads "running" finds no service that is only about to be started. */
+	atomic_store(&sv->board.head->phase, PHASE_RUNNING);
 }

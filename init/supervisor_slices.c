@@ -60,12 +60,12 @@ static const char *limit_of(
 	return image_cgroup(place_image(sv, place), place_settings(sv, place), limit);
 }
 
-/* Of a new slice, which has nobody in it: nothing is reclaimed. */
-static void set_limits(struct supervisor *sv, uint32_t slot)
+/* The slice has nobody in it: nothing is reclaimed. `fresh`: it is new. */
+static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
 {
 	struct unit *u = &sv->unit[slot];
 	const struct service_settings *s = place_settings(sv, u->life);
-	struct slice_memory memory;
+	struct slice_memory memory = {0};
 
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++) {
 		const char *value = limit_of(sv, u->life, (enum cgroup_limit)i);
@@ -75,8 +75,10 @@ static void set_limits(struct supervisor *sv, uint32_t slot)
 	}
 	if (!has_controller(sv, CGROUP_MEMORY))
 		return;
-	slice_oom_group(&u->slice, s->oom_policy != OOM_IGNORE);
-	slice_memory(&u->slice, &memory);
+	if (!fresh || s->oom_policy != OOM_IGNORE)
+		slice_oom_group(&u->slice, s->oom_policy != OOM_IGNORE);
+	if (!fresh) /* those of a new one are 0 */
+		slice_memory(&u->slice, &memory);
 	u->oom = memory.oom;
 	u->oom_kills = memory.oom_kill;
 	u->oom_groups = memory.group;
@@ -116,7 +118,7 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 	u->sliced = true;
 	u->limits_stale = u->slice_told = false;
 	set_flags(sv, slot, SLICE_THERE);
-	set_limits(sv, slot);
+	set_limits(sv, slot, rc > 0);
 	return 0;
 }
 

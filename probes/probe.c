@@ -53,8 +53,8 @@ static void close_connection(struct prober *prober, struct check *check)
 	/* A resolver's child may have it open for a moment, and epoll would go on with it. */
 	if (check->watched)
 		epoll_ctl(prober->epoll_fd, EPOLL_CTL_DEL, check->fd, NULL);
-	shutdown(check->fd, SHUT_WR);
 	setsockopt(check->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	shutdown(check->fd, SHUT_WR);
 	close(check->fd);
 	check->fd = -1;
 	check->watched = 0;

@@ -138,10 +138,12 @@ def die_with_parent():
 
 
 class Guest:
-    def __init__(self, where, boots=None):
+    def __init__(self, where, boots=None, counted=False):
         """`boots`: sinit is PID 1, with these files ({"sinit.ini": text, "conf.d/X.ini"...});
-        one of its services has to be AGENT."""
+        one of its services has to be AGENT. `counted`: its clock counts instructions, one a
+        nanosecond, so that times do not depend on the machine; it has one processor then."""
         self.where = where
+        self.counted = counted
         self.console_file = where / "console"
         self.requests = 0
         self.buffer = b""
@@ -158,7 +160,8 @@ class Guest:
         need(qemu, "no qemu-system-x86_64 here; .ci/setup boot installs it")
         here, there = socket.socketpair()
         with there, (self.where / "qemu").open("wb") as log:
-            words = [qemu, "-accel", "tcg", "-M", "q35", "-smp", "2", "-m", "512",
+            clock = ["-smp", "1", "-icount", "shift=0,sleep=off"] if self.counted else ["-smp", "2"]
+            words = [qemu, "-accel", "tcg", "-M", "q35", *clock, "-m", "512",
                      "-display", "none", "-monitor", "none", "-nodefaults", "-no-user-config",
                      "-no-reboot", "-serial", f"file:{self.console_file}",
                      "-chardev", f"socket,id=agent,fd={there.fileno()}", "-serial", "chardev:agent",

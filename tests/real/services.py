@@ -185,10 +185,10 @@ class Sinit:
 
     def status(self, name=None):
         """{name: service} or one service; nothing while no sinit is alive, for the board of the
-        one before says nothing about this one."""
+        one before says nothing about this one, nor before it has begun to start them."""
         output = self.ctl("--json", "status", code=None)
         board = json.loads(output) if output else {"sinit": {"pid": None}}
-        alive = board["sinit"]["pid"] is not None
+        alive = board["sinit"]["pid"] is not None and board["sinit"]["state"] != "starting"
         services = {s["name"]: s for s in board["services"]} if alive else {}
         return services.get(name, {}) if name else services
 

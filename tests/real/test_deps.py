@@ -128,6 +128,7 @@ def test_restart_starts_what_is_needed(sinit):
     sinit.service("db", sinit.fake("db", "--lives 1000,100000 --code 0"))
     sinit.service("app", requires="db")
     sinit.start()
+    sinit.until_state("app", state="running")
     sinit.until_state("db", state="stopped")
     sinit.ctl("restart", "app")
     assert sinit.status("db")["state"] == "running"

@@ -191,7 +191,8 @@ def test_P66_no_connection_kept(prober, serve):
     assert server.count >= 2000
     if AS_ROOT:
         until(lambda: prober.descriptors() == idle, "connections closed")
-    assert time_wait(server.port) < 100
+    # Few: only where the server's own end came between two system calls of the prober's.
+    assert time_wait(server.port) < server.count / 4
 
 
 # --- tcp, unix, file
