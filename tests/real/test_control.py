@@ -271,7 +271,9 @@ def test_P99_many_clients(lab):
         # s00: also by those that were killed, if they came so far.
         extra = s["life"] - before[s["name"]]
         assert extra == 1 or (s["name"] == "s00" and extra in (2, 3)), s
-    assert not lab.events(kind="backoff")
+    # On a busy machine execs may hang for so long that another one has to wait its turn.
+    delays = [e for e in lab.events(kind="backoff") if "the system had no process" not in e["message"]]
+    assert not delays, (delays, lab.events())
     assert len(lab.sinit_fds()) == fds, lab.sinit_fds()
 
 
