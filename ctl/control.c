@@ -259,6 +259,23 @@ void control_answer_reload(struct control *control, int messages_fd, const char 
 	control->waiters = 0;
 }
 
+bool control_wait_measure(struct control *control, int reply_fd)
+{
+	if (control->measurers == CONTROL_MEASURERS)
+		return false;
+	control->measurer[control->measurers++] = reply_fd;
+	return true;
+}
+
+void control_answer_measure(struct control *control)
+{
+	for (unsigned i = 0; i < control->measurers; i++) {
+		control_result(control->measurer[i], CTL_OK, NULL);
+		close(control->measurer[i]);
+	}
+	control->measurers = 0;
+}
+
 /* --- requests --------------------------------------------------------------------------- */
 
 /* Counted always, logged now and then: what it was may have been sent by anybody. */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { CONTROL_WAITERS = 8 };
+enum { CONTROL_WAITERS = 8, CONTROL_MEASURERS = 16 };
 
 struct control {
 	int rundir_fd;   /* borrowed; -1: there is no control */
@@ -36,6 +36,8 @@ struct control {
 	size_t used;
 	int waiter[CONTROL_WAITERS]; /* reply FIFOs of those who asked for a reload */
 	unsigned waiters;
+	int measurer[CONTROL_MEASURERS]; /* of those who asked for a measurement */
+	unsigned measurers;
 	char buffer[2 * REQUEST_LINE];
 };
 
@@ -73,5 +75,9 @@ bool control_wait_reload(struct control *control, int reply_fd);
 
 /* Answers all of them: the messages (JSON lines), and `error` or NULL. */
 void control_answer_reload(struct control *control, int messages_fd, const char *error);
+
+/* The same until the services' use of resources has been read. */
+bool control_wait_measure(struct control *control, int reply_fd);
+void control_answer_measure(struct control *control);
 
 #endif

@@ -23,6 +23,8 @@ enum {
 	OUT_ROOM = 12288,     /* bytes that out_text() promises */
 	CTL_ANSWER_MS = 5000, /* how long PID 1 has to answer */
 	CTL_WAIT_MS = 90000,  /* how long to wait for services to start or stop */
+	CTL_DELAY_MS = 1000,  /* between two looks of top, if -d says nothing */
+	CTL_DELAY_LEAST = 100,
 	CTL_POLL_MS = 10,     /* between two looks at the board */
 };
 
@@ -55,6 +57,7 @@ enum ctl_option {
 	OPT_HELP = 1 << 10,  /* likewise */
 	OPT_VERSION = 1 << 11,
 	OPT_KIND = 1 << 12,
+	OPT_DELAY = 1 << 13,
 };
 
 struct ctl {
@@ -64,6 +67,7 @@ struct ctl {
 	unsigned options;   /* enum ctl_option: those given */
 	int64_t timeout;    /* ms of --timeout; only with OPT_TIMEOUT */
 	uint32_t lines;     /* of -n; only with OPT_LINES */
+	uint32_t delay;     /* ms of -d; only with OPT_DELAY */
 	uint32_t kinds;     /* bits of enum event_kind; only with OPT_KIND */
 	size_t argc;        /* after the verb */
 	const char **argv;
@@ -123,9 +127,10 @@ int ctl_health(struct ctl *ctl);   /* verb_health.c */
 int ctl_events(struct ctl *ctl);   /* verb_events.c */
 int ctl_operate(struct ctl *ctl);  /* verb_operate.c: start, stop, restart */
 int ctl_wait(struct ctl *ctl);     /* verb_operate.c */
-int ctl_order(struct ctl *ctl);    /* verb_order.c: reload, signal, reset, ping */
+int ctl_order(struct ctl *ctl);    /* verb_order.c: reload, signal, reset, pause, resume, ping */
 int ctl_shutdown(struct ctl *ctl); /* verb_order.c: shutdown, reboot, poweroff */
 int ctl_show(struct ctl *ctl);     /* verb_show.c */
+int ctl_top(struct ctl *ctl);      /* verb_top.c */
 int ctl_graph(struct ctl *ctl);    /* verb_graph.c */
 int ctl_check(struct ctl *ctl);    /* verb_check.c */
 int ctl_help(struct ctl *ctl);     /* usage.c */

@@ -265,6 +265,50 @@ static void verb_show(struct call *call)
 	each_service(call, 1, show_service);
 }
 
+static void do_pause_or_not(struct call *call, uint32_t slot, bool paused)
+{
+	struct supervisor *sv = &call->sinit->supervisor;
+	const char *name = sv->service[slot].name;
+	int rc = supervisor_pause(sv, slot, paused);
+
+	if (rc == -ESRCH)
+		fail(call, CTL_FAILED, "%s: not running, so it cannot be paused or go on", name);
+	else if (rc == -EOPNOTSUPP)
+		fail(call, CTL_FAILED, "%s: it has no cgroup of its own: the log of sinit says why", name);
+	else if (rc < 0 && rc != -EALREADY) /* what is as it is wished to be is fine */
+		fail(call, CTL_FAILED, "%s: its cgroup cannot be %s: %s", name,
+		    paused ? "frozen" : "thawed", strerror(-rc));
+}
+
+static void do_pause(struct call *call, uint32_t slot)
+{
+	do_pause_or_not(call, slot, true);
+}
+
+static void do_resume(struct call *call, uint32_t slot)
+{
+	do_pause_or_not(call, slot, false);
+}
+
+static void verb_pause(struct call *call)
+{
+	each_service(call, call->request->argc, do_pause);
+}
+
+static void verb_resume(struct call *call)
+{
+	each_service(call, call->request->argc, do_resume);
+}
+
+static void verb_measure(struct call *call)
+{
+	if (supervisor_measure(&call->sinit->supervisor) || call->reply < 0)
+		return;
+	call->later = control_wait_measure(&call->sinit->control, call->reply);
+	if (!call->later)
+		fail(call, CTL_FAILED, "too many wait for a measurement; try again");
+}
+
 static void verb_shutdown(struct call *call)
 {
 	supervisor_shutdown(&call->sinit->supervisor);
@@ -297,6 +341,9 @@ static const struct verb {
     {"signal", 2, 2, verb_signal},
     {"show", 1, REQUEST_ARGS, verb_show},
     {"reset", 1, REQUEST_ARGS, verb_reset},
+    {"pause", 1, REQUEST_ARGS, verb_pause},
+    {"resume", 1, REQUEST_ARGS, verb_resume},
+    {"measure", 0, 0, verb_measure},
     {"shutdown", 0, 0, verb_shutdown},
     {"reboot", 0, 0, verb_machine},
     {"poweroff", 0, 0, verb_machine},

@@ -22,7 +22,8 @@ static const struct option {
     {0, "ready", NULL, OPT_READY, "wait until it is ready (this is the default)"},
     {0, "stopped", NULL, OPT_STOPPED, "wait until nothing of it runs"},
     {'f', "follow", NULL, OPT_FOLLOW, "go on with what happens from now on"},
-    {'n', "lines", "N", OPT_LINES, "only the last N"},
+    {'n', "lines", "N", OPT_LINES, "only the last N; top: so many tables, and then no more"},
+    {'d', "delay", "T", OPT_DELAY, "time between two of them: 500ms, 5s (1s)"},
     {'k', "kind", "KIND", OPT_KIND, "only events of this kind, such as restart; may be repeated"},
     {0, "dot", NULL, OPT_DOT, "for graphviz"},
     {'h', "help", NULL, OPT_HELP, "this text; after a verb: its usage"},
@@ -62,6 +63,11 @@ static int take(struct ctl *ctl, const struct option *option, const char *value)
 			return CTL_USAGE;
 		}
 		ctl->timeout = ms;
+	}
+	if (option->bit == OPT_DELAY &&
+	    (value_duration(value, &ctl->delay) != 0 || ctl->delay < CTL_DELAY_LEAST)) {
+		ctl_error("-d %s: not a duration of 100ms at least, such as 500ms or 5s", value);
+		return CTL_USAGE;
 	}
 	if (option->bit == OPT_KIND)
 		return take_kind(ctl, value);

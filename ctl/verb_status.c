@@ -1,6 +1,7 @@
 /* status: a table for people, or one JSON object. From the board alone, so it works
  * while PID 1 is stopped in a debugger, and tells what a dead one has left. */
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 #include "init/format.h"
 #include "init/render.h"
 #include "ctl/view.h"
@@ -21,28 +22,17 @@ enum column {
 	COL_COUNT
 };
 
-enum { CELL = 160, GAP = 2, REASON_LEAST = 24 };
+enum { REASON_LEAST = 24 };
 
-/* `drop`: which goes first when the terminal is too narrow; 0: never. */
-static const struct {
-	const char *title;
-	bool right;
-	int drop;
-} columns[COL_COUNT] = {
-    [COL_NAME] = {"NAME", false, 0},
-    [COL_STATE] = {"STATE", false, 0},
-    [COL_READY] = {"READY", false, 2},
-    [COL_PID] = {"PID", true, 4},
-    [COL_UPTIME] = {"UPTIME", true, 5},
-    [COL_RESTARTS] = {"RESTARTS", true, 3},
-    [COL_EXIT] = {"LAST EXIT", false, 1},
-    [COL_REASON] = {"REASON", false, 6},
-};
-
-struct table {
-	const struct view *view;
-	const struct style *style;
-	size_t width[COL_COUNT]; /* 0: the column is left out */
+static const struct table_column columns[COL_COUNT] = {
+    [COL_NAME] = {"NAME", .free = true},
+    [COL_STATE] = {"STATE"},
+    [COL_READY] = {"READY", .drop = 2},
+    [COL_PID] = {"PID", .right = true, .drop = 4},
+    [COL_UPTIME] = {"UPTIME", .right = true, .drop = 5},
+    [COL_RESTARTS] = {"RESTARTS", .right = true, .drop = 3},
+    [COL_EXIT] = {"LAST EXIT", .drop = 1},
+    [COL_REASON] = {"REASON", .free = true, .drop = 6},
 };
 
 static bool has_run(const struct board_service *s)
@@ -50,15 +40,23 @@ static bool has_run(const struct board_service *s)
 	return s->m.exit_kind != LAST_NONE;
 }
 
-/* Writes one cell's text. Fast where it matters: it is called twice for each. */
-static void cell(
-    const struct view *view, const struct view_row *row, enum column column, struct text *text)
+static const struct board_service *service(const void *context, size_t row)
 {
+	const struct view *view = context;
+
+	return &view->rows[row]->s;
+}
+
+/* Writes one cell's text. Fast where it matters: it is called twice for each. */
+static void cell(const void *context, size_t number, unsigned column, struct text *text)
+{
+	const struct view *view = context;
+	const struct view_row *row = view->rows[number];
 	const struct board_service *s = &row->s;
 	const struct machine *m = &s->m;
 	bool alive = view->life == BOARD_LIVE;
 
-	switch (column) {
+	switch ((enum column)column) {
 	case COL_NAME:
 		format_clean(text, s->name);
 		break;
@@ -99,138 +97,27 @@ static void cell(
 	}
 }
 
-static size_t total_width(const struct table *table)
-{
-	size_t total = 0;
-
-	for (int c = 0; c < COL_COUNT; c++)
-		if (table->width[c])
-			total += table->width[c] + GAP;
-	return total - GAP;
-}
-
-/* Makes the table fit the terminal: the reason is cut first, then columns go. */
-static void fit(struct table *table)
-{
-	size_t width = table->style->width;
-
-	if (table->style->utf8)
-		width = width > 2 ? width - 2 : 1; /* the marks */
-	for (int drop = 1; total_width(table) > width; drop++) {
-		size_t over = total_width(table) - width;
-		if (table->width[COL_REASON] >= REASON_LEAST + over) {
-			table->width[COL_REASON] -= over;
-			return;
-		}
-		int victim = COL_COUNT;
-		for (int c = 0; c < COL_COUNT; c++)
-			if (columns[c].drop == drop)
-				victim = c;
-		if (victim == COL_COUNT)
-			break;
-		table->width[victim] = 0;
-	}
-	size_t rest = total_width(table) - table->width[COL_NAME];
-	if (total_width(table) > width)
-		table->width[COL_NAME] = width > rest + 8 ? width - rest : 8;
-}
-
-static void measure(struct table *table)
-{
-	char buffer[CELL];
-	struct text text;
-
-	for (int c = 0; c < COL_COUNT; c++)
-		table->width[c] = strlen(columns[c].title);
-	for (size_t i = 0; i < table->view->count; i++)
-		for (int c = 0; c < COL_COUNT; c++) {
-			if (c == COL_REASON && !table->style->width)
-				continue; /* the last one in a pipe needs no width */
-			text_init(&text, buffer, sizeof(buffer));
-			cell(table->view, table->view->rows[i], (enum column)c, &text);
-			size_t width =
-			    c == COL_NAME || c == COL_REASON ? format_columns(buffer) : text.used;
-			if (width > table->width[c])
-				table->width[c] = width;
-		}
-	if (table->style->width)
-		fit(table);
-}
-
-/* One cell with its padding; the last column is followed by nothing. */
-static void put_cell(
-    const struct table *table, struct text *text, int c, const char *content, const char *colour)
-{
-	size_t width = table->width[c];
-	size_t have = format_columns(content);
-	bool cuts = table->style->width && have > width;
-	bool last = true;
-
-	for (int next = c + 1; next < COL_COUNT; next++)
-		if (table->width[next])
-			last = false;
-	if (columns[c].right && have < width)
-		format_spaces(text, width - have);
-	if (colour)
-		view_paint(table->style, text, colour, true);
-	if (cuts)
-		format_cut(text, content, width, table->style->utf8 ? "…" : "~");
-	else
-		text_add(text, content);
-	if (colour)
-		view_paint(table->style, text, colour, false);
-	if (!last && !columns[c].right && have < width)
-		format_spaces(text, width - have);
-	if (!last)
-		format_spaces(text, GAP);
-}
-
-/* Takes back the padding in front of an empty last cell. */
-static void trim(struct text *text)
-{
-	while (text->used > 0 && text->data[text->used - 1] == ' ')
-		text->used--;
-	text->data[text->used] = '\0';
-}
-
-static void put_row(const struct table *table, struct text *text, const struct view_row *row)
-{
-	const struct board_service *s = &row->s;
-	struct look look = view_look((enum state)s->m.state);
-	char buffer[1024];
-	struct text content;
-
-	if (table->style->utf8) {
-		view_paint(table->style, text, look.colour, true);
-		text_add(text, look.mark);
-		view_paint(table->style, text, look.colour, false);
-		text_add(text, " ");
-	}
-	for (int c = 0; c < COL_COUNT; c++) {
-		if (!table->width[c])
-			continue;
-		text_init(&content, buffer, sizeof(buffer));
-		cell(table->view, row, (enum column)c, &content);
-		put_cell(table, text, c, buffer, c == COL_STATE ? look.colour : NULL);
-	}
-	trim(text);
-	text_add(text, "\n");
-}
-
 static void put_table(struct ctl *ctl, const struct view *view)
 {
-	struct table table = {.view = view, .style = &ctl->style};
+	const struct table_source source = {.columns = columns,
+	    .count = COL_COUNT,
+	    .flexible = COL_REASON,
+	    .least = REASON_LEAST,
+	    .service = service,
+	    .cell = cell,
+	    .context = view,
+	    .rows = view->count};
 	struct text *text = out_text(ctl->out);
+	struct table table;
 
-	measure(&table);
-	if (ctl->style.utf8)
-		text_add(text, "  ");
-	for (int c = 0; c < COL_COUNT; c++)
-		if (table.width[c])
-			put_cell(&table, text, c, columns[c].title, NULL);
+	table_init(&table, &source, &ctl->style);
+	table_head(&table, text);
 	text_add(text, "\n");
-	for (size_t i = 0; i < view->count; i++)
-		put_row(&table, out_text(ctl->out), view->rows[i]);
+	for (size_t i = 0; i < view->count; i++) {
+		text = out_text(ctl->out);
+		table_row(&table, text, i);
+		text_add(text, "\n");
+	}
 }
 
 static void put_service(const struct view *view, const struct view_row *row, struct text *text)

@@ -215,6 +215,8 @@ static void turn(struct sinit *sinit)
 		supervisor_settle(sv);
 	}
 	helpers_turn(sinit);
+	if (!supervisor_measuring(sv))
+		control_answer_measure(&sinit->control);
 	sinit->flush_at = log_flush() ? sv->now + FLUSH_AGAIN : 0;
 	note_turn(&sinit->helpers, clock_us() - begin);
 }

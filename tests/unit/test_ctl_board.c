@@ -9,6 +9,7 @@
 
 #include "tests/unit/ctl_fixture.h"
 
+#include "ctl/view.h"
 #include "init/schema.h"
 
 #include <signal.h>
@@ -71,6 +72,41 @@ static void test_table(void **state)
 	has(line,
 	    "web    running  yes    100      1m         2  killed by KILL  restarted 2 times");
 	assert_null(strtok(NULL, "\n"));
+}
+
+static void test_paused(void **state)
+{
+	(void)state;
+	three_services();
+	f->board.services[0].slice = SLICE_THERE | SLICE_PAUSED;
+	fixture_live(f, NULL);
+	assert_int_equal(fixture_run(f, "status", "web", NULL), 0);
+	has(f->out, "web   running (paused)  no     100");
+	has(f->out, "paused by hand; sinitctl resume web lets it go on");
+	assert_int_equal(fixture_run(f, "--json", "status", "web", NULL), 0);
+	has(f->out, "\"ready\":false");
+	has(f->out, "\"paused\":true");
+}
+
+static void test_resources(void **state)
+{
+	struct board_reading r = {.time = view_clock(),
+	    .have = READING_MEMORY | READING_PIDS,
+	    .memory_current = 5,
+	    .memory_max = 7,
+	    .pids_current = 1,
+	    .pids_max = UINT32_MAX};
+
+	(void)state;
+	three_services();
+	f->board.services[0].slice = SLICE_THERE | SLICE_MEASURED;
+	strcpy(f->board.head->cgroup, "/sys/fs/cgroup/x");
+	assert_int_equal(board_write_reading(&f->board, 0, &r), 0);
+	fixture_live(f, NULL); /* which answers nothing: status asks nobody */
+	assert_int_equal(fixture_run(f, "--json", "status", "web", NULL), 0);
+	has(f->out, "\"cgroup\":\"/sys/fs/cgroup/x/web.service\","
+		    "\"resources\":{\"measured_seconds_ago\":0.");
+	has(f->out, "\"memory\":{\"current\":5,\"peak\":null,\"max\":7,\"swap\":null}");
 }
 
 static void test_exit_codes(void **state)
@@ -395,8 +431,12 @@ static void test_usage(void **state)
 	assert_int_equal(fixture_run(f, "events", "-n", "x", NULL), 2);
 	assert_int_equal(fixture_run(f, "start", NULL), 2);
 	assert_int_equal(fixture_run(f, "signal", "a", "HUP", "c", NULL), 2);
-	assert_int_equal(fixture_run(f, "top", NULL), 2);
-	has(f->err, "top: not supported by this build");
+	assert_int_equal(fixture_run(f, "plot", NULL), 2);
+	has(f->err, "plot: not supported by this build");
+	assert_int_equal(fixture_run(f, "top", "-d", "50ms", NULL), 2);
+	has(f->err, "-d 50ms: not a duration of 100ms at least");
+	assert_int_equal(fixture_run(f, "pause", NULL), 2);
+	has(f->err, "pause: something is missing; usage: sinitctl pause NAME...");
 	assert_int_equal(fixture_run(f, "--version", NULL), 0);
 	assert_int_equal(strncmp(f->out, "sinitctl ", 9), 0);
 	assert_int_equal(fixture_run(f, "-h", NULL), 0);
@@ -416,6 +456,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_table),
+	    TEST(test_paused),
+	    TEST(test_resources),
 	    TEST(test_exit_codes),
 	    TEST(test_dead),
 	    TEST(test_absent),
