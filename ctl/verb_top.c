@@ -15,7 +15,7 @@ struct top {
 	struct ctl *ctl;
 	struct style style;
 	uint32_t interval;     /* ms */
-	bool asks;             /* PID 1 is asked for new readings */
+	int64_t ask_at;        /* when PID 1 is asked for new readings again, INT64_MAX: never */
 	int64_t started;       /* of the sinit that `last` is of */
 	struct top_last *last; /* by slot */
 	uint32_t slots;
@@ -44,18 +44,18 @@ static int keep_last(struct top *top)
 	return CTL_FAILED;
 }
 
-/* Asks PID 1; who may not ask sees what others have asked for. */
+/* Asks PID 1; who may not ask sees what others have asked for. One that does not answer is left
+ * alone for a while, in which keys are read. */
 static int measure(struct top *top)
 {
-	int code;
-
-	if (!top->asks || !*top->view.board.head->cgroup)
+	if (!*top->view.board.head->cgroup || view_clock() < top->ask_at)
 		return CTL_OK;
-	code = client_call(top->ctl, "measure", NULL, 0, NULL, NULL);
-	if (code == CTL_NOT_RUNNING)
-		return code;
-	top->asks = code == CTL_OK || code == CTL_TIMED_OUT;
-	return CTL_OK;
+	int code = client_call(top->ctl, "measure", NULL, 0, NULL, NULL);
+	if (code == CTL_TIMED_OUT)
+		top->ask_at = view_clock() + 2 * CTL_ANSWER_MS;
+	else if (code == CTL_FAILED || code == CTL_USAGE)
+		top->ask_at = INT64_MAX;
+	return code == CTL_NOT_RUNNING ? code : CTL_OK;
 }
 
 static int fill_rows(struct top *top)
@@ -295,7 +295,7 @@ static int run_screen(struct top *top)
 
 int ctl_top(struct ctl *ctl)
 {
-	struct top top = {.ctl = ctl, .style = ctl->style, .interval = CTL_DELAY_MS, .asks = true};
+	struct top top = {.ctl = ctl, .style = ctl->style, .interval = CTL_DELAY_MS};
 	bool terminal = screen_can(ctl->out->fd);
 	int code;
 

@@ -143,7 +143,7 @@ static void add_status(struct text *text, const struct board_service *s,
 	text_add(text, "\"");
 }
 
-/* A stop lets it go on. */
+/* In any other state there is more to say of it. */
 static bool is_paused(const struct board_service *s)
 {
 	return s->slice & SLICE_PAUSED &&
