@@ -37,11 +37,17 @@ static struct site *a_site(void)
 		s->blocker = -1;
 		strcpy(s->name, names[i]);
 		s->m.state = (uint8_t)(STATE_RUNNING + i * 2);
+		struct board_reading reading;
+		memset(&reading, 0x7f, sizeof(reading));
+		check(board_write_reading(&site.board, i, &reading) == 0);
+		s->slice = i ? SLICE_THERE : SLICE_THERE | SLICE_MEASURED | SLICE_PAUSED;
 	}
 	site.board.head->count = ARRAY_LEN(names);
 	site.dashboard = site.control = true;
 	site.pulse = PULSE_ALIVE;
+	site.measured = true;
 	site.copies = calloc(4, sizeof(*site.copies));
+	site.readings = calloc(4, sizeof(*site.readings));
 	return &site;
 }
 
@@ -57,7 +63,7 @@ static void answer(const struct http_request *request)
 		buffer = malloc(room);
 	text_init(&answer.body, buffer, room);
 	enum site_verdict verdict = site_answer(site, request, &answer, &order);
-	check(verdict != SITE_NEEDS_PULSE);
+	check(verdict != SITE_NEEDS_PULSE && verdict != SITE_NEEDS_READINGS);
 	if (verdict == SITE_ORDERED) {
 		check(memchr(order.name, 0, sizeof(order.name)) && memchr(order.verb, 0, 16));
 		check(memchr(order.token, 0, sizeof(order.token)) != NULL);
