@@ -80,7 +80,8 @@ static enum screen_event on_signal(struct screen *screen)
 		raise(SIGSTOP);
 		begin(screen);
 	}
-	return info.ssi_signo == SIGTSTP || info.ssi_signo == SIGWINCH ? SCREEN_CHANGE : SCREEN_QUIT;
+	return info.ssi_signo == SIGTSTP || info.ssi_signo == SIGWINCH ? SCREEN_CHANGE
+								       : SCREEN_QUIT;
 }
 
 static enum screen_event on_key(struct screen *screen)

@@ -274,7 +274,8 @@ static void do_pause_or_not(struct call *call, uint32_t slot, bool paused)
 	if (rc == -ESRCH)
 		fail(call, CTL_FAILED, "%s: not running, so it cannot be paused or go on", name);
 	else if (rc == -EOPNOTSUPP)
-		fail(call, CTL_FAILED, "%s: it has no cgroup of its own: the log of sinit says why", name);
+		fail(call, CTL_FAILED, "%s: it has no cgroup of its own: the log of sinit says why",
+		    name);
 	else if (rc < 0 && rc != -EALREADY) /* what is as it is wished to be is fine */
 		fail(call, CTL_FAILED, "%s: its cgroup cannot be %s: %s", name,
 		    paused ? "frozen" : "thawed", strerror(-rc));

@@ -65,8 +65,7 @@ void table_init(struct table *table, const struct table_source *source, const st
 				continue; /* the last one in a pipe needs no width */
 			text_init(&text, buffer, sizeof(buffer));
 			source->cell(source->context, i, c, &text);
-			size_t width =
-			    source->columns[c].free ? format_columns(buffer) : text.used;
+			size_t width = source->columns[c].free ? format_columns(buffer) : text.used;
 			if (width > table->width[c])
 				table->width[c] = width;
 		}
@@ -75,8 +74,8 @@ void table_init(struct table *table, const struct table_source *source, const st
 }
 
 /* One cell with its padding; the last column is followed by nothing. */
-static void put_cell(const struct table *table, struct text *text, unsigned c,
-    const char *content, const char *colour)
+static void put_cell(const struct table *table, struct text *text, unsigned c, const char *content,
+    const char *colour)
 {
 	bool right = table->source->columns[c].right, last = true;
 	size_t width = table->width[c];
@@ -122,8 +121,7 @@ void table_head(const struct table *table, struct text *text)
 void table_row(const struct table *table, struct text *text, size_t row)
 {
 	const struct table_source *source = table->source;
-	struct look look =
-	    view_look((enum state)source->service(source->context, row)->m.state);
+	struct look look = view_look((enum state)source->service(source->context, row)->m.state);
 	char buffer[1024];
 	struct text content;
 

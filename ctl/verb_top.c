@@ -19,10 +19,10 @@ struct top {
 	int64_t started;       /* of the sinit that `last` is of */
 	struct top_last *last; /* by slot */
 	uint32_t slots;
-	struct view view;      /* the present look */
-	struct top_row *rows;  /* in the view's arena */
+	struct view view;     /* the present look */
+	struct top_row *rows; /* in the view's arena */
 	struct top_totals totals;
-	int64_t newest;        /* time of the newest reading, 0: none */
+	int64_t newest; /* time of the newest reading, 0: none */
 };
 
 /* --- A look -------------------------------------------------------------------------- */
@@ -132,7 +132,8 @@ static void add_head(const struct top *top, struct text *text)
 
 	text_addf(text, "sinit, pid %d, up ", (int)head->pid);
 	explain_duration(text, top->view.now - head->started);
-	text_addf(text, ": %u service%s, %u ready", t->services, t->services == 1 ? "" : "s", t->ready);
+	text_addf(
+	    text, ": %u service%s, %u ready", t->services, t->services == 1 ? "" : "s", t->ready);
 	if (t->failed)
 		text_addf(text, ", %u failed", t->failed);
 }

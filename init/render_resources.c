@@ -12,8 +12,7 @@ static void amount(struct text *text, const char *key, bool there, uint64_t valu
 }
 
 /* A number with so many decimals, which `scale` says: 100 or 1000000. */
-static void fraction(
-    struct text *text, const char *key, bool there, uint64_t value, uint64_t scale)
+static void fraction(struct text *text, const char *key, bool there, uint64_t value, uint64_t scale)
 {
 	uint64_t rest = value % scale;
 
@@ -53,7 +52,8 @@ void render_resources(struct text *text, const struct board_reading *r, int64_t 
 	amount(text, ",\"peak\":", r->have & READING_PEAK, r->memory_peak);
 	amount(text, ",\"max\":", memory && r->memory_max != UINT64_MAX, r->memory_max);
 	amount(text, ",\"swap\":", r->have & READING_SWAP, r->swap_current);
-	fraction(text, "},\"cpu\":{\"usage_seconds\":", r->have & READING_CPU, r->cpu_usage, 1000000);
+	fraction(
+	    text, "},\"cpu\":{\"usage_seconds\":", r->have & READING_CPU, r->cpu_usage, 1000000);
 	fraction(text, ",\"throttled_seconds\":", r->have & READING_THROTTLED, r->cpu_throttled,
 	    1000000);
 	amount(text, "},\"pids\":{\"current\":", pids, r->pids_current);

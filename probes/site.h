@@ -27,7 +27,7 @@ struct site {
 
 	/* Set by the caller before each call. */
 	enum pulse pulse;
-	bool measured;                /* what is on the board of resources is as new as can be had */
+	bool measured;                /* the readings on the board are as new as can be had */
 	struct responder_pong pong;   /* the last one; kind 0: none yet */
 	int64_t now;                  /* CLOCK_MONOTONIC ms */
 	int64_t wall;                 /* CLOCK_REALTIME ns */

@@ -88,7 +88,8 @@ static void test_pressure(void **state)
 	    &share, &total));
 	assert_int_equal(share, 1234);
 	assert_int_equal(total, 987654321);
-	assert_true(reading_pressure("new line=1\nsome total=7 avg10=100.00 later=1", &share, &total));
+	assert_true(
+	    reading_pressure("new line=1\nsome total=7 avg10=100.00 later=1", &share, &total));
 	assert_int_equal(share, 10000);
 	assert_int_equal(total, 7);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -233,8 +234,9 @@ static void test_long_io_stat(void **state)
 	for (unsigned i = 0; i < DEVICES; i++) {
 		uint64_t a = i * 7919u, b = i % 13;
 
-		used += (size_t)sprintf(text + used, "%u:%u rbytes=%llu wbytes=%llu rios=0 wios=0\n",
-		    i / 256, i % 256, (unsigned long long)a, (unsigned long long)b);
+		used +=
+		    (size_t)sprintf(text + used, "%u:%u rbytes=%llu wbytes=%llu rios=0 wios=0\n",
+			i / 256, i % 256, (unsigned long long)a, (unsigned long long)b);
 		in += a;
 		out += b;
 	}

@@ -104,10 +104,10 @@ static void test_service(void **state)
 	s.slice = SLICE_THERE | SLICE_PAUSED;
 	s.total.oom_kills = 3;
 	about.measured = true;
-	assert_non_null(strstr(service(&s, &about),
-	    ",\"paused\":true,\"oom_kills\":3,"
-	    "\"cgroup\":\"/sys/fs/cgroup/pod/web@1.service\","
-	    "\"resources\":{\"measured_seconds_ago\":0.012,"));
+	assert_non_null(
+	    strstr(service(&s, &about), ",\"paused\":true,\"oom_kills\":3,"
+					"\"cgroup\":\"/sys/fs/cgroup/pod/web@1.service\","
+					"\"resources\":{\"measured_seconds_ago\":0.012,"));
 	assert_non_null(strstr(json, "\"state\":\"running\""));
 	assert_non_null(strstr(json, "\"ready\":false"));
 	assert_non_null(
@@ -204,8 +204,9 @@ static void has_not(const char *part)
 
 static void test_metrics(void **state)
 {
-	struct board_reading some = {
-	    .have = READING_MEMORY | READING_PIDS, .memory_max = UINT64_MAX, .pids_max = UINT32_MAX};
+	struct board_reading some = {.have = READING_MEMORY | READING_PIDS,
+	    .memory_max = UINT64_MAX,
+	    .pids_max = UINT32_MAX};
 
 	(void)state;
 	strcpy(site.board.head->cgroup, "/sys/fs/cgroup");
@@ -223,7 +224,8 @@ static void test_metrics(void **state)
 	has("# TYPE sinit_service_cpu_seconds_total counter\n"
 	    "sinit_service_cpu_seconds_total{service=\"web\"} 1.234567\n# HELP");
 	has("sinit_service_cpu_throttled_seconds_total{service=\"web\"} 0.0045\n# HELP");
-	has("sinit_service_pids{service=\"web\"} 12\nsinit_service_pids{service=\"some\"} 0\n# HELP");
+	has("sinit_service_pids{service=\"web\"} 12\nsinit_service_pids{service=\"some\"} 0\n# "
+	    "HELP");
 	has("sinit_service_pids_limit{service=\"web\"} 50\n# HELP");
 	has("sinit_service_io_read_bytes_total{service=\"web\"} 4096\n# HELP");
 	has("sinit_service_io_written_bytes_total{service=\"web\"} 5000000000\n# HELP");
@@ -269,7 +271,8 @@ static void test_who_needs_readings(void **state)
 	site.measured = true;
 	for (size_t i = 1; i < ARRAY_LEN(needing); i++) {
 		assert_int_equal(ask(needing[i]), SITE_ANSWERED);
-		has("\"resources\":{\"measured_seconds_ago\":0.012,\"memory\":{\"current\":33554432,");
+		has("\"resources\":{\"measured_seconds_ago\":0.012,\"memory\":{\"current\":"
+		    "33554432,");
 	}
 }
 

@@ -81,8 +81,8 @@ static void test_bytes(void **state)
 
 static void test_order(void **state)
 {
-	struct view_row a = {.s = {.name = "a"}}, b = {.s = {.name = "b"}}, c = {.s = {.name = "c"}},
-			d = {.s = {.name = "d"}};
+	struct view_row a = {.s = {.name = "a"}}, b = {.s = {.name = "b"}},
+			c = {.s = {.name = "c"}}, d = {.s = {.name = "d"}};
 	struct top_row rows[] = {{&a, {.memory_current = 9}, TOP_UNKNOWN}, {&d, {0}, 5},
 	    {&c, {.memory_current = 7, .pids_current = 2}, 5}, {&b, {0}, 5}};
 	struct top_totals totals;
@@ -108,7 +108,8 @@ static void test_order(void **state)
 
 /* --- Layout ------------------------------------------------------------------------ */
 
-static const char *line(const struct style *style, const struct top_row *row, size_t count, int number)
+static const char *line(
+    const struct style *style, const struct top_row *row, size_t count, int number)
 {
 	static char buffer[1024];
 	struct table_source source;
@@ -129,15 +130,14 @@ static void test_layout(void **state)
 {
 	struct view_row web = {.s = {.name = "web", .pid = 123, .slice = SLICE_PAUSED}},
 			db = {.s = {.name = "db"}};
-	struct top_row rows[] = {
-	    {&web,
-		{.have = 2 * READING_PRESSURE - 1,
-		    .memory_current = 33 << 20,
-		    .memory_max = 64 << 20,
-		    .pids_current = 12,
-		    .pids_max = 50,
-		    .pressure = {150, 2500, 0}},
-		1234},
+	struct top_row rows[] = {{&web,
+				     {.have = 2 * READING_PRESSURE - 1,
+					 .memory_current = 33 << 20,
+					 .memory_max = 64 << 20,
+					 .pids_current = 12,
+					 .pids_max = 50,
+					 .pressure = {150, 2500, 0}},
+				     1234},
 	    {&db, {0}, TOP_UNKNOWN}};
 	struct style pipe = {0}, narrow = {.width = 64}, tiny = {.width = 38};
 
@@ -260,7 +260,8 @@ static void test_text(void **state)
 	assert_string_equal(f->err, "");
 	has(f->out, "sinit, pid 1, up 1h: 3 services, 2 ready, 1 failed\ncpu ");
 	has(f->out, " %, memory 6.0M, 4 processes\nNAME  STATE    PID   CPU%");
-	char *db = strstr(f->out, "\ndb "), *web = strstr(f->out, "\nweb "), *job = strstr(f->out, "\njob ");
+	char *db = strstr(f->out, "\ndb "), *web = strstr(f->out, "\nweb "),
+	     *job = strstr(f->out, "\njob ");
 	assert_true(db && web && job && db < web && web < job);
 	has(f->out, "0.0    3.0M  no limit");
 	assert_null(strstr(f->out, "\033"));
