@@ -4,7 +4,8 @@
  *     event KIND NAME [COUNT]      as often as COUNT says, with exit code 3
  *     run SLOT PID                 running and ready
  *     cgroup PATH                  of the slices
- *     use SLOT MEMORY LIMIT CPU    what its slice reads now: bytes, LIMIT 0: none; us
+ *     use SLOT MEMORY LIMIT CPU    what its slice reads now: bytes, LIMIT 0: none; tenths of a
+ *                                  percent of a CPU, used ever since
  *     pause SLOT 0|1
  *     measured                     all slices have been read now
  *     live                         it is as if a sinit lived there */
@@ -63,7 +64,8 @@ static void set_paused(struct board_service *service, unsigned paused)
 static void set_reading(struct board *board, unsigned slot, const unsigned long long number[3])
 {
 	struct board_service *service = &board->services[slot % CAPACITY];
-	struct board_reading reading = {.time = clock_ms(),
+	int64_t now = clock_ms();
+	struct board_reading reading = {.time = now,
 	    .have = READING_MEMORY | READING_PEAK | READING_CPU | READING_PIDS | READING_IO |
 		    READING_PRESSURE,
 	    .pids_current = 3,
@@ -73,7 +75,7 @@ static void set_reading(struct board *board, unsigned slot, const unsigned long 
 	    .memory_current = number[0],
 	    .memory_peak = number[0],
 	    .memory_max = number[1] ? number[1] : UINT64_MAX,
-	    .cpu_usage = number[2],
+	    .cpu_usage = number[2] * (uint64_t)now,
 	    .io_read = 4096};
 
 	board_begin(service);

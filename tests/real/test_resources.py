@@ -41,7 +41,7 @@ def sliced(board):
 def renew(board, memory=[0]):
     """PID 1's answer: web takes one MiB more each time."""
     memory[0] += 1 << 20
-    board(f"use 0 {memory[0]} {256 << 20} {memory[0] // 2}")
+    board(f"use 0 {memory[0]} {256 << 20} 100")
     board("measured")
 
 
