@@ -75,7 +75,7 @@ static void place_files(const struct birth *birth)
 			close(HELPER_CHANNEL + (int)i);
 	}
 	/* Not the program: that closes by itself. */
-	raw_syscall3(SYS_close_range, HELPER_CHANNEL + count, ABOVE - 1, 0);
+	raw_syscall3(SYS_close_range, (long)HELPER_CHANNEL + (long)count, ABOVE - 1, 0);
 }
 
 static int child(void *context)
