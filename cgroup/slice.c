@@ -115,14 +115,14 @@ int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *sl
 	int error = 0;
 
 	slice_name(name, service);
-	/* The watches go with the directory, or here if that stays. */
 	if (unlinkat(tree->root_fd, name, AT_REMOVEDIR) < 0) {
 		each_below(slice->fd, remove_below, &top);
 		error = unlinkat(tree->root_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 	}
-	if (error && slice->events_wd >= 0)
+	/* They do not go with the directory: each would keep its file in the kernel's memory. */
+	if (slice->events_wd >= 0)
 		inotify_rm_watch(tree->watch_fd, slice->events_wd);
-	if (error && slice->memory_wd >= 0)
+	if (slice->memory_wd >= 0)
 		inotify_rm_watch(tree->watch_fd, slice->memory_wd);
 	close(slice->fd);
 	*slice = (struct slice){.fd = -1, .events_wd = -1, .memory_wd = -1};
