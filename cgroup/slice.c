@@ -85,6 +85,7 @@ int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
 	if (fd < 0)
 		return -errno;
 	*ret = (struct slice){.fd = fd,
+	    .killed = !made,
 	    .events_wd = watch(tree, name, "cgroup.events"),
 	    .memory_wd =
 		tree->enabled & 1u << CGROUP_MEMORY ? watch(tree, name, "memory.events") : -1};
@@ -296,7 +297,7 @@ static void kill_frozen(const struct slice *slice)
 	slice_freeze(slice, false);
 }
 
-int slice_signal(const struct slice *slice, int sig)
+int slice_signal(struct slice *slice, int sig)
 {
 	int populated = is_populated(slice->fd);
 
@@ -304,7 +305,9 @@ int slice_signal(const struct slice *slice, int sig)
 		return populated;
 	if (sig != SIGKILL)
 		signal_here(slice->fd, &(struct order){sig, 0});
-	else if (cgroup_write(slice->fd, "cgroup.kill", "1") < 0)
+	else if (cgroup_write(slice->fd, "cgroup.kill", "1") == 0)
+		slice->killed = true;
+	else
 		kill_frozen(slice);
 	return 1;
 }

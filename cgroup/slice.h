@@ -17,6 +17,9 @@ struct slice {
 	int fd;          /* -1: there is none */
 	int events_wd;   /* watch of cgroup.events, -1: none */
 	int memory_wd;   /* watch of memory.events, -1: none */
+	bool killed;     /* by cgroup.kill, or may have been: births must move into it. Linux 6.18
+	                    and others take a child of CLONE_INTO_CGROUP for one that was forked
+	                    while the kill went on, for ever after it, and kill it at birth */
 };
 
 /* memory.events, of the slice and all below it. */
@@ -50,7 +53,7 @@ int slice_high(const struct slice *slice, uint64_t bytes);
 /* Signals all of the slice and below it. KILL is done by cgroup.kill (Linux 5.14), else while
  * they are frozen, so that none escapes by forking. Sig 0 asks only: then zombies do not
  * count. 1 if there was anybody, 0 if not, -errno. */
-int slice_signal(const struct slice *slice, int sig);
+int slice_signal(struct slice *slice, int sig);
 
 /* Writes cgroup.freeze; it takes effect in a while. 0 or -errno. */
 int slice_freeze(const struct slice *slice, bool frozen);

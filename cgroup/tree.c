@@ -296,7 +296,7 @@ void cgroup_tree_close(struct cgroup_tree *tree)
 
 /* --- What an earlier sinit has left -------------------------------------------------------------- */
 
-static void wait_empty(const struct slice *slice, int64_t ms)
+static void wait_empty(struct slice *slice, int64_t ms)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
 

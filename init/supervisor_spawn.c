@@ -113,6 +113,7 @@ static void set_slice(const struct unit *u, struct spawn *spawn)
 {
 	spawn->in_slice = u->sliced;
 	spawn->slice_fd = u->slice.fd;
+	spawn->walks_in = u->slice.killed;
 }
 
 /* Once more in a new slice, if somebody has removed the one that was empty. */

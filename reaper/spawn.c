@@ -240,7 +240,7 @@ static pid_t clone_child(struct spawner *spawner, struct slot *slot, int flags)
 	__asan_unpoison_memory_region(slot->stack, STACK_BYTES);
 #endif
 	slot->birth->moves = false;
-	if (slot->birth->what.in_slice && !spawner->no_clone_into) {
+	if (slot->birth->what.in_slice && !slot->birth->what.walks_in && !spawner->no_clone_into) {
 		struct clone_request request = {.flags = (uint64_t)flags | CLONE_TO_CGROUP,
 		    .exit_signal = SIGCHLD,
 		    .stack = (uintptr_t)slot->stack,

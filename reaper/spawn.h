@@ -7,7 +7,8 @@
  * bounded time: an exec that hangs on a dead file system does not hang PID 1, it is
  * "pending" and asked again by deadline.
  * A child of a slice is born there by CLONE_INTO_CGROUP; where that is refused (an old kernel,
- * a seccomp filter that knows no clone3) it moves itself, as its first step.
+ * a seccomp filter that knows no clone3), or would kill the child (see struct slice), it moves
+ * itself, as its first step.
  * A child with an oom_score_adj of its own is a plain fork instead: the kernel gives that
  * value to everybody who shares the memory, sinit included.
  * Owns: the child's stacks and slots. May call: reaper/child, raw system calls. */
@@ -44,6 +45,7 @@ struct spawn {
 	uint8_t out;             /* STDIO_INHERIT or STDIO_NULL: stdout and stderr */
 	bool in_slice;           /* born in the cgroup of which slice_fd is the directory */
 	int slice_fd;
+	bool walks_in;           /* it moves there itself, since it would be killed at birth */
 	bool foreground;         /* not a session of its own but a process group, made the
 	                            terminal's foreground group if stdin is a terminal */
 	bool set_ids;            /* change to uid, gid, groups */
