@@ -39,7 +39,6 @@ static bool signal_all(struct supervisor *sv, uint32_t slot, int sig)
 	bool alone = supervisor_settings(sv, slot)->kill_mode == KILL_PROCESS;
 	bool any = false, signalled = false;
 
-	sv_thaw(sv, slot);
 	if (!alone)
 		any = sv_slice_signal(sv, slot, sig);
 	/* One signal for each: KILL alone is for those, too, who have left the slice. */
@@ -66,10 +65,8 @@ static void act(struct supervisor *sv, uint32_t slot, unsigned actions)
 
 	if (actions & ACT_KILL_ALL)
 		signal_all(sv, slot, SIGKILL);
-	if (actions & ACT_STOP_MAIN && sv->service[slot].pid) {
-		sv_thaw(sv, slot);
+	if (actions & ACT_STOP_MAIN && sv->service[slot].pid)
 		platform_kill(sv->service[slot].pid, machine->stop_signal);
-	}
 	if (actions & ACT_STOP_ALL && signal_all(sv, slot, machine->stop_signal) &&
 	    sv->service[slot].m.state == STATE_CLEANUP)
 		sv_report_leftovers(sv, slot);
@@ -146,6 +143,9 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	}
 	sv_totals(sv, slot, &before);
 	board_end(s);
+	/* What is paused takes no signal, and what is born in its slice would be frozen, too. */
+	if (s->m.state != STATE_RUNNING)
+		sv_thaw(sv, slot);
 	sv->deadline[slot] = s->m.deadline;
 	sv->active += (uint32_t)machine_active(&s->m) - (uint32_t)before.active;
 	if (s->m.life != before.life && sv->starts)

@@ -128,7 +128,6 @@ void sv_slice_leave(struct supervisor *sv, uint32_t slot)
 
 	if (!u->sliced)
 		return;
-	sv_thaw(sv, slot);
 	sv_warn_end(sv, slot);
 	/* Where somebody was left alone in it (kill_mode=process) it stays, and is found again. */
 	slice_remove(sv->cgroups, sv->service[slot].name, &u->slice);
