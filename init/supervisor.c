@@ -139,13 +139,14 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 		u->notified = false;
 		u->next_main = 0;
 		u->beat = 0;
-		sv_slice_new_life(sv, slot);
 	}
 	sv_totals(sv, slot, &before);
 	board_end(s);
 	/* What is paused takes no signal, and what is born in its slice would be frozen, too. */
 	if (s->m.state != STATE_RUNNING)
 		sv_thaw(sv, slot);
+	if (s->m.life != before.life)
+		sv_slice_new_life(sv, slot);
 	sv->deadline[slot] = s->m.deadline;
 	sv->active += (uint32_t)machine_active(&s->m) - (uint32_t)before.active;
 	if (s->m.life != before.life && sv->starts)
