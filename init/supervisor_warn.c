@@ -120,6 +120,7 @@ void sv_warn_end(struct supervisor *sv, uint32_t slot)
 
 	if (u->wire)
 		set_wire(sv, slot, false);
+	u->warned = false;
 	u->warn = 0;
 	u->warn_at = 0;
 }
