@@ -287,7 +287,8 @@ void supervisor_notify(struct supervisor *sv, pid_t pid, const char *datagram,
 bool supervisor_measure(struct supervisor *sv);
 bool supervisor_measuring(const struct supervisor *sv);
 
-/* Something has happened to the slices: the kernel's watch `wd` of inotify(7) says so. */
+/* Something has happened to the slices: the kernel's watch `wd` of inotify(7) says so; -1: to
+ * any of them, since events were lost. */
 void supervisor_slice_event(struct supervisor *sv, int wd);
 
 /* Freezes a service, or lets it go on. 0; -ESRCH: it is not running; -EALREADY;

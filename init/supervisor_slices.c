@@ -310,11 +310,12 @@ static void memory_event(struct supervisor *sv, uint32_t slot)
 void supervisor_slice_event(struct supervisor *sv, int wd)
 {
 	sv->recheck = true;
-	for (uint32_t slot = 0; slot < sv->count; slot++)
-		if (sv->unit[slot].sliced && sv->unit[slot].slice.memory_wd == wd) {
+	for (uint32_t slot = 0; slot < sv->count; slot++) {
+		const struct unit *u = &sv->unit[slot];
+
+		if (u->sliced && has_controller(sv, CGROUP_MEMORY) && (wd < 0 || u->slice.memory_wd == wd))
 			memory_event(sv, slot);
-			return;
-		}
+	}
 }
 
 /* --- pause -------------------------------------------------------------------------------------- */

@@ -98,7 +98,8 @@ static void look(struct supervisor *sv, uint32_t slot)
 	} else if (needed < u->warn - u->warn / 10) {
 		u->warned = false;
 	}
-	if (!u->warned && slice_memory_used(&u->slice) < u->warn)
+	/* Without a watch nobody would tell that it was passed. */
+	if (!u->warned && u->slice.memory_wd >= 0 && slice_memory_used(&u->slice) < u->warn)
 		set_wire(sv, slot, true);
 	else
 		look_again(sv, u, u->warned ? AGAIN_WARNED : AGAIN_CACHE);
