@@ -95,6 +95,17 @@ static void set_flags(struct supervisor *sv, uint32_t slot, unsigned flags)
 	board_end(&sv->service[slot]);
 }
 
+/* Some of this life were born when there was no slice to be had: then all stay together, and
+ * signals, pause and limits mean all of them or none. */
+static bool has_outsiders(const struct unit *u)
+{
+	unsigned i = 0;
+
+	while (i < SUPERVISOR_SESSIONS && !u->sid[i])
+		i++;
+	return i < SUPERVISOR_SESSIONS;
+}
+
 int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
@@ -103,7 +114,7 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 
 	if (!can_have_slices(sv))
 		return 0;
-	if (u->sliced)
+	if (u->sliced || has_outsiders(u))
 		return 0;
 	rc = slice_open(sv->cgroups, name, &u->slice);
 	if (rc < 0) {
