@@ -152,7 +152,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	if (s->m.life != before.life && sv->starts)
 		sv->starts--;
 	sv_report(sv, slot, &before, event, actions);
-	if (s->m.state != before.state || event->kind == EVENT_SPAWNED)
+	if (s->m.state != before.state || s->m.life != before.life || event->kind == EVENT_SPAWNED)
 		sv_probes_follow(sv, slot);
 	if (board_service_started(s) && !before.ready)
 		sv_look_at_starts(sv);

@@ -112,11 +112,14 @@ void sv_probes_follow(struct supervisor *sv, uint32_t slot)
 		return;
 	}
 	switch ((enum state)m->state) {
-	case STATE_STARTING: /* from running, too, where nothing is to be cleaned up or waited for */
+	case STATE_STARTING: /* from running or an earlier start, too, where nothing is to be cleaned
+	                        up or waited for */
 		end(sv, slot, PROBE_LIVENESS);
 		end(sv, slot, PROBE_READINESS);
 		if (m->started)
 			begin(sv, slot, PROBE_STARTUP);
+		else
+			end(sv, slot, PROBE_STARTUP);
 		return;
 	case STATE_RUNNING:
 		end(sv, slot, PROBE_STARTUP);
