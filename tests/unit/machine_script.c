@@ -9,6 +9,7 @@
 
 #include "init/schema.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 struct machine_settings set;
@@ -61,6 +62,14 @@ struct machine_event ev_killed(int sig)
 {
 	return (struct machine_event){
 	    .kind = EVENT_EXITED, .exit_kind = LAST_KILLED, .exit_code = sig};
+}
+
+struct machine_event ev_oom(void)
+{
+	return (struct machine_event){.kind = EVENT_EXITED,
+	    .cause = CAUSE_OOM,
+	    .exit_kind = LAST_KILLED,
+	    .exit_code = SIGKILL};
 }
 
 struct machine_event ev_aux(int code)

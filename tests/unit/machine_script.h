@@ -21,6 +21,7 @@ struct machine_event ev_cause(enum event kind, enum cause cause);
 struct machine_event ev_deps(enum deps deps);
 struct machine_event ev_exit(int code);     /* the main process exited */
 struct machine_event ev_killed(int sig);    /* it was killed by a signal */
+struct machine_event ev_oom(void);          /* the kernel killed it for want of memory */
 struct machine_event ev_aux(int code);      /* the process in aux exited */
 struct machine_event ev_no_exec(int error); /* the command could not be run */
 

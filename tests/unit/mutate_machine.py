@@ -21,7 +21,7 @@ TOP = Path(__file__).resolve().parents[2]
 SOURCE = TOP / "init/machine.c"
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", f"-I{TOP}", "-O1", "-w"]
 TESTS = ["test_machine_table", "test_machine", "test_machine_stop", "test_machine_restart",
-         "test_machine_walk"]
+         "test_machine_oom", "test_machine_walk"]
 
 # (pattern, replacements): each match in a line of code, one at a time.
 TURNS = [

@@ -61,10 +61,12 @@ enum happening {
 	H_SERVING,
 	H_NOT_SERVING,
 	H_EXITED,
+	H_OOMED,
 	H_AUX_GOOD,
 	H_AUX_BAD,
 	H_EMPTY,
 	H_UNHEALTHY,
+	H_OOM,
 	H_KILL,
 	H_RESET,
 	H_TIMER,
@@ -74,7 +76,8 @@ enum happening {
 static const char *const happening_name[H_COUNT] = {"want up", "want down", "restart", "deps wait",
     "deps ready", "deps down", "deps failed", "released", "spawned", "no exec", "later", "ready",
     "serving", "not serving",
-    "exited", "aux good", "aux bad", "empty", "unhealthy", "kill", "reset", "timer"};
+    "exited", "killed for memory", "aux good", "aux bad", "empty", "unhealthy", "out of memory",
+    "kill", "reset", "timer"};
 
 static const struct machine_event event_of[H_COUNT] = {
     [H_UP] = {.kind = EVENT_WANT_UP},
@@ -92,10 +95,12 @@ static const struct machine_event event_of[H_COUNT] = {
     [H_SERVING] = {.kind = EVENT_SERVING},
     [H_NOT_SERVING] = {.kind = EVENT_NOT_SERVING},
     [H_EXITED] = {.kind = EVENT_EXITED, .exit_kind = LAST_EXITED, .exit_code = 1},
+    [H_OOMED] = {.kind = EVENT_EXITED, .cause = CAUSE_OOM, .exit_kind = LAST_KILLED, .exit_code = 9},
     [H_AUX_GOOD] = {.kind = EVENT_AUX_EXITED, .exit_kind = LAST_EXITED},
     [H_AUX_BAD] = {.kind = EVENT_AUX_EXITED, .exit_kind = LAST_KILLED, .exit_code = 9},
     [H_EMPTY] = {.kind = EVENT_EMPTY},
     [H_UNHEALTHY] = {.kind = EVENT_UNHEALTHY, .cause = CAUSE_LIVENESS},
+    [H_OOM] = {.kind = EVENT_UNHEALTHY, .cause = CAUSE_OOM},
     [H_KILL] = {.kind = EVENT_KILL},
     [H_RESET] = {.kind = EVENT_RESET},
     [H_TIMER] = {.kind = EVENT_TIMER},
@@ -140,7 +145,9 @@ static const struct cell cells[] = {
     {S_SPAWNING, H_LATER, STATE_BACKOFF, 0, CAUSE_RESOURCES},
     {S_SPAWNING, H_READY, STATE_RUNNING, 0, KEEP},
     {S_SPAWNING, H_EXITED, STATE_CLEANUP, LEFTOVERS, CAUSE_EXIT},
+    {S_SPAWNING, H_OOMED, STATE_CLEANUP, LEFTOVERS, CAUSE_OOM},
     {S_SPAWNING, H_UNHEALTHY, STATE_STOPPING, ACT_STOP_MAIN, CAUSE_LIVENESS},
+    {S_SPAWNING, H_OOM, STATE_STOPPING, ACT_STOP_MAIN, CAUSE_OOM},
     {S_SPAWNING, H_KILL, STATE_STOPPING, ACT_KILL_ALL, CAUSE_SHUTDOWN},
     {S_SPAWNING, H_TIMER, STATE_STOPPING, ACT_STOP_MAIN, CAUSE_START_TIMEOUT},
 
@@ -150,7 +157,9 @@ static const struct cell cells[] = {
     {S_STARTING, H_DEPS_FAILED, STATE_STOPPING, ACT_HOLD, CAUSE_DEPENDENCY},
     {S_STARTING, H_READY, STATE_RUNNING, 0, KEEP},
     {S_STARTING, H_EXITED, STATE_CLEANUP, LEFTOVERS, CAUSE_EXIT},
+    {S_STARTING, H_OOMED, STATE_CLEANUP, LEFTOVERS, CAUSE_OOM},
     {S_STARTING, H_UNHEALTHY, STATE_STOPPING, ACT_STOP_MAIN, CAUSE_LIVENESS},
+    {S_STARTING, H_OOM, STATE_STOPPING, ACT_STOP_MAIN, CAUSE_OOM},
     {S_STARTING, H_KILL, STATE_STOPPING, ACT_KILL_ALL, CAUSE_SHUTDOWN},
     {S_STARTING, H_TIMER, STATE_STOPPING, ACT_STOP_MAIN, CAUSE_START_TIMEOUT},
 
@@ -159,7 +168,9 @@ static const struct cell cells[] = {
     {S_RUNNING, H_DEPS_DOWN, STATE_STOPPING, ACT_HOLD, CAUSE_DEPENDENCY},
     {S_RUNNING, H_DEPS_FAILED, STATE_STOPPING, ACT_HOLD, CAUSE_DEPENDENCY},
     {S_RUNNING, H_EXITED, STATE_CLEANUP, LEFTOVERS, CAUSE_EXIT},
+    {S_RUNNING, H_OOMED, STATE_CLEANUP, LEFTOVERS, CAUSE_OOM},
     {S_RUNNING, H_UNHEALTHY, STATE_STOPPING, ACT_STOP_MAIN, CAUSE_LIVENESS},
+    {S_RUNNING, H_OOM, STATE_STOPPING, ACT_STOP_MAIN, CAUSE_OOM},
     {S_RUNNING, H_KILL, STATE_STOPPING, ACT_KILL_ALL, CAUSE_SHUTDOWN},
 
     {S_HOLDING, H_DOWN, STATE_STOPPING, 0, CAUSE_OPERATOR},
@@ -168,6 +179,7 @@ static const struct cell cells[] = {
     {S_HOLDING, H_NO_EXEC, STATE_CLEANUP, LEFTOVERS, KEEP},
     {S_HOLDING, H_LATER, STATE_CLEANUP, LEFTOVERS, KEEP},
     {S_HOLDING, H_EXITED, STATE_CLEANUP, LEFTOVERS, KEEP},
+    {S_HOLDING, H_OOMED, STATE_CLEANUP, LEFTOVERS, KEEP},
     {S_HOLDING, H_KILL, STATE_STOPPING, ACT_KILL_ALL, KEEP},
 
     {S_PRE_HELD, H_DOWN, STATE_STOPPING, 0, CAUSE_OPERATOR},
@@ -182,6 +194,7 @@ static const struct cell cells[] = {
     {S_STOPPING, H_NO_EXEC, STATE_CLEANUP, LEFTOVERS, KEEP},
     {S_STOPPING, H_LATER, STATE_CLEANUP, LEFTOVERS, KEEP},
     {S_STOPPING, H_EXITED, STATE_CLEANUP, LEFTOVERS, KEEP},
+    {S_STOPPING, H_OOMED, STATE_CLEANUP, LEFTOVERS, KEEP},
     {S_STOPPING, H_KILL, STATE_STOPPING, ACT_KILL_ALL, KEEP},
     {S_STOPPING, H_TIMER, STATE_STOPPING, ACT_KILL_ALL, KEEP},
 
@@ -189,6 +202,7 @@ static const struct cell cells[] = {
     {S_COMMAND, H_RESTART, STATE_STOPPING, 0, CAUSE_RESTART},
     {S_COMMAND, H_NO_EXEC, STATE_STOPPING, 0, KEEP},
     {S_COMMAND, H_EXITED, STATE_STOPPING, 0, KEEP},
+    {S_COMMAND, H_OOMED, STATE_STOPPING, 0, KEEP},
     {S_COMMAND, H_AUX_GOOD, STATE_STOPPING, 0, KEEP},
     {S_COMMAND, H_AUX_BAD, STATE_STOPPING, ACT_STOP_MAIN, KEEP},
     {S_COMMAND, H_KILL, STATE_STOPPING, ACT_KILL_ALL, KEEP},
@@ -265,7 +279,7 @@ static bool possible(enum situation from, enum happening event)
 		return false;
 	if (birth && (from == S_STARTING || from == S_RUNNING))
 		return false;
-	if (event == H_EXITED || birth)
+	if (event == H_EXITED || event == H_OOMED || birth)
 		return main_there;
 	return (event != H_AUX_GOOD && event != H_AUX_BAD) || aux_there;
 }

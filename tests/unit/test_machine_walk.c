@@ -31,6 +31,7 @@ struct world {
 	bool held;     /* ACT_HOLD, not yet answered */
 	bool wanted;   /* what the operator said last */
 	bool patience; /* no EVENT_KILL in this life */
+	bool oomed;    /* killed for want of memory, is to stay down */
 	int posts;     /* post_stop commands of this life */
 	uint32_t life;
 	int deps;
@@ -130,6 +131,7 @@ static void begin_life(void)
 	hold(!w.left || set.kill_mode == KILL_PROCESS, "nothing of the last life is left");
 	hold(w.wanted, "launched only when wanted");
 	hold(w.deps == DEPS_READY, "launched only when its dependencies are ready");
+	hold(!w.oomed, "stays down after a kill for memory, with oom_policy=stop");
 	w.life = m.life;
 	w.posts = 0;
 	w.patience = true;
@@ -196,17 +198,35 @@ static void foresee(const struct machine_event *e)
 		w.deps = (int)e->deps;
 	if (e->kind == EVENT_KILL)
 		w.patience = false;
+	if (e->kind == EVENT_WANT_UP || e->kind == EVENT_RESTART || e->kind == EVENT_RESET)
+		w.oomed = false;
 	if (good || e->kind == EVENT_RESET || (e->kind == EVENT_RESTART && rest) ||
 	    (e->kind == EVENT_WANT_UP && failed))
 		w.restarts = 0;
 }
 
+/* A kill for memory ends in FAILED with oom_stop, and else as the policy has it. */
+static void check_oom(const struct machine *before)
+{
+	bool ends = before->state == STATE_CLEANUP && m.state != STATE_CLEANUP;
+
+	if (!ends || before->cause != CAUSE_OOM || !w.wanted)
+		return;
+	hold(!set.oom_stop || m.state == STATE_FAILED, "oom_policy=stop ends in failed");
+	hold(set.oom_stop || set.restart == RESTART_NEVER || m.state != STATE_FAILED || m.cause == CAUSE_DEPENDENCY,
+	    "a kill for memory is a failure to restart after");
+	hold(m.state != STATE_DONE && m.state != STATE_STOPPED, "a kill for memory is no good end");
+}
+
 static void tell(struct machine_event e)
 {
 	struct machine before = m;
+	bool up = m.state == STATE_STARTING || m.state == STATE_RUNNING;
 
 	last = e;
 	foresee(&e);
+	if (up && e.cause == CAUSE_OOM && set.oom_stop && m.main_alive)
+		w.oomed = true;
 	did = machine_step(&set, &m, &past, &e, now);
 	if (trace)
 		printf("%ld @%lld %s -> %s (%s) %#x deadline %lld\n", step_no, (long long)now,
@@ -220,6 +240,9 @@ static void tell(struct machine_event e)
 	else if (e.kind == EVENT_SERVING)
 		w.serving = true;
 	check_state();
+	if (up && e.cause == CAUSE_OOM && e.kind == EVENT_EXITED)
+		hold(m.cause == CAUSE_OOM || m.cause == CAUSE_DEPENDENCY, "tells of the kill");
+	check_oom(&before);
 	hold(m.state == before.state || m.since == now, "since is the time of entering");
 	if (m.failures > before.failures) {
 		hold(m.failures == before.failures + 1 || w.restarts == 0, "failures grow by one");
@@ -237,6 +260,8 @@ static void main_ends(void)
 		e = ev_no_exec(2);
 	else if (!w.born && !w.aux && m.state == STATE_STARTING && chance(20))
 		e = ev(EVENT_SPAWN_LATER);
+	else if (chance(10))
+		e = ev_oom();
 	else if (chance(30))
 		e = ev_killed(1 + (int)pick(31));
 	w.main_alive = false;
@@ -361,6 +386,7 @@ static void settings(void)
 	set.has_post_stop = chance(30);
 	set.has_stop_command = chance(30);
 	set.waits_ready = chance(30);
+	set.oom_stop = chance(30);
 	set.has_readiness = chance(30);
 	set.restart = (uint8_t)pick(3);
 	set.kill_mode = (uint8_t)pick(3);
