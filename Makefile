@@ -185,7 +185,7 @@ $(D)/$(ARCH)/.stamp: .ci/deps $(D)/src/.stamp
 # tests/unit/test_*.c, tests/sim/test_*.c and tests/fuzz/fuzz_*.c are a program
 # each; any other file beside them is linked to all of that directory. In
 # tests/sim those files are a simulated kernel: they come before the archive, so
-# its init/platform.o is never taken.
+# its init/platform.o and cgroup/slice*.o are never taken.
 programs_of = $(patsubst %.c,$(O)/%,$(wildcard tests/$(1)/$(2)_*.c))
 helpers_of = $(patsubst %.c,$(O)/%.o,$(filter-out tests/$(1)/$(2)_%,$(wildcard tests/$(1)/*.c)))
 LINK_TEST = $(Q)$(COMPILE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

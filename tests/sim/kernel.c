@@ -1,7 +1,9 @@
 /* Processes: how they come, live and end. platform.c is what sinit sees of them. */
 #include "tests/sim/kernel.h"
 
+#include "init/base.h"
 #include "tests/sim/kernel_internal.h"
+#include "tests/sim/slices.h"
 
 #include <signal.h>
 #include <string.h>
@@ -15,6 +17,7 @@ void kernel_reset(uint64_t seed, int64_t now)
 	kernel.random = seed * 0x9e3779b97f4a7c15 + 1;
 	kernel.now = now;
 	kernel.last = (pid_t)(2 + kernel_pick(KERNEL_PIDS - 2));
+	slices_reset();
 }
 
 uint32_t kernel_pick(uint32_t n)
@@ -31,8 +34,7 @@ bool kernel_chance(uint32_t percent)
 	return kernel_pick(100) < percent;
 }
 
-/* From `least` to `most` ms, short ones as likely as long ones by order of magnitude. */
-static uint32_t spread(uint32_t least, uint32_t most)
+uint32_t kernel_spread(uint32_t least, uint32_t most)
 {
 	while (least < most && kernel_chance(50))
 		least *= 2;
@@ -84,6 +86,7 @@ void kernel_end(pid_t pid, uint8_t kind, int code)
 	    .kind = kind, .code = code, .core = kind == EXIT_KILLED && code == SIGSEGV};
 	p->state = PROCESS_ZOMBIE;
 	kernel.at[pid] = 0;
+	slices_leave(pid);
 	sim_trace("  kernel: pid %d (s%02d role %u) ends, %s %d", (int)pid, p->service, p->role,
 	    kind == EXIT_EXITED ? "exit" : "signal", code);
 	for (pid_t other = 2; other < KERNEL_PIDS; other++) {
@@ -109,13 +112,13 @@ static void be_main(struct process *p, int64_t *at)
 	switch ((enum behaviour)p->behaviour) {
 	case FLAKY:
 	case SOMETIMES:
-		life = spread(1000, 4 * HOUR);
+		life = kernel_spread(1000, 4 * HOUR);
 		break;
 	case CRASHING:
 		life = kernel_pick(200);
 		break;
 	case BRIEF:
-		life = spread(200, HOUR);
+		life = kernel_spread(200, HOUR);
 		break;
 	case QUICK:
 		life = kernel_chance(5) ? 20 * HOUR : kernel_pick(kernel_chance(20) ? 60000 : 500);
@@ -147,6 +150,20 @@ static void be_helper(struct process *p, int64_t *at)
 	*at = kernel.now + life;
 }
 
+static void make_child(pid_t parent);
+
+/* Some make a session of their own, as daemons do: then only their slice tells whose they are,
+ * and without one they would be nobody's. */
+static void make_session(pid_t pid)
+{
+	if (!kernel.process[pid].slice || !kernel_chance(40))
+		return;
+	kernel_set_session(pid, pid);
+	sim_trace("  kernel: pid %d makes a session of its own", (int)pid);
+	if (kernel_chance(40))
+		make_child(pid);
+}
+
 static void make_child(pid_t parent)
 {
 	pid_t pid = kernel_new_pid();
@@ -164,9 +181,11 @@ static void make_child(pid_t parent)
 	    .deaf = kernel_chance(20) && !kernel.calm,
 	    .stop_time = kernel_pick(kernel_chance(20) ? 15000 : 50)};
 	kernel_set_session(pid, kernel.process[parent].sid);
-	kernel.at[pid] = kernel.now + spread(100, 10 * HOUR);
+	kernel.at[pid] = kernel.now + kernel_spread(100, 10 * HOUR);
 	sim_trace("  kernel: pid %d is a child of %d (s%02d)%s", (int)pid, (int)parent, p->service,
 	    p->deaf ? ", deaf" : "");
+	slices_enter(pid, kernel.process[parent].slice);
+	make_session(pid);
 }
 
 void kernel_execute(pid_t pid)
@@ -249,6 +268,10 @@ void kernel_take_signal(pid_t pid, int sig)
 		kernel_end(pid, EXIT_KILLED, SIGKILL);
 		return;
 	}
+	if (p->frozen) {
+		p->waiting |= sig != SIGHUP && sig != SIGUSR1;
+		return;
+	}
 	if (p->state == PROCESS_PENDING) {
 		p->told = true; /* it waits until the exec is done: see kernel_run() */
 		return;
@@ -264,9 +287,10 @@ int64_t kernel_next(void)
 	int64_t next = 0;
 
 	for (pid_t pid = 2; pid < KERNEL_PIDS; pid++)
-		if (kernel.at[pid] && (!next || kernel.at[pid] < next))
+		if (kernel.at[pid] && !kernel.process[pid].frozen &&
+		    (!next || kernel.at[pid] < next))
 			next = kernel.at[pid];
-	return next;
+	return sooner(next, slices_next());
 }
 
 void kernel_run(void)
@@ -275,7 +299,7 @@ void kernel_run(void)
 		struct process *p = &kernel.process[pid];
 		bool was_told = p->told;
 
-		if (!kernel.at[pid] || kernel.at[pid] > kernel.now)
+		if (!kernel.at[pid] || kernel.at[pid] > kernel.now || p->frozen)
 			continue;
 		if (p->state == PROCESS_PENDING && was_told && !p->exec_fails) {
 			p->told = false;
@@ -285,6 +309,7 @@ void kernel_run(void)
 		}
 		by_itself(pid);
 	}
+	slices_run();
 }
 
 bool kernel_is_living(int service)
@@ -292,8 +317,8 @@ bool kernel_is_living(int service)
 	for (pid_t pid = 2; pid < KERNEL_PIDS; pid++) {
 		const struct process *p = &kernel.process[pid];
 
-		if ((p->state == PROCESS_ALIVE || p->state == PROCESS_PENDING) &&
-		    p->service == service && p->role != ROLE_RELOAD)
+		if (kernel_lives(p) && p->service == service &&
+		    (p->role != ROLE_RELOAD || p->slice))
 			return true;
 	}
 	return false;

@@ -30,7 +30,7 @@ enum behaviour {
 	BEHAVIOURS
 };
 
-enum role { ROLE_MAIN, ROLE_PRE, ROLE_STOP, ROLE_POST, ROLE_RELOAD, ROLE_CHILD };
+enum role { ROLE_MAIN, ROLE_PRE, ROLE_STOP, ROLE_POST, ROLE_RELOAD, ROLE_CHILD, ROLE_LIMITS };
 
 enum process_state { PROCESS_FREE, PROCESS_PENDING, PROCESS_ALIVE, PROCESS_ZOMBIE };
 
@@ -44,6 +44,10 @@ struct process {
 	bool deaf;
 	bool told;      /* a stop signal is working in it */
 	bool abandoned; /* kill_mode=process: its service has ended without it */
+	bool frozen;    /* with its slice: it does nothing, and takes no signal but KILL */
+	bool waiting;   /* frozen: a stop signal waits for it */
+	bool oomed;     /* killed for want of memory */
+	uint8_t slice;  /* the number of its slice's service + 1, 0: it is in none */
 	int service;
 	uint64_t life;      /* which life of the service it belongs to */
 	uint32_t stop_time; /* ms from the signal to the end */
@@ -76,6 +80,10 @@ struct kernel_watch {
 	uint64_t (*spawn)(int service, enum role role);
 	/* A process gets a signal. `named`: by its own number, not as part of a session. */
 	void (*signal)(pid_t pid, int sig, bool named);
+	/* A process that was killed for want of memory is about to be reaped. */
+	void (*oom)(pid_t pid);
+	/* A slice is about to be given back. */
+	void (*leave)(int service);
 };
 extern struct kernel_watch kernel_watch;
 
@@ -90,7 +98,8 @@ int64_t kernel_next(void);
 uint32_t kernel_pick(uint32_t n); /* 0 .. n-1 */
 bool kernel_chance(uint32_t percent);
 
-/* Whether a service has living processes (not zombies); helpers of reloads do not count. */
+/* Whether a service has living processes (not zombies); helpers of reloads do not count unless
+ * they are in its slice. */
 bool kernel_is_living(int service);
 
 /* Something is wrong: tells it with the seed, and ends the program. */

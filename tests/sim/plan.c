@@ -49,6 +49,13 @@ static void draw_edges(const struct plan *plan, unsigned number)
 	}
 }
 
+static void draw_memory(struct plan_service *s)
+{
+	s->oom_policy = (uint8_t)ANY(OOM_RESTART, OOM_RESTART, OOM_STOP, OOM_IGNORE);
+	s->capped = kernel_chance(40);
+	s->warns = kernel_chance(20);
+}
+
 static void draw_service(struct plan *plan, unsigned number)
 {
 	struct plan_service *s = &plan->service[number];
@@ -93,6 +100,7 @@ static void draw_service(struct plan *plan, unsigned number)
 		if (hasty)
 			s->jitter = 0;
 	}
+	draw_memory(s);
 	draw_edges(plan, number);
 }
 
@@ -139,7 +147,7 @@ void plan_change(struct plan *plan)
 			draw_service(plan, number);
 			continue;
 		}
-		switch (kernel_pick(5)) {
+		switch (kernel_pick(7)) {
 		case 0:
 			remove_service(plan, number);
 			break;
@@ -151,6 +159,12 @@ void plan_change(struct plan *plan)
 			break;
 		case 3:
 			draw_edges(plan, number);
+			break;
+		case 4:
+			s->kill_mode = (uint8_t)ANY(KILL_MAIN, KILL_GROUP, KILL_PROCESS);
+			break;
+		case 5:
+			draw_memory(s);
 			break;
 		default: /* nothing that matters to a process that runs */
 			s->stop_timeout = ANY(100, 2000, 10000, UINT32_MAX);
@@ -189,6 +203,7 @@ static void write_service(const struct plan_service *s, unsigned number, struct 
 {
 	static const char restart[][12] = {"always", "on-failure", "never"};
 	static const char kill_mode[][8] = {"main", "group", "process"};
+	static const char oom_policy[][8] = {"restart", "stop", "ignore"};
 	static const char probes[PLAN_PROBES][12] = {"startup", "liveness", "readiness"};
 
 	text_addf(text, "[service s%02u]\n", number);
@@ -205,6 +220,8 @@ static void write_service(const struct plan_service *s, unsigned number, struct 
 	    s->oneshot ? "oneshot" : "simple", s->critical, s->priority);
 	text_addf(
 	    text, "restart = %s\nkill_mode = %s\n", restart[s->restart], kill_mode[s->kill_mode]);
+	text_addf(text, "oom_policy = %s\n%s%s", oom_policy[s->oom_policy],
+	    s->capped ? "memory_max = 64M\n" : "", s->warns ? "memory_warn = 48M\n" : "");
 	names(text, "requires", s->requires);
 	names(text, "wants", s->wants);
 	names(text, "after", s->after);
@@ -233,6 +250,7 @@ void plan_write(const struct plan *plan, char *buffer)
 
 	text_init(&text, buffer, PLAN_TEXT);
 	text_add(&text, "[sinit]\nstate_dir = /sim/state\n");
+	text_addf(&text, "cgroups = %s\n", plan->needs_slices ? "required" : "auto");
 	ms(&text, "shutdown_timeout", plan->shutdown_timeout);
 	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
 		if (plan->service[n].present)

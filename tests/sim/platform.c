@@ -4,6 +4,7 @@
 #include "tests/sim/kernel.h"
 #include "tests/sim/kernel_internal.h"
 #include "tests/sim/prober.h"
+#include "tests/sim/slices.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -92,19 +93,34 @@ int platform_prepare(void)
 	return 0;
 }
 
+/* Without memory for another page, say: nothing was made. */
+static bool slice_refuses(uint8_t slice, struct spawn_result *ret)
+{
+	if (!slice || kernel.calm || kernel_pick(1000) >= 3)
+		return false;
+	*ret = (struct spawn_result){.step = STEP_CGROUP, .error = EACCES};
+	return true;
+}
+
 int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)
 {
 	enum role role = role_of(spawn->argv[0] + sizeof("/sim/") - 1);
 	int service = atoi(spawn->argv[1] + 1), behaviour = atoi(spawn->argv[2]);
 	uint64_t life = kernel_watch.spawn(service, role);
-	bool hangs = behaviour == HANGING && !kernel.calm && kernel_chance(80);
+	uint8_t slice = spawn->in_slice ? slices_of(spawn->slice_fd) : 0;
+	bool is_frozen = slice && slices[slice - 1].frozen;
+	bool hangs = is_frozen || (behaviour == HANGING && !kernel.calm && kernel_chance(80));
 	pid_t pid;
 
 	(void)spawner;
 	if (kernel.now < kernel.short_until)
 		return kernel_chance(50) ? -EAGAIN : -ENOMEM;
+	if (slice && slices[slice - 1].killed && !spawn->walks_in)
+		sim_fail("s%02d: a birth into a slice that was killed", service);
 	if (hangs && kernel.pendings == SPAWN_SLOTS)
 		return -EBUSY;
+	if (slice_refuses(slice, ret))
+		return 0;
 	pid = kernel_new_pid();
 	if (!pid)
 		return -EAGAIN;
@@ -118,6 +134,7 @@ int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct sp
 	    .service = service,
 	    .life = life};
 	*ret = (struct spawn_result){.pid = pid};
+	slices_enter(pid, slice);
 	sim_trace("  kernel: pid %d is s%02d role %d behaviour %d%s", (int)pid, service, (int)role,
 	    behaviour, hangs ? ", exec pending" : "");
 	if (hangs) {
@@ -155,11 +172,20 @@ int platform_spawn_poll(struct spawner *spawner, pid_t pid, struct spawn_result 
 	return 0;
 }
 
+/* What writes the limits of a slice that is in use. */
 pid_t platform_fork(int (*main_of_child)(void *), void *arg)
 {
-	(void)main_of_child;
-	(void)arg;
-	return -EAGAIN;
+	pid_t pid = kernel.now < kernel.short_until || kernel_chance(20) ? 0 : kernel_new_pid();
+
+	if (!pid)
+		return -EAGAIN;
+	kernel.process[pid] = (struct process){.parent = 1,
+	    .sid = 1,
+	    .role = ROLE_LIMITS,
+	    .ours = true,
+	    .service = KERNEL_SERVICES};
+	kernel_end(pid, EXIT_EXITED, main_of_child(arg));
+	return pid;
 }
 
 /* One of our zombies: that of the hint, or any. */
@@ -205,6 +231,8 @@ int platform_reap(pid_t hint, pid_t *ret_pid, struct exit_status *ret, int64_t *
 	}
 	if (p->ours && p->role == ROLE_MAIN && !p->exec_fails)
 		kernel.exits[p->service]++;
+	if (p->oomed && p->ours && p->role == ROLE_MAIN)
+		kernel_watch.oom(pid);
 	kernel.reaped++;
 	*ret_pid = pid;
 	*ret = p->how;

@@ -44,6 +44,8 @@ static void check_begin(uint32_t slot, unsigned role)
 	bool right = role == PROBE_STARTUP ? s->m.state == STATE_STARTING && s->m.started
 					   : s->m.state == STATE_RUNNING;
 
+	if (s->slice & SLICE_PAUSED)
+		sim_fail("%s: %s probe begins though it is paused", s->name, render_role(role));
 	if (!s->used || !right)
 		sim_fail("%s: %s probe begins in state %s of life %u", s->name, render_role(role),
 		    state_name((enum state)s->m.state), s->m.life);
@@ -124,7 +126,8 @@ static void judge(uint32_t number)
 	unsigned role = number % PROBE_ROLES;
 	const struct board_service *s = &sim.sv.service[number / PROBE_ROLES];
 	bool passing = kernel.calm || kernel_chance(role == PROBE_STARTUP ? 90 : 60);
-	bool meant = s->m.life == c->life && (s->m.state == STATE_RUNNING || s->m.state == STATE_STARTING);
+	bool meant = s->m.life == c->life && !(s->slice & SLICE_PAUSED) &&
+		     (s->m.state == STATE_RUNNING || s->m.state == STATE_STARTING);
 	uint32_t life = s->m.life;
 
 	c->at = patience(role);
@@ -174,7 +177,8 @@ void prober_check(void)
 		for (unsigned role = 0; role < PROBE_ROLES; role++) {
 			enum state state = role == PROBE_STARTUP ? STATE_STARTING : STATE_RUNNING;
 			bool due = s->used && s->probe[role].health != HEALTH_NONE &&
-				   s->m.state == state && (role != PROBE_STARTUP || s->m.started);
+				   s->m.state == state && !(s->slice & SLICE_PAUSED) &&
+				   (role != PROBE_STARTUP || s->m.started);
 
 			if (prober.check[slot * PROBE_ROLES + role].active != due)
 				sim_fail("%s: in state %s its %s probe is %s", s->name,

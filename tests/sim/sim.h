@@ -1,7 +1,9 @@
-/* One simulated day of a supervisor: the driver (test_sim.c) and what must hold (checks.c). */
+/* One simulated day of a supervisor: the driver (test_sim.c), who asks for what (operators.c),
+ * and what must hold (checks*.c). */
 #ifndef SINIT_TESTS_SIM_SIM_H
 #define SINIT_TESTS_SIM_SIM_H
 
+#include "cgroup/tree.h"
 #include "init/supervisor.h"
 #include "tests/sim/plan.h"
 
@@ -24,6 +26,9 @@ struct sim {
 	bool hand[KERNEL_SERVICES];  /* stopped by hand */
 	bool asked[KERNEL_SERVICES]; /* has been wanted, and not unwanted since */
 	bool by_operator;            /* the signal is no part of a stop */
+	bool oomed[KERNEL_SERVICES]; /* is to stay down: oom_policy=stop */
+	struct cgroup_tree tree;
+	uint64_t oom_life[SIM_SLOTS]; /* whose main process was killed for want of memory, 0: none */
 	struct seen seen[SIM_SLOTS];
 	uint64_t exits[KERNEL_SERVICES]; /* by the board */
 	uint32_t reload_share;           /* percent of what operators do */
@@ -35,6 +40,13 @@ struct sim {
 };
 
 extern struct sim sim;
+
+/* Whoever may ask for something (operators.c) does so, or the weather changes. */
+void operate(void);
+
+/* The image of a plan's text; prints the last one. */
+struct image *operators_load(const struct plan *plan);
+void operators_print(void);
 
 void checks_begin(void);
 

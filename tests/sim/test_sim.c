@@ -5,9 +5,8 @@
 #include "init/config.h"
 #include "tests/sim/prober.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/slices.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,6 @@
 enum { SEEDS = 1000, DAY = 24 * HOUR, QUIET = 2 * HOUR };
 
 struct sim sim;
-static char text[PLAN_TEXT];
 
 void sim_fail(const char *format, ...)
 {
@@ -47,170 +45,25 @@ void sim_trace(const char *format, ...)
 	va_end(args);
 }
 
-/* --- configurations -------------------------------------------------------------------- */
-
-static void print_error(void *context, const char *line)
-{
-	(void)context;
-	printf("    %s\n", line);
-}
-
-static struct image *load(const struct plan *plan)
-{
-	static char path[] = "PATH=/sim";
-	static char *const environment[] = {path, NULL};
-	struct config_input input = {.environ = environment};
-	struct config_errors errors = {0};
-	struct image *image;
-
-	plan_write(plan, text);
-	if (config_load_text("plan", text, &input, &errors, &image) < 0) {
-		config_errors_write(&errors, print_error, NULL);
-		sim_fail("the configuration has errors");
-	}
-	config_errors_free(&errors);
-	return image;
-}
-
-static uint32_t find(int number)
-{
-	char name[16];
-
-	snprintf(name, sizeof(name), "s%02d", number);
-	return supervisor_find(&sim.sv, name);
-}
-
-static void reload(void)
-{
-	static struct plan old;
-	bool asked[KERNEL_SERVICES];
-	struct reload_counts counts;
-	struct image *image;
-	int rc;
-
-	/* The births of this very call are to follow the new one. */
-	old = sim.plan;
-	plan_change(&sim.plan);
-	image = load(&sim.plan);
-	sim_trace(" operator: reload");
-	for (int n = 0; n < KERNEL_SERVICES; n++)
-		if (sim.plan.service[n].present && !old.service[n].present &&
-		    find(n) == SUPERVISOR_NONE)
-			sim.hand[n] = kernel.marker[n];
-	/* Who is no longer enabled must be asked for anew. */
-	memcpy(asked, sim.asked, sizeof(asked));
-	for (int n = 0; n < KERNEL_SERVICES; n++)
-		if (!sim.plan.service[n].present ||
-		    (old.service[n].enabled && !sim.plan.service[n].enabled))
-			sim.asked[n] = false;
-	sim.reloaded_at = kernel.now;
-	rc = supervisor_adopt(&sim.sv, image, image->size, &counts);
-	if (rc == 0)
-		return;
-	sim_trace(" reload: %s", strerror(-rc));
-	if (rc != -EBUSY && rc != -ENOSPC)
-		sim_fail("reload: %s", strerror(-rc));
-	sim.plan = old;
-	memcpy(sim.asked, asked, sizeof(asked));
-	config_free(image);
-}
-
-/* --- operators ------------------------------------------------------------------------- */
-
-static void weather(void)
-{
-	if (kernel_chance(20)) {
-		sim_trace(" the prober dies");
-		prober_die();
-		return;
-	}
-	kernel.short_until = kernel.now + 1 + kernel_pick(kernel_chance(20) ? 5 * MINUTE : 2000);
-	sim_trace(" no processes to be had until %lld", (long long)kernel.short_until);
-}
-
-static void send_signal(uint32_t slot)
-{
-	static const int sigs[] = {SIGHUP, SIGUSR1, SIGTERM, SIGKILL};
-
-	sim.by_operator = true;
-	supervisor_signal(&sim.sv, slot, sigs[kernel_pick(4)]);
-	sim.by_operator = false;
-}
-
-static void reload_service(uint32_t slot)
-{
-	sim.by_operator = true;
-	supervisor_reload_service(&sim.sv, slot);
-	sim.by_operator = false;
-}
-
-/* Who asks for a service asks for what it needs, but for what is stopped by hand. */
-static void ask_for(int number)
-{
-	const struct plan_service *s = &sim.plan.service[number];
-
-	sim.asked[number] = true;
-	for (int other = 0; other < KERNEL_SERVICES; other++)
-		if ((s->requires | s->wants) >> other & 1 && !sim.hand[other] && !sim.asked[other])
-			ask_for(other);
-}
-
-static void operate(void)
-{
-	int number = (int)kernel_pick(KERNEL_SERVICES);
-	uint32_t what = kernel_pick(100), slot = find(number);
-
-	if (what >= 95) {
-		weather();
-		return;
-	}
-	if (kernel_pick(100) < sim.reload_share) {
-		reload();
-		return;
-	}
-	if (slot == SUPERVISOR_NONE || sim.sv.unit[slot].removed)
-		return;
-	sim_trace(" operator: s%02d %s", number,
-	    what < 25   ? "start"
-	    : what < 50 ? "stop"
-	    : what < 75 ? "restart"
-			: "...");
-	if (what < 25) {
-		sim.hand[number] = false;
-		ask_for(number);
-		supervisor_up(&sim.sv, slot);
-	} else if (what < 50) {
-		sim.hand[number] = true;
-		sim.asked[number] = false;
-		supervisor_down(&sim.sv, slot);
-	} else if (what < 75) {
-		if (!sim.sv.stopping) {
-			sim.hand[number] = false;
-			ask_for(number);
-		}
-		supervisor_restart(&sim.sv, slot);
-	} else if (what < 80) {
-		supervisor_reset(&sim.sv, slot);
-	} else if (what < 85) {
-		send_signal(slot);
-	} else {
-		reload_service(slot);
-	}
-}
-
 /* --- one day --------------------------------------------------------------------------- */
+
+static void tell_slices(int wd)
+{
+	supervisor_slice_event(&sim.sv, wd);
+}
 
 /* As the loop does it: sleep, deaths, requests, deadlines, consequences. */
 static void turn(int64_t *request, void (*ask)(void))
 {
 	struct supervisor *sv = &sim.sv;
+	bool late = kernel_chance(50); /* what epoll tells first of the others is chance */
 	int64_t next = sooner(sooner(supervisor_deadline(sv), kernel_next()), *request);
 
 	next = sooner(next, prober_next());
 
-	if (!kernel.chld && next > kernel.now)
+	if (!kernel.chld && !slices_have_events() && next > kernel.now)
 		kernel.now = next;
-	if (!kernel.chld && !next)
+	if (!kernel.chld && !slices_have_events() && !next)
 		kernel.now += HOUR; /* nothing will ever happen */
 	kernel_run();
 	supervisor_clock(sv);
@@ -220,11 +73,15 @@ static void turn(int64_t *request, void (*ask)(void))
 	}
 	if (sv->reap_again && sv->reap_again <= sv->now)
 		supervisor_deaths(sv, 0);
+	if (!late)
+		slices_tell(tell_slices);
 	prober_run();
 	if (*request && *request <= kernel.now) {
 		*request = 0;
 		ask();
 	}
+	if (late)
+		slices_tell(tell_slices);
 	supervisor_timers(sv);
 	supervisor_settle(sv);
 	checks_turn();
@@ -318,11 +175,20 @@ static void day(uint64_t seed, bool trace)
 	kernel_reset(seed, start);
 	checks_begin();
 	sim.reload_share = kernel_chance(20) ? 50 : 5;
+	/* Half of the days know cgroups; some of the others know that there are none. */
+	if (kernel_chance(50)) {
+		slices_tree(&sim.tree, kernel_chance(85));
+		input.cgroups = &sim.tree;
+	} else if (kernel_chance(50)) {
+		sim.tree.root_fd = -1;
+		input.cgroups = &sim.tree;
+	}
 	plan_make(&sim.plan);
-	input.image = load(&sim.plan);
+	sim.plan.needs_slices = sim.tree.root_fd > 0 && kernel_chance(20);
+	input.image = operators_load(&sim.plan);
 	input.image_size = input.image->size;
 	if (trace)
-		printf("%s", text);
+		operators_print();
 	rc = supervisor_new(&sim.sv, &input);
 	if (rc < 0)
 		sim_fail("supervisor_new: %s", strerror(-rc));

@@ -1,0 +1,48 @@
+/* Between checks.c (turns), checks_life.c (births, signals) and checks_slices.c (cgroups). */
+#ifndef SINIT_TESTS_SIM_CHECKS_H
+#define SINIT_TESTS_SIM_CHECKS_H
+
+#include "tests/sim/sim.h"
+
+static inline struct board_service *sim_record(uint32_t slot)
+{
+	return &sim.sv.service[slot];
+}
+
+static inline uint64_t sim_life(uint32_t slot)
+{
+	return (uint64_t)sim_record(slot)->used << 32 | sim_record(slot)->m.life;
+}
+
+static inline const char *sim_state(uint32_t slot)
+{
+	return state_name((enum state)sim_record(slot)->m.state);
+}
+
+int sim_number(uint32_t slot);
+
+/* The slot of a configured service, not one that is being removed. */
+uint32_t sim_slot(int number);
+
+/* Whether anybody who is wanted needs it, directly or not. `depth`: 0. */
+bool sim_needed(int number, int depth);
+
+/* All of the service's processes but those of life `but` are on their own. */
+void sim_abandon(uint32_t slot, uint64_t but);
+
+/* By kill_mode=process of its present settings, or of those that its last life may have had. */
+bool sim_leaves_children(uint32_t slot);
+
+/* Gives the kernel what checks_life.c and checks_slices.c watch. */
+void checks_life_begin(void);
+void checks_slices_begin(void);
+
+/* A service's record has changed; a turn has ended; the shutdown is through. */
+void checks_slices_look(uint32_t slot);
+void checks_slices_turn(void);
+void checks_slices_end(void);
+
+/* A main process or pre_start of the service is about to be made. */
+void checks_slices_birth(uint32_t slot, int number);
+
+#endif

@@ -1,0 +1,187 @@
+/* Who runs the day: the configuration, reloads, requests, and bad luck. */
+#include "init/config.h"
+#include "tests/sim/prober.h"
+#include "tests/sim/sim.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static char text[PLAN_TEXT];
+
+/* --- configurations -------------------------------------------------------------------- */
+
+static void print_error(void *context, const char *line)
+{
+	(void)context;
+	printf("    %s\n", line);
+}
+
+struct image *operators_load(const struct plan *plan)
+{
+	static char path[] = "PATH=/sim";
+	static char *const environment[] = {path, NULL};
+	struct config_input input = {.environ = environment};
+	struct config_errors errors = {0};
+	struct image *image;
+
+	plan_write(plan, text);
+	if (config_load_text("plan", text, &input, &errors, &image) < 0) {
+		config_errors_write(&errors, print_error, NULL);
+		sim_fail("the configuration has errors");
+	}
+	config_errors_free(&errors);
+	return image;
+}
+
+void operators_print(void)
+{
+	printf("%s", text);
+}
+
+static uint32_t find(int number)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "s%02d", number);
+	return supervisor_find(&sim.sv, name);
+}
+
+static void reload(void)
+{
+	static struct plan old;
+	bool asked[KERNEL_SERVICES];
+	struct reload_counts counts;
+	struct image *image;
+	int rc;
+
+	/* The births of this very call are to follow the new one. */
+	old = sim.plan;
+	plan_change(&sim.plan);
+	image = operators_load(&sim.plan);
+	sim_trace(" operator: reload");
+	for (int n = 0; n < KERNEL_SERVICES; n++)
+		if (sim.plan.service[n].present && !old.service[n].present &&
+		    find(n) == SUPERVISOR_NONE)
+			sim.hand[n] = kernel.marker[n];
+	/* Who is no longer enabled must be asked for anew. */
+	memcpy(asked, sim.asked, sizeof(asked));
+	for (int n = 0; n < KERNEL_SERVICES; n++)
+		if (!sim.plan.service[n].present ||
+		    (old.service[n].enabled && !sim.plan.service[n].enabled))
+			sim.asked[n] = false;
+	sim.reloaded_at = kernel.now;
+	memset(sim.oomed, 0, sizeof(sim.oomed));
+	rc = supervisor_adopt(&sim.sv, image, image->size, &counts);
+	if (rc == 0)
+		return;
+	sim_trace(" reload: %s", strerror(-rc));
+	if (rc != -EBUSY && rc != -ENOSPC)
+		sim_fail("reload: %s", strerror(-rc));
+	sim.plan = old;
+	memcpy(sim.asked, asked, sizeof(asked));
+	config_free(image);
+}
+
+/* --- operators ------------------------------------------------------------------------- */
+
+static void weather(void)
+{
+	if (kernel_chance(20)) {
+		sim_trace(" the prober dies");
+		prober_die();
+		return;
+	}
+	kernel.short_until = kernel.now + 1 + kernel_pick(kernel_chance(20) ? 5 * MINUTE : 2000);
+	sim_trace(" no processes to be had until %lld", (long long)kernel.short_until);
+}
+
+static void send_signal(uint32_t slot)
+{
+	static const int sigs[] = {SIGHUP, SIGUSR1, SIGTERM, SIGKILL};
+
+	sim.by_operator = true;
+	supervisor_signal(&sim.sv, slot, sigs[kernel_pick(4)]);
+	sim.by_operator = false;
+}
+
+static void reload_service(uint32_t slot)
+{
+	sim.by_operator = true;
+	supervisor_reload_service(&sim.sv, slot);
+	sim.by_operator = false;
+}
+
+/* Who asks for a service asks for what it needs, but for what is stopped by hand. */
+static void ask_for(int number)
+{
+	const struct plan_service *s = &sim.plan.service[number];
+
+	sim.asked[number] = true;
+	sim.oomed[number] = false;
+	for (int other = 0; other < KERNEL_SERVICES; other++)
+		if ((s->requires | s->wants) >> other & 1 && !sim.hand[other] && !sim.asked[other])
+			ask_for(other);
+}
+
+static void pause_service(uint32_t slot)
+{
+	const struct board_service *s = &sim.sv.service[slot];
+	bool paused = !(s->slice & SLICE_PAUSED) || kernel_chance(10);
+	bool can = s->m.state == STATE_RUNNING && s->m.main_alive && s->slice & SLICE_THERE &&
+		   paused == !(s->slice & SLICE_PAUSED);
+	int rc = supervisor_pause(&sim.sv, slot, paused);
+
+	if (can != (rc == 0 || rc == -ENOMEM))
+		sim_fail("%s: %s is answered with %s", s->name, paused ? "pause" : "resume",
+		    strerror(-rc));
+}
+
+void operate(void)
+{
+	int number = (int)kernel_pick(KERNEL_SERVICES);
+	uint32_t what = kernel_pick(100), slot = find(number);
+
+	if (what >= 95) {
+		weather();
+		return;
+	}
+	if (kernel_pick(100) < sim.reload_share) {
+		reload();
+		return;
+	}
+	if (slot == SUPERVISOR_NONE || sim.sv.unit[slot].removed)
+		return;
+	sim_trace(" operator: s%02d %s", number,
+	    what < 25   ? "start"
+	    : what < 50 ? "stop"
+	    : what < 75 ? "restart"
+			: "...");
+	if (what < 25) {
+		sim.hand[number] = false;
+		ask_for(number);
+		supervisor_up(&sim.sv, slot);
+	} else if (what < 50) {
+		sim.hand[number] = true;
+		sim.asked[number] = false;
+		supervisor_down(&sim.sv, slot);
+	} else if (what < 75) {
+		if (!sim.sv.stopping) {
+			sim.hand[number] = false;
+			ask_for(number);
+		}
+		supervisor_restart(&sim.sv, slot);
+	} else if (what < 79) {
+		sim.oomed[number] = false;
+		supervisor_reset(&sim.sv, slot);
+	} else if (what < 83) {
+		send_signal(slot);
+	} else if (what < 90) {
+		pause_service(slot);
+	} else if (what < 91) {
+		supervisor_measure(&sim.sv);
+	} else {
+		reload_service(slot);
+	}
+}
