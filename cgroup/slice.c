@@ -89,7 +89,7 @@ int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
 	    .events_wd = watch(tree, name, "cgroup.events"),
 	    .memory_wd =
 		tree->enabled & 1u << CGROUP_MEMORY ? watch(tree, name, "memory.events") : -1};
-	return made;
+	return 0;
 }
 
 struct removal {

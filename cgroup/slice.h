@@ -31,8 +31,7 @@ struct slice_memory {
 	uint64_t group;     /* times that all were killed together */
 };
 
-/* Makes the slice of a service or takes the one that is there, and watches it. 1: it is new;
- * 0: it was there; -errno. */
+/* Makes the slice of a service or takes the one that is there, and watches it. 0 or -errno. */
 int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret);
 
 /* Closes it and removes the directory, with empty ones below it. 0; -EBUSY: processes are

@@ -129,7 +129,7 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 	u->sliced = true;
 	u->limits_stale = u->slice_told = false;
 	set_flags(sv, slot, SLICE_THERE);
-	set_limits(sv, slot, rc > 0);
+	set_limits(sv, slot, !u->slice.killed);
 	return 0;
 }
 

@@ -36,7 +36,6 @@ void slices_tree(struct cgroup_tree *ret, bool memory)
 	*ret = (struct cgroup_tree){.root_fd = FIRST_FD - 1,
 	    .watch_fd = FIRST_FD - 2,
 	    .enabled = (uint8_t)(1u << CGROUP_PIDS | (memory ? 1u << CGROUP_MEMORY : 0)),
-	    .clone_into = true,
 	    .path = "/sim/cgroup"};
 }
 
