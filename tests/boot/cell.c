@@ -11,7 +11,7 @@
  *                           none      an empty directory
  *                           v1        a v1 hierarchy (systemd/), and no v2
  *                           hybrid    the same, and v2 at unified/
- *   --user UID            as this user and group, to whom the cgroup is given
+ *   --user UID            as this user and group, to whom the cgroup is given; a neighbour, too
  *   --neighbour           a process "neighbour" sleeps in the same cgroup, before the command
  *                         starts; it is no child of the command, but visible to it
  *   --pidfile FILE        the command's pid, as seen from outside
@@ -245,6 +245,7 @@ int main(int argc, char **argv)
 		command(words, go[0]);
 	}
 	if (neighbour && (other = born(fd)) == 0) {
+		be_user();
 		prctl(PR_SET_NAME, "neighbour");
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		for (;;)

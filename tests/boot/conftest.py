@@ -24,9 +24,11 @@ def life(instance):
 
 
 @pytest.fixture(scope="session")
-def guest(tmp_path_factory):
+def guest(request, tmp_path_factory):
     """The one below whose PID 1 tests start what they like."""
-    yield from life(Guest(tmp_path_factory.mktemp("guest")))
+    module = request.node.items[0].module  # of the session, which is one file of tests
+    yield from life(Guest(tmp_path_factory.mktemp("guest"), more=getattr(module, "PROGRAMS", ()),
+                          counted=getattr(module, "COUNTED", False)))
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,16 @@ def pytest_runtest_makereport():
 @pytest.fixture
 def sinit(guest, request):
     instance = Sinit(guest, re.sub(r"\W+", "-", request.node.name))
+    try:
+        yield instance
+    finally:
+        instance.end()
+
+
+@pytest.fixture
+def second(guest, request):
+    """Another one beside the first."""
+    instance = Sinit(guest, re.sub(r"\W+", "-", request.node.name) + "-2")
     try:
         yield instance
     finally:

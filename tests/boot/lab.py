@@ -118,16 +118,29 @@ def base():
     return b"".join(parts)
 
 
-def initramfs(init, files):
-    """`files`: {path without the first slash: text}."""
+def with_libraries(name):
+    """{path: content} of a program of this machine and what it is linked with (ld.so(8))."""
+    path = shutil.which(name)
+    need(path, f"no {name} here; .ci/setup boot installs it")
+    loaded = subprocess.run(["ldd", path], check=True, text=True, stdout=subprocess.PIPE).stdout
+    libraries = [word for word in loaded.split() if word.startswith("/")]
+    return {f"bin/{name}": Path(path).read_bytes(),
+            **{library.lstrip("/"): Path(library).read_bytes() for library in libraries}}
+
+
+def initramfs(init, files, programs=()):
+    """`files`: {path without the first slash: text}; `programs`: names."""
     parts = [base(), file("init", init.encode())]
+    contents = {name: (text.encode(), 0o644) for name, text in files.items()}
+    for each in programs:
+        contents.update({name: (data, 0o755) for name, data in with_libraries(each).items()})
     made = set()
-    for name, text in files.items():
+    for name, (data, mode) in contents.items():
         for above in reversed(Path(name).parents[:-1]):
             if str(above) not in made:
                 made.add(str(above))
                 parts.append(directory(str(above)))
-        parts.append(file(name, text.encode(), 0o644))
+        parts.append(file(name, data, mode))
     return b"".join(parts) + entry("TRAILER!!!", 0)
 
 
@@ -138,10 +151,11 @@ def die_with_parent():
 
 
 class Guest:
-    def __init__(self, where, boots=None, counted=False):
+    def __init__(self, where, boots=None, counted=False, more=()):
         """`boots`: sinit is PID 1, with these files ({"sinit.ini": text, "conf.d/X.ini"...});
         one of its services has to be AGENT. `counted`: its clock counts instructions, one a
-        nanosecond, so that times do not depend on the machine; it has one processor then."""
+        nanosecond, so that times do not depend on the machine; it has one processor then.
+        `more`: programs of this machine."""
         self.where = where
         self.counted = counted
         self.console_file = where / "console"
@@ -153,7 +167,7 @@ class Guest:
         else:
             init = "exec /sbin/sinit\n"
             files = {f"etc/sinit/{name}": text for name, text in boots.items()}
-        (where / "initramfs").write_bytes(initramfs(PREPARE + init, files))
+        (where / "initramfs").write_bytes(initramfs(PREPARE + init, files, more))
 
     def boot(self):
         qemu = shutil.which("qemu-system-x86_64")
@@ -161,7 +175,9 @@ class Guest:
         here, there = socket.socketpair()
         with there, (self.where / "qemu").open("wb") as log:
             clock = ["-smp", "1", "-icount", "shift=0,sleep=off"] if self.counted else ["-smp", "2"]
-            words = [qemu, "-accel", "tcg", "-M", "q35", *clock, "-m", "512",
+            # One thread for both processors: with one each, a busy machine has seen them wait for
+            # each other for ever, while the kernel changed its own code.
+            words = [qemu, "-accel", "tcg,thread=single", "-M", "q35", *clock, "-m", "512",
                      "-display", "none", "-monitor", "none", "-nodefaults", "-no-user-config",
                      "-no-reboot", "-serial", f"file:{self.console_file}",
                      "-chardev", f"socket,id=agent,fd={there.fileno()}", "-serial", "chardev:agent",
@@ -258,4 +274,4 @@ class Guest:
             self.line.close()
 
 
-AGENT = "[service agent]\ncommand = /bin/agent /dev/ttyS1\noom_score_adj = -1000\nkill_mode = main\n"
+AGENT = "[service agent]\ncommand = /bin/agent /dev/ttyS1\noom_score_adj = -1000\n"

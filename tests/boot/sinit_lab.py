@@ -16,10 +16,11 @@ CONTROLLERS = "cpu memory pids io cpuset"
 
 def until(condition, what, limit=LIMIT):
     """What condition() gives as soon as it is true. Both count: what it gives and when."""
-    end = time.monotonic() + limit
+    end, pause = time.monotonic() + limit, 0.02
     while not (result := condition()):
         assert time.monotonic() < end, f"after {limit} s still not: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.3)  # each look costs the guest some of its time
     return result
 
 
@@ -41,6 +42,9 @@ class Watched:
 
     def log(self):
         return self.guest.console()
+
+    def gone(self):
+        return False  # as PID 1 it would take the guest with it
 
     def ctl(self, *words, code=0, limit=LIMIT):
         """Runs sinitctl, checks its exit code (None: any), returns its output."""
@@ -77,6 +81,7 @@ class Watched:
 
         def condition():
             status = self.status()
+            assert status or not self.gone(), "sinit has gone"
             chosen = [status.get(name, {})] if name else list(status.values())
             fine = all(good(wanted, s.get(key)) for s in chosen for key, wanted in fields.items())
             return chosen and fine and status
@@ -161,6 +166,9 @@ class Sinit(Watched):
 
     def signal(self, name="TERM"):
         self.guest.check(f"kill -{name} {self.pid}")
+
+    def gone(self):
+        return self.exists(f"{self.home}/code")
 
     def wait(self, limit=LIMIT):
         """Its exit code, once it has gone."""
