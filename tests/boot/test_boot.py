@@ -8,7 +8,9 @@ from sinit_lab import Watched, until
 FILES = {
     "sinit.ini": "[sinit]\nstate_dir = /var/lib/sinit\n",
     "conf.d/agent.ini": AGENT,
-    "conf.d/web.ini": "[service web]\ncommand = sleep 100000\n",
+    "conf.d/web.ini": "[service web]\ncommand = sleep 100000\nmemory_max = 32M\ncpu_max = 50%\n",
+    "conf.d/eater.ini": "[service eater]\ncommand = eat --when /tmp/go --pause 64\n"
+                        "memory_max = 32M\nrestart = never\n",
 }
 
 
@@ -20,7 +22,7 @@ def sinit(machine):
 def test_sinit_is_pid_1(machine, sinit):
     assert machine.check("readlink /proc/1/exe") == "/sbin/sinit\n"
     services = sinit.until_state(state="running", ready=True)
-    assert set(services) == {"agent", "web"}
+    assert set(services) == {"agent", "web", "eater"}
     web = services["web"]["pid"]
     assert machine.check(f"cut -d ' ' -f 4 /proc/{web}/stat") == "1\n"
 
@@ -33,7 +35,28 @@ def test_a_service_that_dies_is_started_again(machine, sinit):
 
 def test_the_agent_is_a_service_like_any_other(machine, sinit):
     pid = sinit.status("agent")["pid"]
-    # Its end is the end of this request, too.
+    # Its end is the end of this request, too: of what is left of it, with the rest of its slice.
     machine.line.sendall(b"run 0 1000 16 0\nkill -KILL $PPID")
     machine.hello()
     assert until(lambda: sinit.status("agent")["pid"] not in (None, pid), "another agent")
+
+
+def test_the_machine_s_root_is_its_own(machine, sinit):
+    """It is in the leaf, the kernel's threads are where they have to be, services are in their
+    slices below the root, with all controllers."""
+    root = "/sys/fs/cgroup"
+    assert machine.read("/proc/1/cgroup") == "0::/init\n"
+    assert {"cpu", "cpuset", "io", "memory", "pids"} <= set(
+        machine.read(f"{root}/cgroup.subtree_control").split())
+    pid = sinit.until_state("web", state="running")["pid"]
+    assert machine.read(f"/proc/{pid}/cgroup") == "0::/web.service\n"
+    assert machine.read(f"{root}/web.service/memory.max") == f"{32 << 20}\n"
+    assert machine.read(f"{root}/web.service/cpu.max") == "50000 100000\n"
+    assert machine.read("/proc/self/cgroup") == "0::/agent.service\n"
+    assert "warning" not in machine.check("dmesg | grep sinit || true")
+
+
+def test_a_kill_for_memory_is_told(machine, sinit):
+    machine.check("touch /tmp/go")
+    service = sinit.until_state("eater", state="failed")
+    assert service["cause"] == "oom" and "32M in use at memory_max 32M" in service["reason"]
