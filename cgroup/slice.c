@@ -86,10 +86,21 @@ int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
 		return -errno;
 	*ret = (struct slice){.fd = fd,
 	    .killed = !made,
-	    .events_wd = watch(tree, name, "cgroup.events"),
+	    .events_wd = -1,
 	    .memory_wd =
 		tree->enabled & 1u << CGROUP_MEMORY ? watch(tree, name, "memory.events") : -1};
 	return 0;
+}
+
+bool slice_watch(struct cgroup_tree *tree, const char *service, struct slice *slice)
+{
+	char name[NAME];
+
+	if (slice->events_wd >= 0)
+		return false;
+	slice_name(name, service);
+	slice->events_wd = watch(tree, name, "cgroup.events");
+	return slice->events_wd >= 0;
 }
 
 struct removal {

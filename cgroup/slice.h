@@ -15,7 +15,7 @@ struct cgroup_tree;
 
 struct slice {
 	int fd;          /* -1: there is none */
-	int events_wd;   /* watch of cgroup.events, -1: none */
+	int events_wd;   /* watch of cgroup.events, -1: none (yet) */
 	int memory_wd;   /* watch of memory.events, -1: none */
 	bool killed;     /* by cgroup.kill, or may have been: births must move into it. Linux 6.18
 	                    and others take a child of CLONE_INTO_CGROUP for one that was forked
@@ -31,8 +31,13 @@ struct slice_memory {
 	uint64_t group;     /* times that all were killed together */
 };
 
-/* Makes the slice of a service or takes the one that is there, and watches it. 0 or -errno. */
+/* Makes the slice of a service or takes the one that is there, and has the kernel tell of its
+ * memory. 0 or -errno. */
 int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret);
+
+/* Has the kernel tell when it gets its first process and loses its last: not from the start, as
+ * each birth would be told of. True: from now on; false: it does already, or cannot. */
+bool slice_watch(struct cgroup_tree *tree, const char *service, struct slice *slice);
 
 /* Closes it and removes the directory, with empty ones below it. 0; -EBUSY: processes are
  * in it, and the directory stays; -errno. It is closed in any case. */

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LEAF   "init"
@@ -27,8 +25,6 @@
 
 enum {
 	ROUNDS = 8,       /* over strangers that fork while they are moved */
-	POLL_MS = 5,      /* between looks at a slice that is being emptied */
-	KILL_WAIT = 2000, /* ms for what was killed to be gone */
 	FILE_MAX = 16 * 1024 * 1024, /* bytes of mountinfo that are looked at */
 };
 
@@ -296,33 +292,37 @@ void cgroup_tree_close(struct cgroup_tree *tree)
 
 /* --- What an earlier sinit has left -------------------------------------------------------------- */
 
-static void wait_empty(struct slice *slice, int64_t ms)
+/* The slice of a service if it is there. */
+static bool find_slice(const struct cgroup_tree *tree, const char *service, struct slice *ret)
 {
-	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
-
-	for (int64_t waited = 0; waited < ms && slice_signal(slice, 0) > 0; waited += POLL_MS)
-		nanosleep(&pause, NULL);
-}
-
-bool cgroup_tree_clear(struct cgroup_tree *tree, const char *service, int64_t grace)
-{
-	struct slice slice = {.events_wd = -1, .memory_wd = -1};
 	char name[NAME_MAX + 1];
 
 	snprintf(name, sizeof(name), "%s" SUFFIX, service);
-	slice.fd = cgroup_directory(tree->root_fd, name);
-	if (slice.fd < 0)
+	*ret = (struct slice){.events_wd = -1, .memory_wd = -1};
+	ret->fd = cgroup_directory(tree->root_fd, name);
+	return ret->fd >= 0;
+}
+
+bool cgroup_tree_left(struct cgroup_tree *tree, const char *service, int sig)
+{
+	struct slice slice;
+	bool any;
+
+	if (!find_slice(tree, service, &slice))
 		return false;
-	bool any = slice_signal(&slice, 0) > 0;
-	if (any) {
+	if (sig)
 		slice_freeze(&slice, false);
-		slice_signal(&slice, SIGTERM);
-		wait_empty(&slice, grace);
-		slice_signal(&slice, SIGKILL);
-		wait_empty(&slice, KILL_WAIT);
-	}
-	slice_remove(tree, service, &slice);
+	any = slice_signal(&slice, sig) > 0;
+	close(slice.fd);
 	return any;
+}
+
+void cgroup_tree_drop(struct cgroup_tree *tree, const char *service)
+{
+	struct slice slice;
+
+	if (find_slice(tree, service, &slice))
+		slice_remove(tree, service, &slice);
 }
 
 void cgroup_tree_sweep(struct cgroup_tree *tree)

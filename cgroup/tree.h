@@ -55,9 +55,12 @@ struct cgroup_options {
 /* Finds and prepares. 0, or -errno and ret->fault; *ret can be asked and closed in any case. */
 int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *options);
 
-/* Ends what an earlier sinit has left in the slice of that service: TERM, and after `grace`
- * ms KILL. Waits for it, but not for ever. Returns whether there was anything. */
-bool cgroup_tree_clear(struct cgroup_tree *tree, const char *service, int64_t grace);
+/* Signals what an earlier sinit has left in the slice of that service (and lets it go on if it
+ * was frozen); 0 asks only. Returns whether there was anybody. */
+bool cgroup_tree_left(struct cgroup_tree *tree, const char *service, int sig);
+
+/* Removes that slice, which nobody is in any more. */
+void cgroup_tree_drop(struct cgroup_tree *tree, const char *service);
 
 /* Removes slices that are empty. */
 void cgroup_tree_sweep(struct cgroup_tree *tree);

@@ -4,14 +4,18 @@
 #include "init/sinit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	GRACE = 1000,       /* ms between the TERM and the KILL of what an earlier sinit left */
+	KILL_WAIT = 2000,   /* ms for what was killed to be gone */
+	PAUSE = 5,          /* ms between looks at what is to go */
 	OWN_FILES = 256,    /* descriptors of sinit's beside those of the slices */
 	EVENTS_SIZE = 4096, /* bytes of inotify events read at once */
 };
@@ -51,13 +55,46 @@ static void raise_files(struct sinit *sinit, const struct image *image)
 		sinit->nofile.hard = 0;
 }
 
-/* Nothing of an earlier sinit's services meets the new ones. */
+/* Signals all that an earlier sinit has left. False: there was nobody. */
+static bool signal_left(struct cgroup_tree *tree, const struct image *image, int sig)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < image->service_count; i++) {
+		if (!cgroup_tree_left(tree, image_name(image, i), sig))
+			continue;
+		any = true;
+		if (sig == SIGTERM)
+			log_warning(image_name(image, i),
+			    "ending the processes that an earlier sinit has left in its cgroup");
+	}
+	return any;
+}
+
+/* False if somebody is left after so many ms. */
+static bool wait_gone(struct cgroup_tree *tree, const struct image *image, int64_t ms)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE * 1000000};
+	int64_t end = platform_now() + ms;
+
+	while (signal_left(tree, image, 0)) {
+		if (platform_now() >= end)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+/* Nothing of an earlier sinit's services meets the new ones. All have the same grace at once. */
 static void clear(struct cgroup_tree *tree, const struct image *image)
 {
+	if (signal_left(tree, image, SIGTERM) && !wait_gone(tree, image, GRACE)) {
+		signal_left(tree, image, SIGKILL);
+		if (!wait_gone(tree, image, KILL_WAIT))
+			log_error(NULL, "processes that an earlier sinit has left do not end after KILL");
+	}
 	for (uint32_t i = 0; i < image->service_count; i++)
-		if (cgroup_tree_clear(tree, image_name(image, i), GRACE))
-			log_warning(image_name(image, i),
-			    "processes that an earlier sinit had left in its cgroup were ended");
+		cgroup_tree_drop(tree, image_name(image, i));
 	cgroup_tree_sweep(tree);
 }
 

@@ -44,8 +44,6 @@ static void add_oom(struct text *text, const struct board_event *event)
 	text_add(text, "out of memory: ");
 	explain_oom(text, (uint64_t)event->value * 1024,
 	    event->detail < 0 ? UINT64_MAX : (uint64_t)event->detail * 1024);
-	if (event->code > 1)
-		text_addf(text, ", %d processes killed", event->code);
 }
 
 static void add_memory(struct text *text, const struct board_event *event)

@@ -333,7 +333,7 @@ void supervisor_timers(struct supervisor *sv)
 		}
 	sv_checks_due(sv);
 	sv_recoveries_due(sv);
-	sv_warns_due(sv);
+	sv_slices_due(sv);
 	if (sv->pendings && sv->poll_at <= sv->now) {
 		sv->poll_wait = sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;
 		sv->poll_at = sv->now + sv->poll_wait;
@@ -351,7 +351,7 @@ int64_t supervisor_deadline(const struct supervisor *sv)
 		return sv->now;
 	for (uint32_t slot = 0; slot < sv->count; slot++)
 		next = sooner(next, sv->deadline[slot]);
-	next = sooner(sooner(next, sv_checks_deadline(sv)), sooner(sv->recovery, sv->warn_due));
+	next = sooner(sooner(next, sv_checks_deadline(sv)), sooner(sv->recovery, sv->slices_due));
 	return sv->stopping && sv->active ? sooner(next, sv->stop_deadline) : next;
 }
 

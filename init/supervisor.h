@@ -81,7 +81,9 @@ struct unit {
 	bool wire;          /* memory.high is set to memory_warn */
 	uint64_t warn;      /* memory_warn in bytes, 0: none */
 	int64_t warn_at;    /* ms: when to look how much it needs, 0: the wire tells */
-	uint64_t oom, oom_kills, oom_groups, high; /* of memory.events, as last seen */
+	uint64_t oom, oom_kills, high; /* of memory.events, as last seen */
+	uint64_t killed;    /* for memory in this slice, as last seen */
+	int64_t oom_due;    /* ms: when to look whether the main process has survived, 0: no */
 	int64_t oom_at;     /* ms: the last kill for memory in this life, 0: none */
 };
 
@@ -142,7 +144,8 @@ struct supervisor {
 	bool measuring;                /* slices are being read, from measure_next on */
 	uint8_t controllers_told;      /* bits: that a limit has no effect has been logged */
 	uint32_t measure_next;
-	int64_t warn_due;              /* the first of the units' warn_at or before, 0: none */
+	int64_t slices_due;            /* the first of the units' warn_at and oom_due or before,
+	                                  0: none */
 	const char *notify;            /* NOTIFY_SOCKET for those who notify, NULL: none */
 	bool loose;                    /* some session has outlived its first process */
 	bool recheck;                  /* a death or a signal may have emptied one of `check` */

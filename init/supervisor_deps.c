@@ -170,7 +170,7 @@ static void release(struct supervisor *sv)
 
 static bool is_empty(struct supervisor *sv, uint32_t slot)
 {
-	bool left = sv_slice_signal(sv, slot, 0);
+	bool left = sv_slice_left(sv, slot);
 
 	for (unsigned i = 0; i < SUPERVISOR_SESSIONS; i++)
 		left |= sv_session_left(sv, slot, i);

@@ -125,12 +125,16 @@ void sv_slice_new_life(struct supervisor *sv, uint32_t slot);
 void sv_slice_follow(struct supervisor *sv, uint32_t slot);
 /* Signals all that is in its slice (0: asks). False: there was nobody, or it has none. */
 bool sv_slice_signal(struct supervisor *sv, uint32_t slot, int sig);
+/* Whether anybody is in it; when the last one goes, the kernel tells. */
+bool sv_slice_left(struct supervisor *sv, uint32_t slot);
 /* A running service's settings have changed: so do its limits. */
 void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, struct place to);
 /* Whether the kernel has killed in its slice for want of memory, just now. */
 bool sv_oom_killed(struct supervisor *sv, uint32_t slot);
 /* Lets it go on if it is paused. */
 void sv_thaw(struct supervisor *sv, uint32_t slot);
+/* Looks at those whose time has come. */
+void sv_slices_due(struct supervisor *sv);
 /* Reads some slices, if anybody has asked. */
 void sv_measure_some(struct supervisor *sv);
 
@@ -141,8 +145,8 @@ void sv_warn_begin(struct supervisor *sv, uint32_t slot);
 void sv_warn_end(struct supervisor *sv, uint32_t slot);
 /* memory.high was passed. */
 void sv_warn_tripped(struct supervisor *sv, uint32_t slot);
-/* Looks at those whose time has come. */
-void sv_warns_due(struct supervisor *sv);
+/* It is time to look. */
+void sv_warn_look(struct supervisor *sv, uint32_t slot);
 
 /* --- supervisor_recovery.c --- */
 

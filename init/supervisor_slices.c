@@ -10,7 +10,10 @@
 #include <string.h>
 
 enum {
-	OOM_FRESH = 5000, /* ms in which a death by KILL belongs to a kill for memory */
+	LOOK_AGAIN = 50,    /* ms between looks at a slice of which the kernel cannot tell */
+	OOM_FRESH = 5000,   /* ms in which a death by KILL belongs to a kill for memory */
+	OOM_MORE = 1000,    /* ms in which what is killed belongs to the same */
+	OOM_SURVIVED = 250, /* ms after which a main process that lives has survived it */
 };
 
 static bool has_controller(const struct supervisor *sv, enum cgroup_controller controller)
@@ -60,6 +63,13 @@ static const char *limit_of(
 	return image_cgroup(place_image(sv, place), place_settings(sv, place), limit);
 }
 
+/* How many have been killed in the slice. Where all are killed together, the kernel counts the
+ * one that it had chosen twice. */
+static uint64_t killed(const struct slice_memory *memory)
+{
+	return memory->oom_kill > memory->group ? memory->oom_kill - memory->group : 0;
+}
+
 /* The slice has nobody in it: nothing is reclaimed. `fresh`: it is new. */
 static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
 {
@@ -81,7 +91,7 @@ static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
 		slice_memory(&u->slice, &memory);
 	u->oom = memory.oom;
 	u->oom_kills = memory.oom_kill;
-	u->oom_groups = memory.group;
+	u->killed = killed(&memory);
 	u->high = memory.high;
 	sv_warn_begin(sv, slot);
 }
@@ -150,7 +160,7 @@ void sv_slice_new_life(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 
-	u->oom_at = 0;
+	u->oom_at = u->oom_due = 0;
 	if (u->limits_stale)
 		sv_slice_leave(sv, slot);
 	else if (u->warned)
@@ -170,6 +180,20 @@ bool sv_slice_signal(struct supervisor *sv, uint32_t slot, int sig)
 	struct unit *u = &sv->unit[slot];
 
 	return u->sliced && slice_signal(&u->slice, sig) > 0;
+}
+
+bool sv_slice_left(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+
+	if (!sv_slice_signal(sv, slot, 0))
+		return false;
+	/* Once more: the last one may have gone before the kernel was asked to tell. */
+	if (slice_watch(sv->cgroups, sv->service[slot].name, &u->slice))
+		return sv_slice_signal(sv, slot, 0);
+	if (u->slice.events_wd < 0) /* no watch to be had: it is looked at again */
+		sv->slices_due = sooner(sv->slices_due, sv->now + LOOK_AGAIN);
+	return true;
 }
 
 /* --- a reload ------------------------------------------------------------------------------- */
@@ -243,40 +267,17 @@ void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, 
 
 /* --- out of memory ---------------------------------------------------------------------------- */
 
-/* How many were killed. Where all of a slice are killed together, the kernel counts the one
- * that it had chosen twice. */
-static uint64_t killed_since(const struct unit *u, const struct slice_memory *memory)
+static void tell_oom(struct supervisor *sv, uint32_t slot)
 {
-	uint64_t kills = memory->oom_kill - u->oom_kills, groups = memory->group - u->oom_groups;
-
-	return kills > groups ? kills - groups : 1;
-}
-
-static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_memory *memory)
-{
-	struct board_service *s = &sv->service[slot];
-	struct unit *u = &sv->unit[slot];
-	const char *max = limit_of(sv, u->life, CGROUP_MEMORY_MAX);
-	uint64_t limit = memory->oom > u->oom ? cgroup_size(max) : UINT64_MAX;
-	uint64_t peak = slice_memory_peak(&u->slice);
-	uint64_t killed = killed_since(u, memory);
-	struct board_event event = {.kind = EV_OOM, .pid = s->pid, .blocker = -1};
+	const struct board_service *s = &sv->service[slot];
+	struct board_event event = {.kind = EV_OOM,
+	    .pid = s->pid,
+	    .value = (uint32_t)(s->oom_used / 1024),
+	    .detail = s->oom_limit == UINT64_MAX ? -1 : (int32_t)(s->oom_limit / 1024),
+	    .blocker = -1};
 	char buffer[256];
 	struct text text;
 
-	u->oom = memory->oom;
-	u->oom_kills = memory->oom_kill;
-	u->oom_groups = memory->group;
-	u->oom_at = sv->now;
-	board_begin(s);
-	s->total.oom_kills += (uint32_t)killed;
-	s->oom_limit = limit;
-	/* What it had in use was the limit, if the kernel keeps no record of it. */
-	s->oom_used = peak ? peak : limit != UINT64_MAX ? limit : 1;
-	board_end(s);
-	event.value = (uint32_t)(s->oom_used / 1024);
-	event.detail = limit == UINT64_MAX ? -1 : (int32_t)(limit / 1024);
-	event.code = (int32_t)killed;
 	memcpy(event.name, s->name, sizeof(event.name));
 	sv_event(sv, &event);
 	sv_trouble(sv, slot);
@@ -284,6 +285,33 @@ static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_me
 	explain_event(&text, &event, NULL);
 	if (sv_may_say(sv, slot))
 		log_error(s->name, "%s", text.data);
+}
+
+/* The numbers may be read in the middle of a kill of all together: what follows without the
+ * limit having been met again is more of the same. */
+static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_memory *memory)
+{
+	struct board_service *s = &sv->service[slot];
+	struct unit *u = &sv->unit[slot];
+	bool own = memory->oom > u->oom, more = !own && u->oom_at && sv->now - u->oom_at < OOM_MORE;
+	const char *max = limit_of(sv, u->life, CGROUP_MEMORY_MAX);
+	uint64_t peak = slice_memory_peak(&u->slice), kills = killed(memory);
+
+	board_begin(s);
+	if (kills > u->killed)
+		s->total.oom_kills += (uint32_t)(kills - u->killed);
+	if (!more) {
+		s->oom_limit = own ? cgroup_size(max) : UINT64_MAX;
+		/* What it had in use was the limit, if the kernel keeps no record of it. */
+		s->oom_used = peak ? peak : own ? s->oom_limit : 1;
+	}
+	board_end(s);
+	u->killed = kills > u->killed ? kills : u->killed;
+	u->oom = memory->oom;
+	u->oom_kills = memory->oom_kill;
+	u->oom_at = sv->now;
+	if (!more)
+		tell_oom(sv, slot);
 }
 
 bool sv_oom_killed(struct supervisor *sv, uint32_t slot)
@@ -298,8 +326,8 @@ bool sv_oom_killed(struct supervisor *sv, uint32_t slot)
 	return u->oom_at && sv->now - u->oom_at <= OOM_FRESH;
 }
 
-/* A kill that left the main process alive: one of its workers, with oom_policy=ignore, or on a
- * kernel that cannot kill all together. */
+/* A worker may have been killed and the main process left: with oom_policy=ignore; on a kernel
+ * that cannot kill all together; or the kernel is at it. Who is still there after a while is. */
 static void memory_event(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
@@ -314,8 +342,30 @@ static void memory_event(struct supervisor *sv, uint32_t slot)
 	if (memory.oom_kill <= u->oom_kills)
 		return;
 	note_oom(sv, slot, &memory);
-	if (place_settings(sv, u->life)->oom_policy != OOM_IGNORE)
-		sv_deliver_kind(sv, slot, EVENT_UNHEALTHY, CAUSE_OOM);
+	if (place_settings(sv, u->life)->oom_policy == OOM_IGNORE)
+		return;
+	u->oom_due = sv->now + OOM_SURVIVED;
+	sv->slices_due = sooner(sv->slices_due, u->oom_due);
+}
+
+/* Looks at those whose time has come. */
+void sv_slices_due(struct supervisor *sv)
+{
+	if (!sv->slices_due || sv->slices_due > sv->now)
+		return;
+	sv->slices_due = 0;
+	sv->recheck = true;
+	for (uint32_t slot = 0; slot < sv->count; slot++) {
+		struct unit *u = &sv->unit[slot];
+
+		if (u->oom_due && u->oom_due <= sv->now) {
+			u->oom_due = 0;
+			sv_deliver_kind(sv, slot, EVENT_UNHEALTHY, CAUSE_OOM);
+		}
+		if (u->warn_at && u->warn_at <= sv->now)
+			sv_warn_look(sv, slot);
+		sv->slices_due = sooner(sv->slices_due, sooner(u->oom_due, u->warn_at));
+	}
 }
 
 void supervisor_slice_event(struct supervisor *sv, int wd)

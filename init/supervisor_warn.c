@@ -50,17 +50,13 @@ static uint64_t threshold(const struct supervisor *sv, uint32_t slot)
 static void look_again(struct supervisor *sv, struct unit *u, int64_t after)
 {
 	u->warn_at = sv->now + after;
-	sv->warn_due = sooner(sv->warn_due, u->warn_at);
+	sv->slices_due = sooner(sv->slices_due, u->warn_at);
 }
 
 static void set_wire(struct supervisor *sv, uint32_t slot, bool set)
 {
 	struct unit *u = &sv->unit[slot];
-	uint64_t high = own_high(sv, slot);
-
-	if (set && u->warn < high)
-		high = u->warn;
-	slice_high(&u->slice, high);
+	slice_high(&u->slice, set ? u->warn : own_high(sv, slot));
 	u->wire = set;
 }
 
@@ -86,7 +82,7 @@ static void warn(struct supervisor *sv, uint32_t slot, uint64_t needed)
 }
 
 /* A look at what it needs: warn, wait, or set the wire. */
-static void look(struct supervisor *sv, uint32_t slot)
+void sv_warn_look(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 	uint64_t needed = slice_memory_needed(&u->slice);
@@ -112,7 +108,7 @@ void sv_warn_begin(struct supervisor *sv, uint32_t slot)
 	u->warned = false;
 	u->warn = sv->cgroups->enabled & 1u << CGROUP_MEMORY ? threshold(sv, slot) : 0;
 	if (u->warn)
-		look(sv, slot);
+		sv_warn_look(sv, slot);
 }
 
 void sv_warn_end(struct supervisor *sv, uint32_t slot)
@@ -133,20 +129,5 @@ void sv_warn_tripped(struct supervisor *sv, uint32_t slot)
 	if (!u->wire)
 		return;
 	set_wire(sv, slot, false);
-	look(sv, slot);
-}
-
-void sv_warns_due(struct supervisor *sv)
-{
-	if (!sv->warn_due || sv->warn_due > sv->now)
-		return;
-	sv->warn_due = 0;
-	for (uint32_t slot = 0; slot < sv->count; slot++) {
-		struct unit *u = &sv->unit[slot];
-
-		if (u->warn_at && u->warn_at <= sv->now)
-			look(sv, slot);
-		else
-			sv->warn_due = sooner(sv->warn_due, u->warn_at);
-	}
+	sv_warn_look(sv, slot);
 }

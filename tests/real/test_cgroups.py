@@ -171,7 +171,7 @@ def test_left_overs_of_an_earlier_sinit(sinit, tree):
     sinit.until_lines("a", "start", 2)
     lines = sinit.lines()
     assert index(lines, "a", "end") < index(lines, "a", "start", 1)
-    assert "a: processes that an earlier sinit had left in its cgroup were ended" in sinit.log()
+    assert "a: ending the processes that an earlier sinit has left in its cgroup" in sinit.log()
     assert not set(left) & set(tree.pids("a"))
     second.terminate()
     assert second.wait(LIMIT) == 0

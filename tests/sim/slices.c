@@ -236,13 +236,25 @@ int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
 	all.open++;
 	s->left = false;
 	s->fd = ++all.last_fd;
-	s->events_wd = watch(true);
+	s->events_wd = -1;
 	s->memory_wd = watch(tree->enabled & 1u << CGROUP_MEMORY);
 	*ret = (struct slice){.fd = s->fd,
 	    .events_wd = s->events_wd,
 	    .memory_wd = s->memory_wd,
 	    .killed = before.there};
 	return 0;
+}
+
+bool slice_watch(struct cgroup_tree *tree, const char *service, struct slice *slice)
+{
+	struct sim_slice *s = slice_of(slice);
+
+	(void)tree;
+	(void)service;
+	if (slice->events_wd >= 0)
+		return false;
+	s->events_wd = slice->events_wd = watch(true);
+	return slice->events_wd >= 0;
 }
 
 int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *slice)

@@ -183,6 +183,8 @@ static void test_keys(void **state)
 	    "t:3: memory_warn = 80%: a part of memory_max, which is not set\n");
 	refused("memory_max = 1M\nmemory_warn = 1M\n",
 	    "t:4: memory_warn = 1M: it is not below memory_max, and would never come\n");
+	refused("memory_max = 100M\nmemory_high = 80M\nmemory_warn = 80%\n",
+	    "t:5: memory_warn = 80%: it is not below memory_high, where the service is held\n");
 	refused("oom_policy = panic\n", "t:3: oom_policy = panic: expected restart, stop or ignore\n");
 }
 

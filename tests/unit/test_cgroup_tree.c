@@ -58,30 +58,34 @@ static void forget(struct slice *slice)
 	slice->fd = -1;
 }
 
-static void test_clear(void **state)
+static void test_left(void **state)
 {
 	static const char *const words[] = {"--tree", "--deaf", "--wait"};
-	static const int processes[] = {5, 1, 1};
+	static const int processes[] = {5, 1, 1}, signals[] = {SIGTERM, SIGKILL, SIGTERM};
 	struct slice slice;
 
 	(void)state;
 	lab_needed();
-	assert_false(cgroup_tree_clear(&lab, "a", 1000));
+	assert_false(cgroup_tree_left(&lab, "a", 0));
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(slice_open(&lab, "a", &slice), 0);
 		lab_start(&slice, "a", words[i], processes[i]);
 		if (i == 2) /* one that was paused */
 			assert_int_equal(slice_freeze(&slice, true), 0);
+		assert_true(cgroup_tree_left(&lab, "a", signals[i]));
+		assert_true(lab_emptied(&slice));
 		forget(&slice);
-		assert_true(cgroup_tree_clear(&lab, "a", i == 1 ? 30 : 5000));
+		assert_false(cgroup_tree_left(&lab, "a", 0));
+		cgroup_tree_drop(&lab, "a");
 		assert_false(lab_exists("a"));
 		while (waitpid(-1, NULL, 0) > 0)
 			;
 	}
-	/* Of one that is empty nothing is told, but it goes, too. */
+	/* One that is empty goes with what is below it. */
 	assert_int_equal(mkdir(lab_file("a", ""), 0755), 0);
 	assert_int_equal(mkdir(lab_file("a", "x"), 0755), 0);
-	assert_false(cgroup_tree_clear(&lab, "a", 1000));
+	assert_false(cgroup_tree_left(&lab, "a", SIGTERM));
+	cgroup_tree_drop(&lab, "a");
 	assert_false(lab_exists("a"));
 }
 
@@ -114,7 +118,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    LAB_TEST(test_only_one_has_it),
 	    LAB_TEST(test_refusals),
-	    LAB_TEST(test_clear),
+	    LAB_TEST(test_left),
 	    LAB_TEST(test_sweep),
 	};
 

@@ -45,7 +45,7 @@ static void test_open_and_remove(void **state)
 	lab_needed();
 	assert_int_equal(slice_open(&lab, "a", &slice), 0);
 	assert_true(lab_exists("a"));
-	assert_true(slice.fd >= 0 && slice.events_wd >= 0);
+	assert_true(slice.fd >= 0 && slice.events_wd < 0);
 	assert_int_equal(slice_signal(&slice, 0), 0);
 	assert_int_equal(slice_signal(&slice, SIGKILL), 0);
 	assert_int_equal(slice_open(&lab, "a", &again), 0); /* the one that is there */
@@ -367,6 +367,8 @@ static void test_events(void **state)
 	(void)state;
 	lab_needed();
 	assert_int_equal(slice_open(&lab, "a", &slice), 0);
+	assert_true(slice_watch(&lab, "a", &slice));
+	assert_false(slice_watch(&lab, "a", &slice));
 	lab_start(&slice, "a", "--wait", 1);
 	assert_true(told(slice.events_wd));
 	assert_true(events_say("populated 1"));
