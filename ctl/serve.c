@@ -91,7 +91,8 @@ static void do_reload(struct call *call, uint32_t slot)
 	int rc = supervisor_reload_service(sv, slot);
 
 	if (rc < 0)
-		fail(call, CTL_FAILED, "%s: not running, so it cannot reload", sv->service[slot].name);
+		fail(call, CTL_FAILED, "%s: %s, so it cannot reload", sv->service[slot].name,
+		    rc == -EAGAIN ? "paused" : "not running");
 }
 
 /* Calls `what` for the services that match any of argv[0..n-1]; each at most once. */

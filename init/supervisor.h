@@ -257,7 +257,7 @@ void supervisor_reset(struct supervisor *sv, uint32_t slot);
 /* Sends a signal to the main process. 0, -ESRCH: it has none, -errno. */
 int supervisor_signal(struct supervisor *sv, uint32_t slot, int sig);
 
-/* reload_command or reload_signal. 0, -ESRCH: not running, -errno. */
+/* reload_command or reload_signal. 0; -ESRCH: not running; -EAGAIN: paused; -errno. */
 int supervisor_reload_service(struct supervisor *sv, uint32_t slot);
 
 /* Stops everything. Called again, or at the end of shutdown_timeout: KILL. */

@@ -171,6 +171,8 @@ int supervisor_reload_service(struct supervisor *sv, uint32_t slot)
 		return -ESRCH;
 	if (!s->reload_command)
 		return supervisor_signal(sv, slot, s->reload_signal);
+	if (sv->service[slot].slice & SLICE_PAUSED) /* it would be frozen before its exec */
+		return -EAGAIN;
 	sv_spawn(sv, slot, PID_RELOAD, s->reload_command);
 	return 0;
 }
