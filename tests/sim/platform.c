@@ -108,13 +108,15 @@ int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct sp
 	int service = atoi(spawn->argv[1] + 1), behaviour = atoi(spawn->argv[2]);
 	uint64_t life = kernel_watch.spawn(service, role);
 	uint8_t slice = spawn->in_slice ? slices_of(spawn->slice_fd) : 0;
-	bool is_frozen = slice && slices[slice - 1].frozen;
-	bool hangs = is_frozen || (behaviour == HANGING && !kernel.calm && kernel_chance(80));
+	bool hangs = behaviour == HANGING && !kernel.calm && kernel_chance(80);
 	pid_t pid;
 
 	(void)spawner;
 	if (kernel.now < kernel.short_until)
 		return kernel_chance(50) ? -EAGAIN : -ENOMEM;
+	/* It would hang until the others go on, with one of the few slots for spawns. */
+	if (slice && slices[slice - 1].frozen)
+		sim_fail("s%02d: a birth into a frozen slice", service);
 	if (slice && slices[slice - 1].killed && !spawn->walks_in)
 		sim_fail("s%02d: a birth into a slice that was killed", service);
 	if (hangs && kernel.pendings == SPAWN_SLOTS)

@@ -149,6 +149,7 @@ static void oom(unsigned number)
 	sim_trace("  kernel: no memory for s%02u, %s", number, s->together ? "all of it" : "one");
 	s->oom++;
 	s->group += s->together;
+	s->oom_kill += s->together; /* it counts the chosen one twice */
 	for (pid_t pid = 2; pid < KERNEL_PIDS; pid++) {
 		struct process *p = &kernel.process[pid];
 
