@@ -112,8 +112,8 @@ void sv_probes_follow(struct supervisor *sv, uint32_t slot)
 		return;
 	}
 	switch ((enum state)m->state) {
-	case STATE_STARTING: /* from running or an earlier start, too, where nothing is to be cleaned
-	                        up or waited for */
+	case STATE_STARTING: /* also from running or an earlier start, where nothing is to be
+	                        cleaned up or waited for */
 		end(sv, slot, PROBE_LIVENESS);
 		end(sv, slot, PROBE_READINESS);
 		if (m->started)

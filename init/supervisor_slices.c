@@ -374,7 +374,8 @@ void supervisor_slice_event(struct supervisor *sv, int wd)
 	for (uint32_t slot = 0; slot < sv->count; slot++) {
 		const struct unit *u = &sv->unit[slot];
 
-		if (u->sliced && has_controller(sv, CGROUP_MEMORY) && (wd < 0 || u->slice.memory_wd == wd))
+		if (u->sliced && has_controller(sv, CGROUP_MEMORY) &&
+		    (wd < 0 || u->slice.memory_wd == wd))
 			memory_event(sv, slot);
 	}
 }

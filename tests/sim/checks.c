@@ -15,8 +15,8 @@ static void check_process(uint32_t slot, pid_t pid, bool is_main)
 
 	if (pid < 2 || pid >= KERNEL_PIDS || p->state == PROCESS_FREE || !p->ours ||
 	    p->life != sim_life(slot) || (p->role == ROLE_MAIN) != is_main)
-		sim_fail("s%02d: its record names pid %d, which is something else", sim_number(slot),
-		    (int)pid);
+		sim_fail("s%02d: its record names pid %d, which is something else",
+		    sim_number(slot), (int)pid);
 }
 
 static void check_delay(uint32_t slot)
@@ -159,7 +159,8 @@ static bool may_hold(int number)
 		slot = sim_slot(other);
 		if (slot != SUPERVISOR_NONE && machine_active(&sim_record(slot)->m) &&
 		    (sim_record(slot)->m.state == STATE_STOPPING ||
-			sim_record(slot)->m.state == STATE_CLEANUP || sim_record(slot)->m.want == WANT_DOWN))
+			sim_record(slot)->m.state == STATE_CLEANUP ||
+			sim_record(slot)->m.want == WANT_DOWN))
 			return true;
 	}
 	return false;
@@ -276,7 +277,8 @@ void checks_end(void)
 	for (uint32_t slot = 0; slot < sim.sv.count; slot++)
 		if (sim_record(slot)->used && !machine_settled(&sim_record(slot)->m) &&
 		    sim.sv.stop_deadline)
-			sim_fail("s%02d is %s after the shutdown", sim_number(slot), sim_state(slot));
+			sim_fail("s%02d is %s after the shutdown", sim_number(slot),
+			    sim_state(slot));
 }
 
 void checks_begin(void)

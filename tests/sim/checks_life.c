@@ -18,7 +18,8 @@ int sim_number(uint32_t slot)
 uint32_t sim_slot(int number)
 {
 	for (uint32_t slot = 0; slot < sim.sv.count; slot++)
-		if (sim_record(slot)->used && !sim.sv.unit[slot].removed && sim_number(slot) == number)
+		if (sim_record(slot)->used && !sim.sv.unit[slot].removed &&
+		    sim_number(slot) == number)
 			return slot;
 	return SUPERVISOR_NONE;
 }
@@ -97,8 +98,9 @@ bool sim_needed(int number, int depth)
 		if (!s->present || !((s->requires | s->wants) >> number & 1))
 			continue;
 		slot = sim_slot(other);
-		if (slot != SUPERVISOR_NONE && (sim_record(slot)->m.want == WANT_UP || s->enabled ||
-						   sim.asked[other] || sim_needed(other, depth + 1)))
+		if (slot != SUPERVISOR_NONE &&
+		    (sim_record(slot)->m.want == WANT_UP || s->enabled || sim.asked[other] ||
+			sim_needed(other, depth + 1)))
 			return true;
 	}
 	return false;
@@ -195,7 +197,8 @@ static void on_signal(pid_t pid, int sig, bool named)
 	const struct board_service *s = sim_record(slot);
 	bool stops = s->m.state == STATE_STOPPING || s->m.state == STATE_CLEANUP;
 
-	sim_trace("  signal %d to pid %d of s%02d (%s)", sig, (int)pid, p->service, sim_state(slot));
+	sim_trace("  signal %d to pid %d of s%02d (%s)", sig, (int)pid, p->service,
+	    sim_state(slot));
 	/* Whom kill_mode=process left in the slice may meet the end of a life with another one. */
 	if (p->abandoned ? !slices_signalling() : p->life != sim_life(slot))
 		sim_fail(

@@ -9,7 +9,8 @@ enum { SLOW_MAX = MINUTE }; /* ms that a service may be slowed down by memory_wa
 static uint32_t holder(int number)
 {
 	for (uint32_t slot = 0; slot < sim.sv.count; slot++)
-		if (sim_record(slot)->used && sim.sv.unit[slot].sliced && sim_number(slot) == number)
+		if (sim_record(slot)->used && sim.sv.unit[slot].sliced &&
+		    sim_number(slot) == number)
 			return slot;
 	return SUPERVISOR_NONE;
 }
@@ -29,7 +30,8 @@ static void on_leave(int number)
 		const struct process *p = &kernel.process[pid];
 
 		if (p->slice == number + 1 && kernel_lives(p) && !p->abandoned)
-			sim_fail("s%02d: its slice is given back with pid %d in it", number, (int)pid);
+			sim_fail("s%02d: its slice is given back with pid %d in it", number,
+			    (int)pid);
 	}
 }
 
@@ -50,8 +52,9 @@ static void on_oom(pid_t pid)
 static void check_oom(uint32_t slot, int number)
 {
 	const struct machine *m = &sim_record(slot)->m;
-	bool hidden = m->cause == CAUSE_NONE || m->cause == CAUSE_EXIT || m->cause == CAUSE_STARTUP ||
-		      m->cause == CAUSE_LIVENESS || m->cause == CAUSE_START_TIMEOUT;
+	bool hidden = m->cause == CAUSE_NONE || m->cause == CAUSE_EXIT ||
+		      m->cause == CAUSE_STARTUP || m->cause == CAUSE_LIVENESS ||
+		      m->cause == CAUSE_START_TIMEOUT;
 
 	if (sim.oom_life[slot] == sim_life(slot) && hidden)
 		sim_fail("s%02d: killed for want of memory, but the cause is %s", number,
@@ -110,7 +113,8 @@ static void check_frozen(void)
 		if (slot == SUPERVISOR_NONE)
 			sim_fail("s%02d is frozen, and nobody has its slice", number);
 		if (!(sim_record(slot)->slice & SLICE_PAUSED))
-			sim_fail("s%02d is frozen in state %s, and not paused", number, sim_state(slot));
+			sim_fail("s%02d is frozen in state %s, and not paused", number,
+			    sim_state(slot));
 		for (pid_t pid = 2; pid < KERNEL_PIDS; pid++) {
 			const struct process *p = &kernel.process[pid];
 

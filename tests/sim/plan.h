@@ -17,7 +17,7 @@ struct plan_service {
 	bool probe[PLAN_PROBES]; /* by enum probe_role */
 	uint8_t behaviour, pre, stop, post; /* enum behaviour */
 	int priority;
-	uint8_t restart, kill_mode, oom_policy; /* enum restart, kill_mode, oom_policy of schema.h */
+	uint8_t restart, kill_mode, oom_policy; /* enums of schema.h of these names */
 	bool capped, warns; /* memory_max and memory_warn */
 	uint32_t restart_delay, max_backoff, multiplier, jitter, max_restarts; /* UINT32_MAX */
 	uint32_t restart_window, min_uptime, start_timeout, stop_timeout;

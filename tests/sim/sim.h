@@ -28,7 +28,7 @@ struct sim {
 	bool by_operator;            /* the signal is no part of a stop */
 	bool oomed[KERNEL_SERVICES]; /* is to stay down: oom_policy=stop */
 	struct cgroup_tree tree;
-	uint64_t oom_life[SIM_SLOTS]; /* whose main process was killed for want of memory, 0: none */
+	uint64_t oom_life[SIM_SLOTS]; /* whose main process was killed for memory, 0: none */
 	struct seen seen[SIM_SLOTS];
 	uint64_t exits[KERNEL_SERVICES]; /* by the board */
 	uint32_t reload_share;           /* percent of what operators do */

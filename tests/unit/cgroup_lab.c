@@ -141,7 +141,8 @@ const char *lab_file(const char *name, const char *file)
 	static unsigned next;
 	char *path = paths[next++ % 4];
 
-	snprintf(path, sizeof(paths[0]), "%s/%s.service%s%s", lab_path, name, *file ? "/" : "", file);
+	snprintf(path, sizeof(paths[0]), "%s/%s.service%s%s", lab_path, name, *file ? "/" : "",
+	    file);
 	return path;
 }
 

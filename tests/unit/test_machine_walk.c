@@ -213,7 +213,8 @@ static void check_oom(const struct machine *before)
 	if (!ends || before->cause != CAUSE_OOM || !w.wanted)
 		return;
 	hold(!set.oom_stop || m.state == STATE_FAILED, "oom_policy=stop ends in failed");
-	hold(set.oom_stop || set.restart == RESTART_NEVER || m.state != STATE_FAILED || m.cause == CAUSE_DEPENDENCY,
+	hold(set.oom_stop || set.restart == RESTART_NEVER || m.state != STATE_FAILED ||
+		 m.cause == CAUSE_DEPENDENCY,
 	    "a kill for memory is a failure to restart after");
 	hold(m.state != STATE_DONE && m.state != STATE_STOPPED, "a kill for memory is no good end");
 }

@@ -306,7 +306,7 @@ static void test_kill_without_cgroup_kill(void **state)
 	assert_int_equal(slice_remove(&lab, "a", &slice), 0);
 }
 
-/* --- freezing ------------------------------------------------------------------------------------ */
+/* --- freezing ----------------------------------------------------------------------------- */
 
 static bool events_say(const char *words)
 {
@@ -338,7 +338,7 @@ static void test_freeze(void **state)
 	assert_int_equal(slice_remove(&lab, "a", &slice), 0);
 }
 
-/* --- events --------------------------------------------------------------------------------------- */
+/* --- events ------------------------------------------------------------------------------- */
 
 /* Whether inotify tells of this watch, before long. */
 static bool told(int wd)
@@ -379,7 +379,7 @@ static void test_events(void **state)
 	assert_int_equal(slice_remove(&lab, "a", &slice), 0);
 }
 
-/* --- what it costs ---------------------------------------------------------------------------------- */
+/* --- what it costs ------------------------------------------------------------------------ */
 
 static int entries(const char *path)
 {
