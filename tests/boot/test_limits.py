@@ -78,6 +78,17 @@ def assert_told(sinit):
     assert "eater: out of memory: 32M in use at memory_max 32M" in sinit.log()
 
 
+def test_a_service_is_killed_at_its_limit(sinit):
+    """Its peak is the limit, the neighbour feels nothing, and everybody is told."""
+    eater(sinit, restart="never").up()
+    service = sinit.until_state("eater", state="failed")
+    assert service["cause"] == "oom" and service["restarts"] == 0
+    assert "memory" in service["reason"] and "32" in service["reason"], service["reason"]
+    assert_told(sinit)
+    assert sinit.status("content")["ready"] and sinit.status("content")["restarts"] == 0
+    events = memory_events(sinit, "content")
+    assert events["oom"] == events["oom_kill"] == events["max"] == 0
+
 
 def test_the_peak_is_the_limit(sinit):
     """The slice outlives a kill of which the main process knows nothing."""
@@ -121,6 +132,15 @@ def test_P92_a_worker_is_killed_and_the_main_process_lives(sinit):
     assert sinit.file("eater", "memory.oom.group") == "0"
 
 
+
+def test_P92_all_of_it_dies_together_and_is_restarted(sinit):
+    eater(sinit, "eat --child --pause --score 500 64").up()
+    first = sinit.guest.until(f"cat {sinit.slice('eater')}/cgroup.procs | grep .").split()
+    service = sinit.until_state("eater", state="running", restarts=lambda n: n >= 1)
+    assert service["cause"] == "oom"
+    assert_told(sinit)
+    assert sinit.file("eater", "memory.oom.group") == "1"
+    assert not set(first) & set(processes(sinit, "eater")), "nobody of the first life is left"
 
 
 def test_a_warning_comes_before_the_limit(sinit):
