@@ -184,7 +184,7 @@ def test_what_a_crash_has_left_is_ended_before_the_next_life(sinit):
     up_elsewhere(sinit)
     assert alive(sinit, before) == [], "what counts as up is the next life"
     assert not set(grown(sinit, "family", 25)) & set(before)
-    assert "family: processes that an earlier sinit had left" in sinit.log()
+    assert "family: ending the processes that an earlier sinit has left" in sinit.log()
 
 
 def test_slices_that_nobody_wants_any_more_are_removed(sinit):
