@@ -11,6 +11,7 @@
 enum {
 	PERIOD = 100000,    /* us of cpu.max, the kernel's default */
 	QUOTA_MIN = 1000,   /* us: less the kernel refuses */
+	LEAST_MEMORY = 65536,
 	WEIGHT_MAX = 10000, /* of cpu.weight and io.weight; the least is 1 */
 };
 
@@ -30,6 +31,15 @@ static int convert_size(const char *value, struct text *ret)
 	else
 		text_addf(ret, "%" PRIu64, bytes);
 	return 0;
+}
+
+/* Less is a forgotten unit, and no program runs with it. */
+static int convert_memory(const char *value, struct text *ret)
+{
+	uint64_t bytes;
+
+	return value_size(value, &bytes) < 0 || bytes < LEAST_MEMORY ? -EINVAL
+								      : convert_size(value, ret);
 }
 
 static int convert_count(const char *value, struct text *ret)
@@ -97,29 +107,36 @@ static int convert_io(const char *value, struct text *ret)
 	return rc;
 }
 
+/* Takes the digits of a CPU's number off *at. */
+static int take_cpu(const char **at, unsigned *ret)
+{
+	size_t digits = strspn(*at, "0123456789");
+
+	if (digits == 0 || digits > 5)
+		return -EINVAL;
+	*ret = 0;
+	for (; digits; digits--)
+		*ret = *ret * 10 + (unsigned)(*(*at)++ - '0');
+	return 0;
+}
+
 /* "0-3,5": which of them exist only the kernel knows. */
 static int convert_cpus(const char *value, struct text *ret)
 {
 	const char *at = value;
+	unsigned first, last;
 
-	for (;;) {
-		size_t digits = strspn(at, "0123456789");
-		if (digits == 0 || digits > 5)
+	do {
+		if (take_cpu(&at, &first) < 0)
 			return -EINVAL;
-		at += digits;
-		if (*at == '-') {
-			digits = strspn(++at, "0123456789");
-			if (digits == 0 || digits > 5)
-				return -EINVAL;
-			at += digits;
-		}
-		if (!*at)
-			break;
-		if (*at++ != ',')
+		if (*at != '-')
+			continue;
+		at++;
+		if (take_cpu(&at, &last) < 0 || last < first)
 			return -EINVAL;
-	}
+	} while (*at == ',' && at++);
 	text_add(ret, value);
-	return ret->cut ? -EINVAL : 0;
+	return *at ? -EINVAL : 0;
 }
 
 /* --- The table ----------------------------------------------------------------------- */
@@ -131,10 +148,10 @@ static const struct {
 	convert *convert;
 	enum cgroup_controller controller;
 } limits[CGROUP_LIMITS] = {
-    [CGROUP_MEMORY_MAX] = {"memory_max", "memory.max", "max", "a size such as 64M, or max",
-	convert_size, CGROUP_MEMORY},
-    [CGROUP_MEMORY_HIGH] = {"memory_high", "memory.high", "max", "a size such as 64M, or max",
-	convert_size, CGROUP_MEMORY},
+    [CGROUP_MEMORY_MAX] = {"memory_max", "memory.max", "max",
+	"a size such as 64M, at least 64K, or max", convert_memory, CGROUP_MEMORY},
+    [CGROUP_MEMORY_HIGH] = {"memory_high", "memory.high", "max",
+	"a size such as 64M, at least 64K, or max", convert_memory, CGROUP_MEMORY},
     [CGROUP_MEMORY_LOW] = {"memory_low", "memory.low", "0", "a size such as 64M, or max",
 	convert_size, CGROUP_MEMORY},
     [CGROUP_MEMORY_SWAP_MAX] = {"memory_swap_max", "memory.swap.max", "max",

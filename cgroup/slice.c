@@ -19,18 +19,23 @@
 #include <unistd.h>
 
 enum {
-	DEPTH_MAX = 8, /* cgroups below a slice that are looked into */
+	DEPTH_MAX = 64, /* cgroups below a slice that are looked into */
 	TEXT = 4096,   /* bytes of a file that are read at once */
 	NAME = 80,     /* "NAME.service" with NUL: a service's name has at most 63 + 1 + 10 bytes */
 };
 
 /* --- Files -------------------------------------------------------------------------------- */
 
+static bool is_dots(const char *name)
+{
+	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
 /* Calls `what` for each directory directly below, as long as it returns true. Without
  * opendir(3), which allocates; the records are getdents64(2)'s. */
 static void each_below(int dirfd, bool (*what)(int dirfd, const char *name, void *context), void *context)
 {
-	_Alignas(8) char buffer[2048];
+	_Alignas(8) char buffer[1024];
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	long count;
 
@@ -42,13 +47,24 @@ static void each_below(int dirfd, bool (*what)(int dirfd, const char *name, void
 
 			memcpy(&length, buffer + at + 16, sizeof(length));
 			const char *name = buffer + at + 19;
-			if (buffer[at + 18] == DT_DIR && name[0] != '.' && !what(dirfd, name, context)) {
+			if (buffer[at + 18] == DT_DIR && !is_dots(name) && !what(dirfd, name, context)) {
 				close(fd);
 				return;
 			}
 			at += length;
 		}
 	close(fd);
+}
+
+/* The number in a file, 0 if it cannot be read. */
+static uint64_t read_number(const struct slice *slice, const char *file)
+{
+	char text[32];
+	uint64_t bytes;
+
+	return cgroup_read(slice->fd, file, text, sizeof(text)) == 0 && reading_number(text, &bytes)
+		   ? bytes
+		   : 0;
 }
 
 /* --- The directory ------------------------------------------------------------------------ */
@@ -118,6 +134,36 @@ static bool remove_below(int dirfd, const char *name, void *context)
 	}
 	unlinkat(dirfd, name, AT_REMOVEDIR);
 	return true;
+}
+
+void slice_tidy(struct slice *slice)
+{
+	struct removal top = {0};
+
+	slice_freeze(slice, false);
+	each_below(slice->fd, remove_below, &top);
+}
+
+int slice_leaf(const struct slice *slice)
+{
+	int fd;
+
+	if (mkdirat(slice->fd, SLICE_LEAF, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = cgroup_directory(slice->fd, SLICE_LEAF);
+	return fd < 0 ? -errno : fd;
+}
+
+void slice_close_leaf(int fd)
+{
+	close(fd);
+}
+
+bool slice_full(const struct slice *slice)
+{
+	uint64_t max = read_number(slice, "pids.max");
+
+	return max && read_number(slice, "pids.current") >= max;
 }
 
 int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *slice)
@@ -198,6 +244,16 @@ static int limit_io(int dirfd, const char *value)
 	return result;
 }
 
+/* A cpuset with processes in it cannot be made empty, which would mean all: it gets all that
+ * there are. */
+static int free_cpus(int dirfd)
+{
+	char text[CGROUP_VALUE];
+	int error = cgroup_read(dirfd, "../cpuset.cpus.effective", text, sizeof(text));
+
+	return error ? error : cgroup_write(dirfd, "cpuset.cpus", text);
+}
+
 int slice_limit(const struct slice *slice, enum cgroup_limit limit, const char *value)
 {
 	char words[CGROUP_VALUE];
@@ -207,12 +263,32 @@ int slice_limit(const struct slice *slice, enum cgroup_limit limit, const char *
 		return error;
 	if (limit == CGROUP_IO_MAX)
 		return limit_io(slice->fd, value);
-	return cgroup_write(slice->fd, cgroup_limit_file(limit), words);
+	error = cgroup_write(slice->fd, cgroup_limit_file(limit), words);
+	return error == -ENOSPC && limit == CGROUP_CPUSET_CPUS && !value ? free_cpus(slice->fd) : error;
+}
+
+bool slice_has_limit(const struct slice *slice, enum cgroup_limit limit, const char *value)
+{
+	char words[CGROUP_VALUE], text[CGROUP_VALUE];
+	size_t length;
+
+	if (limit == CGROUP_IO_MAX || cgroup_limit_value(limit, value, words) < 0 ||
+	    cgroup_read(slice->fd, cgroup_limit_file(limit), text, sizeof(text)) < 0)
+		return false;
+	length = strcspn(words, "\n");
+	/* cpu.max shows its period behind the quota. */
+	return strncmp(text, words, length) == 0 &&
+	       (text[length] == '\n' || (limit == CGROUP_CPU_MAX && text[length] == ' '));
 }
 
 int slice_oom_group(const struct slice *slice, bool together)
 {
 	return cgroup_write(slice->fd, "memory.oom.group", together ? "1" : "0");
+}
+
+bool slice_high_is(const struct slice *slice, uint64_t bytes)
+{
+	return read_number(slice, "memory.high") == bytes;
 }
 
 int slice_high(const struct slice *slice, uint64_t bytes)
@@ -225,16 +301,17 @@ int slice_high(const struct slice *slice, uint64_t bytes)
 
 /* --- Processes ------------------------------------------------------------------------------ */
 
-/* "populated 1": processes, or zombies that are about to be, in it or below it. */
-static int is_populated(int dirfd)
+/* "populated 1": processes in it or below it. Where that cannot be read (no descriptors), there
+ * may be some; where the slice has been removed, there are none. */
+static bool is_populated(int dirfd)
 {
 	char text[256];
 	uint64_t populated;
 	int error = cgroup_read(dirfd, "cgroup.events", text, sizeof(text));
 
 	if (error)
-		return error;
-	return reading_keyed(text, "populated", &populated) && populated;
+		return error != -ENOENT && error != -ENODEV;
+	return !reading_keyed(text, "populated", &populated) || populated;
 }
 
 static void signal_listed(char *text, int sig)
@@ -310,10 +387,10 @@ static void kill_frozen(const struct slice *slice)
 
 int slice_signal(struct slice *slice, int sig)
 {
-	int populated = is_populated(slice->fd);
-
-	if (populated <= 0 || sig == 0)
-		return populated;
+	if (!is_populated(slice->fd))
+		return 0;
+	if (sig == 0)
+		return 1;
 	if (sig != SIGKILL)
 		signal_here(slice->fd, &(struct order){sig, 0});
 	else if (cgroup_write(slice->fd, "cgroup.kill", "1") == 0)
@@ -338,27 +415,21 @@ int slice_memory(const struct slice *slice, struct slice_memory *ret)
 	reading_keyed(text, "oom", &ret->oom);
 	reading_keyed(text, "oom_kill", &ret->oom_kill);
 	reading_keyed(text, "oom_group_kill", &ret->group);
+	/* Linux 5.2: without those of cgroups below it, which may have limits of their own. */
+	ret->own_oom = ret->oom;
+	if (cgroup_read(slice->fd, "memory.events.local", text, sizeof(text)) == 0)
+		reading_keyed(text, "oom", &ret->own_oom);
 	return 0;
-}
-
-static uint64_t read_bytes(const struct slice *slice, const char *file)
-{
-	char text[32];
-	uint64_t bytes;
-
-	return cgroup_read(slice->fd, file, text, sizeof(text)) == 0 && reading_number(text, &bytes)
-		   ? bytes
-		   : 0;
 }
 
 uint64_t slice_memory_used(const struct slice *slice)
 {
-	return read_bytes(slice, "memory.current");
+	return read_number(slice, "memory.current");
 }
 
 uint64_t slice_memory_peak(const struct slice *slice)
 {
-	return read_bytes(slice, "memory.peak");
+	return read_number(slice, "memory.peak");
 }
 
 uint64_t slice_memory_needed(const struct slice *slice)

@@ -26,7 +26,8 @@ struct slice {
 struct slice_memory {
 	uint64_t high;      /* times that memory.high was passed */
 	uint64_t max;       /* times that the limit was about to be passed */
-	uint64_t oom;       /* times that an allocation would have failed at the limit */
+	uint64_t oom;       /* times that an allocation would have failed at a limit */
+	uint64_t own_oom;   /* those at the limit of the slice itself */
 	uint64_t oom_kill;  /* processes killed */
 	uint64_t group;     /* times that all were killed together */
 };
@@ -39,6 +40,19 @@ int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
  * each birth would be told of. True: from now on; false: it does already, or cannot. */
 bool slice_watch(struct cgroup_tree *tree, const char *service, struct slice *slice);
 
+/* For another life in it: not frozen, and without the cgroups that the last one made below. */
+void slice_tidy(struct slice *slice);
+
+/* A service that makes cgroups below its slice and gives them its controllers must have no
+ * processes in the slice itself. Then what sinit starts beside it (checks, commands) goes to
+ * this leaf. Returns its descriptor, or -errno. */
+#define SLICE_LEAF "sinit"
+int slice_leaf(const struct slice *slice);
+void slice_close_leaf(int fd);
+
+/* Whether it has as many processes and threads as pids_max allows. */
+bool slice_full(const struct slice *slice);
+
 /* Closes it and removes the directory, with empty ones below it. 0; -EBUSY: processes are
  * in it, and the directory stays; -errno. It is closed in any case. */
 int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *slice);
@@ -48,15 +62,19 @@ int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *sl
  * it is not for PID 1 itself, see platform_slice_limit(). */
 int slice_limit(const struct slice *slice, enum cgroup_limit limit, const char *value);
 
+/* Whether the limit is set so already; false if that cannot be told. */
+bool slice_has_limit(const struct slice *slice, enum cgroup_limit limit, const char *value);
+
 /* memory.oom.group: whether all of the slice are killed together. 0 or -errno. */
 int slice_oom_group(const struct slice *slice, bool together);
 
 /* Sets memory.high alone, for memory_warn; UINT64_MAX: none. 0 or -errno. */
 int slice_high(const struct slice *slice, uint64_t bytes);
+bool slice_high_is(const struct slice *slice, uint64_t bytes);
 
 /* Signals all of the slice and below it. KILL is done by cgroup.kill (Linux 5.14), else while
  * they are frozen, so that none escapes by forking. Sig 0 asks only: then zombies do not
- * count. 1 if there was anybody, 0 if not, -errno. */
+ * count. 1 if there was anybody, or that cannot be known now; 0 if not. */
 int slice_signal(struct slice *slice, int sig);
 
 /* Writes cgroup.freeze; it takes effect in a while. 0 or -errno. */

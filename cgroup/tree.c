@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define LEAF   "init"
+#define LEAF_MARK "user.sinit" /* extended attribute of a leaf that sinit has made */
 #define SUFFIX ".service"
 
 #define CGROUP2_MAGIC 0x63677270 /* statfs(2) */
@@ -85,6 +86,18 @@ static int refuse(struct cgroup_tree *tree, enum cgroup_fault fault, const char 
 	return -(error ? error : ENOTSUP);
 }
 
+/* Started again from within the leaf of an earlier sinit (by a service of its, or by whom it had
+ * moved there): our place is the one above. */
+static void leave_out_leaf(char *path)
+{
+	size_t length = strlen(path), leaf = sizeof("/" LEAF) - 1;
+	char mark[2];
+
+	if (length > leaf && strcmp(path + length - leaf, "/" LEAF) == 0 &&
+	    getxattr(path, LEAF_MARK, mark, sizeof(mark)) > 0)
+		path[length - leaf] = '\0';
+}
+
 static int find_place(struct cgroup_tree *tree)
 {
 	char *self = read_whole("/proc/self/cgroup"), *mounts = read_whole("/proc/self/mountinfo");
@@ -95,6 +108,7 @@ static int find_place(struct cgroup_tree *tree)
 		tree->place.kind = CGROUP_PLACE_ABSENT;
 	free(self);
 	free(mounts);
+	leave_out_leaf(tree->place.path);
 	return tree->place.kind == CGROUP_PLACE_FOUND
 		   ? 0
 		   : refuse(tree, CGROUP_NO_PLACE, "/proc/self/cgroup", 0);
@@ -115,27 +129,56 @@ static bool is_below(const char *path, const char *directory)
 	       (path[length] == '/' || !path[length]);
 }
 
+/* A lock of an open file is gone with us, whatever our end. Of cgroup.kill, since others than its
+ * owner cannot open that, and so cannot lock it either; the machine's root has none. */
+static int lock(struct cgroup_tree *tree)
+{
+	tree->lock_fd = openat(tree->root_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	if (tree->lock_fd < 0 && errno != ENOENT)
+		return refuse(tree, CGROUP_REFUSED, "open cgroup.kill", errno);
+	if (flock(tree->lock_fd < 0 ? tree->root_fd : tree->lock_fd, LOCK_EX | LOCK_NB) < 0 &&
+	    errno == EWOULDBLOCK)
+		return refuse(tree, CGROUP_TAKEN, NULL, 0);
+	return 0;
+}
+
+/* Only a cgroup of the plain type can have such below it (cgroup-v2.rst, "Threads"). */
+static int check_type(struct cgroup_tree *tree)
+{
+	char type[32];
+
+	if (cgroup_read(tree->root_fd, "cgroup.type", type, sizeof(type)) < 0 ||
+	    strcmp(type, "domain\n") == 0)
+		return 0;
+	return refuse(tree, CGROUP_THREADED, NULL, 0);
+}
+
 /* cgroup_root is made if only its last part is missing. */
 static int open_directory(struct cgroup_tree *tree, const struct cgroup_options *options)
 {
 	const char *path = options->root ? options->root : tree->place.path;
+	char resolved[PATH_MAX];
 	struct statfs fs;
+	int error;
 
 	snprintf(tree->path, sizeof(tree->path), "%s", path);
 	tree->made = options->root && mkdir(path, 0755) == 0;
 	if (options->root && !tree->made && errno != EEXIST)
 		return refuse(tree, CGROUP_REFUSED, "mkdir", errno);
-	tree->root_fd = cgroup_directory(AT_FDCWD, path);
+	/* As the kernel writes it, so that it can be compared. */
+	if (realpath(path, resolved) && strlen(resolved) < sizeof(tree->path))
+		strcpy(tree->path, resolved);
+	tree->root_fd = cgroup_directory(AT_FDCWD, tree->path);
 	if (tree->root_fd < 0)
 		return refuse(tree, CGROUP_REFUSED, "open", errno);
 	if (fstatfs(tree->root_fd, &fs) < 0 || fs.f_type != CGROUP2_MAGIC)
 		return refuse(tree, CGROUP_NOT_V2, NULL, 0);
+	error = check_type(tree);
+	if (error)
+		return error;
 	if (!options->root && !options->machine && is_machine_root(tree->root_fd))
 		return refuse(tree, CGROUP_NOT_OURS, NULL, 0);
-	/* A lock of an open file: gone with us, whatever our end. */
-	if (flock(tree->root_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return refuse(tree, CGROUP_TAKEN, NULL, 0);
-	return 0;
+	return lock(tree);
 }
 
 /* --- The leaf ------------------------------------------------------------------------------- */
@@ -170,15 +213,15 @@ static void move_all(int dirfd, int leaf)
 	}
 }
 
-/* Whether processes that are not ours may be moved: they are when this is our container, or
- * when the tree was given to us (systemd marks what it delegates; an ordinary user can write
- * only to what was). A shell from which root starts sinit is not. */
+/* Whether processes that are not ours may be moved: when this is our container, or when the tree
+ * was given to us (systemd marks what it delegates). A shell from which somebody starts sinit
+ * stays where it is. */
 static bool may_move_strangers(
     const struct cgroup_tree *tree, int own, const struct cgroup_options *options)
 {
 	char mark[2];
 
-	return options->pid1 || tree->place.top || geteuid() != 0 ||
+	return options->pid1 || tree->place.top ||
 	       fgetxattr(own, "trusted.delegate", mark, sizeof(mark)) > 0 ||
 	       fgetxattr(own, "user.delegate", mark, sizeof(mark)) > 0;
 }
@@ -201,6 +244,8 @@ static int take_leaf(struct cgroup_tree *tree, const struct cgroup_options *opti
 	}
 	error = mkdirat(own, LEAF, 0755) < 0 && errno != EEXIST ? errno : 0;
 	leaf = cgroup_directory(own, LEAF);
+	if (leaf >= 0)
+		fsetxattr(leaf, LEAF_MARK, "1", 1, 0);
 	if (!error)
 		error = leaf < 0 ? errno : -move(leaf, 0);
 	if (!error && !top && may_move_strangers(tree, own, options))
@@ -213,10 +258,20 @@ static int take_leaf(struct cgroup_tree *tree, const struct cgroup_options *opti
 
 /* --- Controllers ----------------------------------------------------------------------------- */
 
+static bool has_processes(int dirfd)
+{
+	char text[32];
+
+	return cgroup_read(dirfd, "cgroup.procs", text, sizeof(text)) == 0 && text[0];
+}
+
 /* One write each: a write of several is refused as a whole when one of them is. */
 static void enable(struct cgroup_tree *tree, int dirfd)
 {
 	uint8_t offered = read_controllers(dirfd, "cgroup.controllers");
+	/* There the kernel would refuse some (EBUSY), and take others at the price of making it the
+	 * root of a threaded tree, in which nothing else works any more. */
+	bool taken = !is_machine_root(dirfd) && has_processes(dirfd);
 
 	for (unsigned i = 0; i < CGROUP_CONTROLLERS; i++) {
 		char word[16];
@@ -224,7 +279,8 @@ static void enable(struct cgroup_tree *tree, int dirfd)
 		if (!(offered & 1u << i))
 			continue;
 		snprintf(word, sizeof(word), "+%s", cgroup_controller_name((enum cgroup_controller)i));
-		tree->controller_error[i] = -cgroup_write(dirfd, "cgroup.subtree_control", word);
+		tree->controller_error[i] =
+		    taken ? EBUSY : -cgroup_write(dirfd, "cgroup.subtree_control", word);
 	}
 }
 
@@ -264,7 +320,7 @@ int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *optio
 	int error;
 
 	memset(ret, 0, sizeof(*ret));
-	ret->root_fd = ret->watch_fd = -1;
+	ret->root_fd = ret->watch_fd = ret->lock_fd = -1;
 	if (options->off)
 		return refuse(ret, CGROUP_OFF, NULL, 0);
 	error = find_place(ret);
@@ -283,11 +339,16 @@ int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *optio
 
 void cgroup_tree_close(struct cgroup_tree *tree)
 {
-	if (tree->root_fd >= 0)
-		close(tree->root_fd);
-	if (tree->watch_fd >= 0)
-		close(tree->watch_fd);
-	tree->root_fd = tree->watch_fd = -1;
+	const int fds[] = {tree->root_fd, tree->watch_fd, tree->lock_fd};
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	tree->root_fd = tree->watch_fd = tree->lock_fd = -1;
+	/* The kernel refuses as long as anybody is in it. */
+	if (tree->made)
+		rmdir(tree->path);
+	tree->made = false;
 }
 
 /* --- What an earlier sinit has left -------------------------------------------------------------- */
@@ -325,19 +386,20 @@ void cgroup_tree_drop(struct cgroup_tree *tree, const char *service)
 		slice_remove(tree, service, &slice);
 }
 
-void cgroup_tree_sweep(struct cgroup_tree *tree)
+void cgroup_tree_each(struct cgroup_tree *tree, cgroup_tree_visit *visit, void *context)
 {
 	int fd = cgroup_directory(tree->root_fd, ".");
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory))) {
 		size_t length = strlen(entry->d_name);
 		size_t suffix = sizeof(SUFFIX) - 1;
 
-		/* The kernel refuses (EBUSY) where processes or cgroups are. */
-		if (length > suffix && strcmp(entry->d_name + length - suffix, SUFFIX) == 0)
-			unlinkat(tree->root_fd, entry->d_name, AT_REMOVEDIR);
+		if (length <= suffix || strcmp(entry->d_name + length - suffix, SUFFIX) != 0)
+			continue;
+		entry->d_name[length - suffix] = '\0';
+		visit(tree, entry->d_name, context);
 	}
 	if (directory)
 		closedir(directory);

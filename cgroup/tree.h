@@ -27,12 +27,14 @@ enum cgroup_fault {
 	CGROUP_NO_PLACE,    /* see place.kind */
 	CGROUP_NOT_V2,      /* cgroup_root is not in a cgroup v2 file system */
 	CGROUP_NOT_OURS,    /* the root of the machine, and sinit is not its init */
+	CGROUP_THREADED,    /* its type is not "domain" */
 	CGROUP_TAKEN,       /* another sinit has it */
 	CGROUP_REFUSED,     /* `error` of what `what` says */
 };
 
 struct cgroup_tree {
 	int root_fd;        /* directory of the slices, -1: there are none */
+	int lock_fd;        /* holds the lock, -1: root_fd does */
 	int watch_fd;       /* inotify, -1: none (then emptiness is asked for) */
 	uint8_t fault;      /* enum cgroup_fault */
 	uint8_t enabled;    /* bits 1 << enum cgroup_controller: those that really went on */
@@ -59,11 +61,12 @@ int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *optio
  * was frozen); 0 asks only. Returns whether there was anybody. */
 bool cgroup_tree_left(struct cgroup_tree *tree, const char *service, int sig);
 
-/* Removes that slice, which nobody is in any more. */
+/* Removes that slice, if nobody is in it (the kernel refuses otherwise). */
 void cgroup_tree_drop(struct cgroup_tree *tree, const char *service);
 
-/* Removes slices that are empty. */
-void cgroup_tree_sweep(struct cgroup_tree *tree);
+/* Calls `visit` for each slice that is there, whoever has made it. */
+typedef void cgroup_tree_visit(struct cgroup_tree *tree, const char *service, void *context);
+void cgroup_tree_each(struct cgroup_tree *tree, cgroup_tree_visit *visit, void *context);
 
 void cgroup_tree_close(struct cgroup_tree *tree);
 

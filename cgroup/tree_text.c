@@ -64,6 +64,10 @@ void cgroup_tree_explain(const struct cgroup_tree *tree, struct text *text)
 		text_add(text, "sinit runs in the root cgroup of the machine, which is not its own; "
 			       "give it a cgroup (cgroup namespace), or set cgroup_root");
 		break;
+	case CGROUP_THREADED:
+		text_addf(text, "%s is part of a threaded tree of cgroups (see cgroup.type), in which "
+				"services can have none; give sinit another one", tree->path);
+		break;
 	case CGROUP_TAKEN:
 		text_addf(text, "another sinit has %s; set cgroup_root", tree->path);
 		break;

@@ -52,8 +52,8 @@ int view_open(struct view *view, const struct ctl *ctl)
 	}
 	if (error == -ENOENT && view->life == BOARD_LIVE) {
 		ctl_error(
-		    "sinit is alive on %s, but there is no %s/board: it was removed, or there was no room for "
-		    "it; a restart of sinit makes it if there is",
+		    "sinit is alive on %s, but there is no %s/board: it is only starting, or the board was "
+		    "removed, or there was no room for it; HUP makes sinit look after it",
 		    ctl->rundir, ctl->rundir);
 		return CTL_FAILED;
 	}

@@ -155,7 +155,8 @@ struct board_service {
 	int64_t ready_at;    /* CLOCK_MONOTONIC ms, 0: not ready */
 	int64_t exit_time;   /* CLOCK_REALTIME ns of the last exit, 0: none */
 	uint64_t oom_used;   /* bytes in use when the kernel last killed for memory, 0: never */
-	uint64_t oom_limit;  /* its limit then; UINT64_MAX: it was not its own limit */
+	uint64_t oom_limit;  /* its limit then; UINT64_MAX: it was not its
+	                        own limit, 0: that of a cgroup below */
 	struct board_totals total;
 };
 
@@ -172,7 +173,7 @@ struct board_event {
 	uint32_t value;       /* BACKOFF: delay ms; RESTART: its number; EXIT: 1 core dumped;
 	                         RECOVERED: ms that it has been well; OOM, MEMORY: KiB in use */
 	int32_t blocker;      /* slot of the dependency meant, -1: none */
-	int32_t detail;       /* of the fault; OOM: limit in KiB, -1: not its own; MEMORY: memory_warn
+	int32_t detail;       /* of the fault; OOM: limit in KiB, -1: not its own, 0: of one below; MEMORY: memory_warn
 	                         in KiB */
 	uint8_t fault;        /* enum probe_fault: of the probe, if the cause or the event is
 	                         one; ALERT: why it could not be delivered, NONE: it was */

@@ -16,7 +16,7 @@ enum {
 	GRACE = 1000,       /* ms between the TERM and the KILL of what an earlier sinit left */
 	KILL_WAIT = 2000,   /* ms for what was killed to be gone */
 	PAUSE = 5,          /* ms between looks at what is to go */
-	OWN_FILES = 256,    /* descriptors of sinit's beside those of the slices */
+	OWN_FILES = 128,    /* descriptors of sinit's beside those of the slices */
 	EVENTS_SIZE = 4096, /* bytes of inotify events read at once */
 };
 
@@ -44,31 +44,55 @@ static bool any_limit(const struct image *image)
 static void raise_files(struct sinit *sinit, const struct image *image)
 {
 	rlim_t wanted = supervisor_capacity(image->service_count) + OWN_FILES;
-	struct rlimit limit;
+	struct rlimit limit, raised;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+	sinit->slices_max = IMAGE_MAX_SERVICES;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
-	sinit->nofile = (struct spawn_limit){
-	    .resource = RLIMIT_NOFILE, .soft = limit.rlim_cur, .hard = limit.rlim_max};
-	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		sinit->nofile.hard = 0;
+	raised = limit;
+	raised.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	if (raised.rlim_cur > limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &raised) == 0)
+		sinit->nofile = (struct spawn_limit){
+		    .resource = RLIMIT_NOFILE, .soft = limit.rlim_cur, .hard = limit.rlim_max};
+	else
+		raised = limit;
+	if (raised.rlim_cur < wanted)
+		sinit->slices_max = raised.rlim_cur > 2 * OWN_FILES
+					? (uint32_t)raised.rlim_cur - OWN_FILES
+					: (uint32_t)raised.rlim_cur / 2;
 }
 
-/* Signals all that an earlier sinit has left. False: there was nobody. */
-static bool signal_left(struct cgroup_tree *tree, const struct image *image, int sig)
-{
-	bool any = false;
+struct left {
+	const struct image *image;
+	int sig;
+	bool any; /* somebody was there */
+};
 
-	for (uint32_t i = 0; i < image->service_count; i++) {
-		if (!cgroup_tree_left(tree, image_name(image, i), sig))
-			continue;
-		any = true;
-		if (sig == SIGTERM)
-			log_warning(image_name(image, i),
-			    "ending the processes that an earlier sinit has left in its cgroup");
+static void signal_left(struct cgroup_tree *tree, const char *service, void *context)
+{
+	struct left *left = context;
+
+	bool known = image_find(left->image, service) != IMAGE_NONE;
+
+	if (!cgroup_tree_left(tree, service, known ? left->sig : 0))
+		return;
+	if (!known) {
+		if (left->sig == SIGTERM)
+			log_warning(NULL, "%s/%s.service has processes, and is no service's: left alone",
+			    tree->path, service);
+		return;
 	}
-	return any;
+	left->any = true;
+	if (left->sig == SIGTERM)
+		log_warning(service, "ending the processes that an earlier sinit has left in its cgroup");
+}
+
+static bool any_left(struct cgroup_tree *tree, const struct image *image, int sig)
+{
+	struct left left = {.image = image, .sig = sig};
+
+	cgroup_tree_each(tree, signal_left, &left);
+	return left.any;
 }
 
 /* False if somebody is left after so many ms. */
@@ -77,7 +101,7 @@ static bool wait_gone(struct cgroup_tree *tree, const struct image *image, int64
 	const struct timespec pause = {.tv_nsec = PAUSE * 1000000};
 	int64_t end = platform_now() + ms;
 
-	while (signal_left(tree, image, 0)) {
+	while (any_left(tree, image, 0)) {
 		if (platform_now() >= end)
 			return false;
 		nanosleep(&pause, NULL);
@@ -85,17 +109,22 @@ static bool wait_gone(struct cgroup_tree *tree, const struct image *image, int64
 	return true;
 }
 
-/* Nothing of an earlier sinit's services meets the new ones. All have the same grace at once. */
+static void drop(struct cgroup_tree *tree, const char *service, void *context)
+{
+	(void)context;
+	cgroup_tree_drop(tree, service);
+}
+
+/* Nothing of an earlier sinit's services meets the new ones. All have the same grace at once;
+ * who is in a slice that is no service's any more is left alone. */
 static void clear(struct cgroup_tree *tree, const struct image *image)
 {
-	if (signal_left(tree, image, SIGTERM) && !wait_gone(tree, image, GRACE)) {
-		signal_left(tree, image, SIGKILL);
+	if (any_left(tree, image, SIGTERM) && !wait_gone(tree, image, GRACE)) {
+		any_left(tree, image, SIGKILL);
 		if (!wait_gone(tree, image, KILL_WAIT))
 			log_error(NULL, "processes that an earlier sinit has left do not end after KILL");
 	}
-	for (uint32_t i = 0; i < image->service_count; i++)
-		cgroup_tree_drop(tree, image_name(image, i));
-	cgroup_tree_sweep(tree);
+	cgroup_tree_each(tree, drop, NULL);
 }
 
 bool cgroups_hold(const struct sinit *sinit, const struct image *image)
@@ -181,8 +210,6 @@ void cgroups_close(struct sinit *sinit)
 {
 	if (sinit->cgroups.root_fd < 0)
 		return;
-	cgroup_tree_sweep(&sinit->cgroups);
-	if (sinit->cgroups.made)
-		rmdir(sinit->cgroups.path);
+	cgroup_tree_each(&sinit->cgroups, drop, NULL);
 	cgroup_tree_close(&sinit->cgroups);
 }

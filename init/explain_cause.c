@@ -106,6 +106,10 @@ void explain_size(struct text *text, uint64_t bytes)
 
 void explain_oom(struct text *text, uint64_t used, uint64_t limit)
 {
+	if (limit == 0) {
+		text_add(text, "at a limit that it has set itself, in a cgroup below its own");
+		return;
+	}
 	if (limit == UINT64_MAX) {
 		text_add(text, "not at a limit of its own, but the machine's or the container's");
 		return;

@@ -470,7 +470,7 @@ static unsigned on_aux_exited(struct step *t, const struct machine_event *e)
 			return ACT_SPAWN;
 		}
 		note_exit(t, e);
-		t->m->cause = CAUSE_PRE_START;
+		t->m->cause = (uint8_t)(e->cause == CAUSE_OOM ? CAUSE_OOM : CAUSE_PRE_START);
 		return gone(t);
 	case AUX_STOP_COMMAND:
 		if (!t->m->main_alive)

@@ -111,7 +111,8 @@ enum event {
 	EVENT_SERVING,      /* the readiness probe passes */
 	EVENT_NOT_SERVING,  /* it fails */
 	EVENT_EXITED,       /* the main process has ended; exit_*; cause: OOM or NONE */
-	EVENT_AUX_EXITED,   /* the process in aux has ended (or could not start); exit_* */
+	EVENT_AUX_EXITED,   /* the process in aux has ended (or could not start); exit_*; cause: OOM
+	                       or NONE */
 	EVENT_EMPTY,        /* nothing of the service is left */
 	EVENT_UNHEALTHY,    /* stop and restart it; cause: STARTUP, LIVENESS, OOM */
 	EVENT_KILL,         /* no more patience: KILL now (second signal, shutdown timeout) */

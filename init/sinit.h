@@ -27,6 +27,7 @@ struct sinit {
 	struct reload reload;
 	struct helpers helpers;
 	struct cgroup_tree cgroups;
+	uint32_t slices_max; /* see struct supervisor_input */
 	struct spawn_limit nofile; /* of sinit before it was raised; hard 0: it was not */
 	int rundir_fd;      /* -1: RUNDIR cannot be used */
 	int lock_fd;

@@ -63,6 +63,9 @@ static void act(struct supervisor *sv, uint32_t slot, unsigned actions)
 	const struct machine_settings *machine = supervisor_settings(sv, slot);
 	struct unit *u = &sv->unit[slot];
 
+	/* Whoever has frozen it: what is told to stop is to hear it. */
+	if (actions & (ACT_STOP_MAIN | ACT_STOP_ALL))
+		sv_slice_unfreeze(sv, slot);
 	if (actions & ACT_KILL_ALL)
 		signal_all(sv, slot, SIGKILL);
 	if (actions & ACT_STOP_MAIN && sv->service[slot].pid)
@@ -206,7 +209,7 @@ static void process_ended(struct supervisor *sv, const struct pid_entry *entry,
 	}
 	if (!which && event.kind == EVENT_EXITED && sv_hand_over(sv, slot, status))
 		return;
-	if (!which && status->kind == EXIT_KILLED && status->code == SIGKILL && sv_oom_killed(sv, slot))
+	if (status->kind == EXIT_KILLED && status->code == SIGKILL && sv_oom_killed(sv, slot))
 		event.cause = CAUSE_OOM;
 	board_begin(s);
 	if (which) {
@@ -251,10 +254,7 @@ static void one_death(struct supervisor *sv, pid_t pid, const struct exit_status
 		sv_check_ended(sv, entry.slot, pid, status);
 		break;
 	case PID_LIMITS:
-		if (status->kind != EXIT_EXITED || status->code)
-			log_warning(sv->service[entry.slot].name,
-			    "not all of its new limits could be set; sinitctl restart sets them anew");
-		sv->unit[entry.slot].limits_stale = status->kind != EXIT_EXITED || status->code;
+		sv_slice_changed(sv, entry.slot, pid, status->kind == EXIT_EXITED && status->code == 0);
 		break;
 	case PID_HELPER:
 		sv->helpers_ended |= 1u << entry.slot;

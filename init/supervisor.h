@@ -81,7 +81,10 @@ struct unit {
 	bool wire;          /* memory.high is set to memory_warn */
 	uint64_t warn;      /* memory_warn in bytes, 0: none */
 	int64_t warn_at;    /* ms: when to look how much it needs, 0: the wire tells */
-	uint64_t oom, oom_kills, high; /* of memory.events, as last seen */
+	int64_t warn_seen;  /* ms: when that was last looked at */
+	pid_t changing;     /* child that changes limits, 0: none */
+	bool change_again;  /* they have changed once more meanwhile */
+	uint64_t oom, oom_below, oom_kills, high; /* of memory.events, as last seen */
 	uint64_t killed;    /* for memory in this slice, as last seen */
 	int64_t oom_due;    /* ms: when to look whether the main process has survived, 0: no */
 	int64_t oom_at;     /* ms: the last kill for memory in this life, 0: none */
@@ -141,6 +144,8 @@ struct supervisor {
 	struct cgroup_tree *cgroups;   /* NULL: none */
 	struct spawn_limit nofile;     /* what services get; hard 0: as sinit has it */
 	bool cgroups_required;         /* no service without a slice */
+	bool room_told;                /* that there are no descriptors for more slices */
+	uint32_t slices, slices_max;   /* open, and at most */
 	bool measuring;                /* slices are being read, from measure_next on */
 	uint8_t controllers_told;      /* bits: that a limit has no effect has been logged */
 	uint32_t measure_next;
@@ -195,6 +200,7 @@ struct supervisor_input {
 	char *const *environ;
 	const char *state_dir;  /* NULL: stops by hand are not remembered */
 	const char *notify;     /* path of the notification socket, NULL: none; borrowed */
+	uint32_t slices_max;       /* slices that descriptors are left for */
 	struct spawn_limit nofile; /* for services that set none; hard 0: as sinit has it */
 	struct cgroup_tree *cgroups; /* opened or not, NULL: none; borrowed */
 	struct probe_stats *stats; /* for each check of the board's slots, NULL: none; borrowed */

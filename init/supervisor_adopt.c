@@ -410,6 +410,7 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 	sv->stats = input->stats;
 	sv->cgroups = input->cgroups;
 	sv->nofile = input->nofile;
+	sv->slices_max = input->slices_max;
 	sv->cgroups_required = image_settings(input->image)->cgroups == CGROUPS_REQUIRED;
 	supervisor_clock(sv);
 	rc = allocate(sv, services);

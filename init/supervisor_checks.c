@@ -118,8 +118,16 @@ static void spawn(struct supervisor *sv, uint32_t slot, enum probe_role role,
 	struct spawn_result result = {0};
 	int rc = sv_spawn_check(sv, slot, probe, target, &result);
 
+	if (sv_slice_full(sv, slot, rc)) {
+		finish(sv, slot, role, FAULT_SPAWN, -rc);
+		return;
+	}
 	if (rc < 0 || (result.step && sv_is_shortage(&result))) {
 		finish(sv, slot, role, FAULT_INTERNAL, rc < 0 ? -rc : result.error);
+		return;
+	}
+	if (!result.pid) { /* there is no cgroup to be born in */
+		finish(sv, slot, role, FAULT_SPAWN, result.error);
 		return;
 	}
 	c->pid = c->sid = result.pid;

@@ -32,8 +32,9 @@ static enum deps required(const struct supervisor *sv, uint32_t slot, bool runni
 		return running ? DEPS_WAIT : DEPS_FAILED;
 	if (m->want == WANT_DOWN)
 		return sv->unit[slot].renew ? DEPS_WAIT : DEPS_DOWN;
+	/* One that is paused answers nobody who is still to begin. */
 	if (m->ready)
-		return DEPS_READY;
+		return !running && sv->service[slot].slice & SLICE_PAUSED ? DEPS_WAIT : DEPS_READY;
 	return m->deps == DEPS_DOWN || m->deps == DEPS_FAILED ? DEPS_DOWN : DEPS_WAIT;
 }
 

@@ -129,10 +129,23 @@ bool sv_slice_signal(struct supervisor *sv, uint32_t slot, int sig);
 bool sv_slice_left(struct supervisor *sv, uint32_t slot);
 /* A running service's settings have changed: so do its limits. */
 void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, struct place to);
+/* Whether the kernel may kill in slices for want of memory. */
+bool sv_slice_may_oom(const struct supervisor *sv);
+/* Whether no process could be made since the service has as many as it may. */
+bool sv_slice_full(const struct supervisor *sv, uint32_t slot, int error);
 /* Whether the kernel has killed in its slice for want of memory, just now. */
 bool sv_oom_killed(struct supervisor *sv, uint32_t slot);
+/* Lets its slice go on, whoever has frozen it. */
+void sv_slice_unfreeze(struct supervisor *sv, uint32_t slot);
 /* Lets it go on if it is paused. */
 void sv_thaw(struct supervisor *sv, uint32_t slot);
+/* The child that was to change limits has ended. */
+void sv_slice_changed(struct supervisor *sv, uint32_t slot, pid_t pid, bool well);
+/* Has a child set memory.high to memory_warn, for which the kernel reclaims. False: it cannot
+ * be done now; else sv_warn_begin() follows. */
+bool sv_slice_arm(struct supervisor *sv, uint32_t slot);
+/* memory.events may have changed. */
+void sv_memory_event(struct supervisor *sv, uint32_t slot);
 /* Looks at those whose time has come. */
 void sv_slices_due(struct supervisor *sv);
 /* Reads some slices, if anybody has asked. */
@@ -143,6 +156,8 @@ void sv_measure_some(struct supervisor *sv);
 /* Its slice is new, or memory_warn is; it goes, or memory_warn does. */
 void sv_warn_begin(struct supervisor *sv, uint32_t slot);
 void sv_warn_end(struct supervisor *sv, uint32_t slot);
+/* The wire is about to be written over: it is set again by sv_warn_begin(). */
+void sv_warn_forget(struct supervisor *sv, uint32_t slot);
 /* memory.high was passed. */
 void sv_warn_tripped(struct supervisor *sv, uint32_t slot);
 /* It is time to look. */

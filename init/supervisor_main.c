@@ -196,6 +196,7 @@ static int set_up(struct sinit *sinit, struct image *image)
 		return EXIT_CODE_CONFIG;
 	input.cgroups = &sinit->cgroups;
 	input.nofile = sinit->nofile;
+	input.slices_max = sinit->slices_max;
 	helpers_prepare(sinit, image);
 	input.rundir = sinit->rundir_fd;
 	input.notify = sinit->helpers.notify[0] ? sinit->helpers.notify : NULL;

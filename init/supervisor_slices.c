@@ -11,8 +11,7 @@
 
 enum {
 	LOOK_AGAIN = 50,    /* ms between looks at a slice of which the kernel cannot tell */
-	OOM_FRESH = 5000,   /* ms in which a death by KILL belongs to a kill for memory */
-	OOM_MORE = 1000,    /* ms in which what is killed belongs to the same */
+	OOM_FRESH = 1000,   /* ms in which a death by KILL, or another kill, belongs to the same kill */
 	OOM_SURVIVED = 250, /* ms after which a main process that lives has survived it */
 };
 
@@ -24,6 +23,16 @@ static bool has_controller(const struct supervisor *sv, enum cgroup_controller c
 static bool can_have_slices(const struct supervisor *sv)
 {
 	return sv->cgroups && sv->cgroups->root_fd >= 0;
+}
+
+bool sv_slice_may_oom(const struct supervisor *sv)
+{
+	return can_have_slices(sv) && has_controller(sv, CGROUP_MEMORY);
+}
+
+bool sv_slice_full(const struct supervisor *sv, uint32_t slot, int error)
+{
+	return error == -EAGAIN && sv->unit[slot].sliced && slice_full(&sv->unit[slot].slice);
 }
 
 /* --- limits ------------------------------------------------------------------------------ */
@@ -54,7 +63,7 @@ static void set_limit(struct supervisor *sv, uint32_t slot, enum cgroup_limit li
 	rc = slice_limit(&sv->unit[slot].slice, limit, value);
 	if (rc < 0)
 		log_warning(sv->service[slot].name, "%s = %s has no effect: %s", cgroup_limit_key(limit),
-		    value, strerror(-rc));
+		    value ? value : "", strerror(-rc));
 }
 
 static const char *limit_of(
@@ -70,7 +79,9 @@ static uint64_t killed(const struct slice_memory *memory)
 	return memory->oom_kill > memory->group ? memory->oom_kill - memory->group : 0;
 }
 
-/* The slice has nobody in it: nothing is reclaimed. `fresh`: it is new. */
+/* `fresh`: the slice is new. Else it may have limits of older settings, and somebody in it whom a
+ * life with kill_mode=process has left there: what is the same is not written, since that may
+ * make the kernel reclaim memory. */
 static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
 {
 	struct unit *u = &sv->unit[slot];
@@ -78,10 +89,13 @@ static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
 	struct slice_memory memory = {0};
 
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++) {
-		const char *value = limit_of(sv, u->life, (enum cgroup_limit)i);
+		enum cgroup_limit limit = (enum cgroup_limit)i;
+		const char *value = limit_of(sv, u->life, limit);
 
-		if (value)
-			set_limit(sv, slot, (enum cgroup_limit)i, value);
+		if (value ? fresh || !slice_has_limit(&u->slice, limit, value)
+			  : !fresh && has_controller(sv, cgroup_limit_controller(limit)) &&
+				!slice_has_limit(&u->slice, limit, NULL))
+			set_limit(sv, slot, limit, value);
 	}
 	if (!has_controller(sv, CGROUP_MEMORY))
 		return;
@@ -89,7 +103,8 @@ static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
 		slice_oom_group(&u->slice, s->oom_policy != OOM_IGNORE);
 	if (!fresh) /* those of a new one are 0 */
 		slice_memory(&u->slice, &memory);
-	u->oom = memory.oom;
+	u->oom = memory.own_oom;
+	u->oom_below = memory.oom;
 	u->oom_kills = memory.oom_kill;
 	u->killed = killed(&memory);
 	u->high = memory.high;
@@ -116,6 +131,17 @@ static bool has_outsiders(const struct unit *u)
 	return i < SUPERVISOR_SESSIONS;
 }
 
+/* Each slice takes a descriptor, and some must be left for everything else. */
+static void tell_no_room(struct supervisor *sv, const char *name)
+{
+	if (sv->room_told)
+		return;
+	sv->room_told = true;
+	log_warning(name, "runs without a cgroup and its limits, and so will others: sinit's limit of "
+			  "open files allows for %u; raise it (ulimit -Hn, docker run --ulimit nofile=)",
+	    (unsigned)sv->slices_max);
+}
+
 int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
@@ -126,7 +152,11 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 		return 0;
 	if (u->sliced || has_outsiders(u))
 		return 0;
-	rc = slice_open(sv->cgroups, name, &u->slice);
+	rc = sv->slices < sv->slices_max ? slice_open(sv->cgroups, name, &u->slice) : -EDQUOT;
+	if (rc == -EDQUOT && !sv->cgroups_required) {
+		tell_no_room(sv, name);
+		return 0;
+	}
 	if (rc < 0) {
 		if (sv->cgroups_required || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
 			return rc;
@@ -137,6 +167,7 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 		return 0;
 	}
 	u->sliced = true;
+	sv->slices++;
 	u->limits_stale = u->slice_told = false;
 	set_flags(sv, slot, SLICE_THERE);
 	set_limits(sv, slot, !u->slice.killed);
@@ -153,6 +184,9 @@ void sv_slice_leave(struct supervisor *sv, uint32_t slot)
 	/* Where somebody was left alone in it (kill_mode=process) it stays, and is found again. */
 	slice_remove(sv->cgroups, sv->service[slot].name, &u->slice);
 	u->sliced = false;
+	u->changing = 0;
+	u->change_again = false;
+	sv->slices--;
 	set_flags(sv, slot, 0);
 }
 
@@ -161,6 +195,9 @@ void sv_slice_new_life(struct supervisor *sv, uint32_t slot)
 	struct unit *u = &sv->unit[slot];
 
 	u->oom_at = u->oom_due = 0;
+	if (!u->sliced)
+		return;
+	slice_tidy(&u->slice);
 	if (u->limits_stale)
 		sv_slice_leave(sv, slot);
 	else if (u->warned)
@@ -202,7 +239,6 @@ bool sv_slice_left(struct supervisor *sv, uint32_t slot)
 struct change {
 	const struct supervisor *sv;
 	uint32_t slot;
-	struct place from, to;
 };
 
 static bool same_text(const char *a, const char *b)
@@ -216,18 +252,81 @@ static int change_limits(void *context)
 {
 	const struct change *change = context;
 	const struct supervisor *sv = change->sv;
+	const struct unit *u = &sv->unit[change->slot];
 	int failed = 0;
 
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++) {
 		enum cgroup_limit limit = (enum cgroup_limit)i;
-		const char *value = limit_of(sv, change->to, limit);
+		const char *value = limit_of(sv, u->life, limit);
 
-		if (same_text(limit_of(sv, change->from, limit), value) ||
-		    !has_controller(sv, cgroup_limit_controller(limit)))
-			continue;
-		failed += slice_limit(&sv->unit[change->slot].slice, limit, value) < 0;
+		if (has_controller(sv, cgroup_limit_controller(limit)) &&
+		    !slice_has_limit(&u->slice, limit, value))
+			failed += slice_limit(&u->slice, limit, value) < 0;
 	}
 	return failed;
+}
+
+/* In a child, too: sets the wire below what is in use, most of it cache. */
+static int arm_wire(void *context)
+{
+	const struct change *change = context;
+	const struct unit *u = &change->sv->unit[change->slot];
+
+	return slice_high(&u->slice, u->warn) < 0;
+}
+
+/* One at a time for each service, since the last one is to win. */
+static bool start_change(struct supervisor *sv, uint32_t slot, int (*what)(void *))
+{
+	struct unit *u = &sv->unit[slot];
+	struct change change = {sv, slot};
+	pid_t pid = u->changing ? -EBUSY : platform_fork(what, &change);
+
+	if (pid <= 0)
+		return false;
+	pidmap_put(&sv->pids, pid, slot, PID_LIMITS);
+	u->changing = pid;
+	return true;
+}
+
+bool sv_slice_arm(struct supervisor *sv, uint32_t slot)
+{
+	return start_change(sv, slot, arm_wire);
+}
+
+static void change(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+
+	/* The wire, a value of memory.high, is written over. */
+	sv_warn_forget(sv, slot);
+	if (start_change(sv, slot, change_limits))
+		return;
+	u->change_again = u->changing;
+	if (u->changing)
+		return;
+	u->limits_stale = true;
+	log_warning(sv->service[slot].name, "its new limits hold from its next start on: no process "
+					    "could be made to set them");
+}
+
+void sv_slice_changed(struct supervisor *sv, uint32_t slot, pid_t pid, bool well)
+{
+	struct unit *u = &sv->unit[slot];
+
+	if (!u->sliced || pid != u->changing) /* it was for an earlier slice */
+		return;
+	u->changing = 0;
+	if (u->change_again) {
+		u->change_again = false;
+		change(sv, slot);
+		return;
+	}
+	u->limits_stale |= !well;
+	if (!well)
+		log_warning(sv->service[slot].name,
+		    "not all of its new limits could be set; sinitctl restart sets them anew");
+	sv_warn_begin(sv, slot);
 }
 
 static bool limits_differ(const struct supervisor *sv, struct place a, struct place b)
@@ -238,31 +337,30 @@ static bool limits_differ(const struct supervisor *sv, struct place a, struct pl
 	return false;
 }
 
+static bool warn_differs(const struct supervisor *sv, struct place a, struct place b)
+{
+	return !same_text(image_string(place_image(sv, a), place_settings(sv, a)->memory_warn),
+	    image_string(place_image(sv, b), place_settings(sv, b)->memory_warn));
+}
+
 void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, struct place to)
 {
 	struct unit *u = &sv->unit[slot];
-	struct change change = {sv, slot, from, to};
-	pid_t pid;
 
 	if (!u->sliced)
 		return;
-	slice_oom_group(&u->slice, place_settings(sv, to)->oom_policy != OOM_IGNORE);
-	sv_warn_end(sv, slot);
-	sv_warn_begin(sv, slot);
-	if (!limits_differ(sv, from, to))
-		return;
+	if (place_settings(sv, from)->oom_policy != place_settings(sv, to)->oom_policy)
+		slice_oom_group(&u->slice, place_settings(sv, to)->oom_policy != OOM_IGNORE);
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++)
 		if (limit_of(sv, to, (enum cgroup_limit)i) &&
 		    !has_controller(sv, cgroup_limit_controller((enum cgroup_limit)i)))
 			tell_controller(sv, slot, (enum cgroup_limit)i);
-	pid = platform_fork(change_limits, &change);
-	if (pid > 0) {
-		pidmap_put(&sv->pids, pid, slot, PID_LIMITS);
-		return;
+	if (limits_differ(sv, from, to)) {
+		change(sv, slot);
+	} else if (warn_differs(sv, from, to)) {
+		sv_warn_end(sv, slot);
+		sv_warn_begin(sv, slot);
 	}
-	u->limits_stale = true;
-	log_warning(sv->service[slot].name, "its new limits hold from its next start on: %s",
-	    strerror(-pid));
 }
 
 /* --- out of memory ---------------------------------------------------------------------------- */
@@ -293,7 +391,7 @@ static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_me
 {
 	struct board_service *s = &sv->service[slot];
 	struct unit *u = &sv->unit[slot];
-	bool own = memory->oom > u->oom, more = !own && u->oom_at && sv->now - u->oom_at < OOM_MORE;
+	bool own = memory->own_oom > u->oom, more = !own && u->oom_at && sv->now - u->oom_at < OOM_FRESH;
 	const char *max = limit_of(sv, u->life, CGROUP_MEMORY_MAX);
 	uint64_t peak = slice_memory_peak(&u->slice), kills = killed(memory);
 
@@ -301,13 +399,14 @@ static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_me
 	if (kills > u->killed)
 		s->total.oom_kills += (uint32_t)(kills - u->killed);
 	if (!more) {
-		s->oom_limit = own ? cgroup_size(max) : UINT64_MAX;
+		s->oom_limit = own ? cgroup_size(max) : memory->oom > u->oom_below ? 0 : UINT64_MAX;
 		/* What it had in use was the limit, if the kernel keeps no record of it. */
 		s->oom_used = peak ? peak : own ? s->oom_limit : 1;
 	}
 	board_end(s);
 	u->killed = kills > u->killed ? kills : u->killed;
-	u->oom = memory->oom;
+	u->oom = memory->own_oom;
+	u->oom_below = memory->oom;
 	u->oom_kills = memory->oom_kill;
 	u->oom_at = sv->now;
 	if (!more)
@@ -328,7 +427,7 @@ bool sv_oom_killed(struct supervisor *sv, uint32_t slot)
 
 /* A worker may have been killed and the main process left: with oom_policy=ignore; on a kernel
  * that cannot kill all together; or the kernel is at it. Who is still there after a while is. */
-static void memory_event(struct supervisor *sv, uint32_t slot)
+void sv_memory_event(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 	struct slice_memory memory;
@@ -342,7 +441,8 @@ static void memory_event(struct supervisor *sv, uint32_t slot)
 	if (memory.oom_kill <= u->oom_kills)
 		return;
 	note_oom(sv, slot, &memory);
-	if (place_settings(sv, u->life)->oom_policy == OOM_IGNORE)
+	/* A limit that the service has set in its slice is its own business. */
+	if (place_settings(sv, u->life)->oom_policy == OOM_IGNORE || sv->service[slot].oom_limit == 0)
 		return;
 	u->oom_due = sv->now + OOM_SURVIVED;
 	sv->slices_due = sooner(sv->slices_due, u->oom_due);
@@ -376,7 +476,7 @@ void supervisor_slice_event(struct supervisor *sv, int wd)
 
 		if (u->sliced && has_controller(sv, CGROUP_MEMORY) &&
 		    (wd < 0 || u->slice.memory_wd == wd))
-			memory_event(sv, slot);
+			sv_memory_event(sv, slot);
 	}
 }
 
@@ -395,6 +495,12 @@ void sv_thaw(struct supervisor *sv, uint32_t slot)
 		u->beat = sv->now;
 }
 
+void sv_slice_unfreeze(struct supervisor *sv, uint32_t slot)
+{
+	if (sv->unit[slot].sliced)
+		slice_freeze(&sv->unit[slot].slice, false);
+}
+
 int supervisor_pause(struct supervisor *sv, uint32_t slot, bool paused)
 {
 	struct unit *u = &sv->unit[slot];
@@ -405,6 +511,8 @@ int supervisor_pause(struct supervisor *sv, uint32_t slot, bool paused)
 		return -ESRCH;
 	if (!u->sliced)
 		return -EOPNOTSUPP;
+	if (!paused && !(s->slice & SLICE_PAUSED)) /* perhaps somebody else has frozen it */
+		slice_freeze(&u->slice, false);
 	if (paused == !!(s->slice & SLICE_PAUSED))
 		return -EALREADY;
 	if (paused) {
@@ -418,6 +526,7 @@ int supervisor_pause(struct supervisor *sv, uint32_t slot, bool paused)
 	log_info(s->name, paused ? "paused" : "resumed");
 	sv_probes_follow(sv, slot);
 	sv_recovery(sv, slot);
+	sv_touch(sv, slot, !paused);
 	return 0;
 }
 
@@ -445,6 +554,9 @@ static void measure_one(struct supervisor *sv, uint32_t slot)
 	struct board_service *s = &sv->service[slot];
 	struct board_reading reading = {.time = sv->now};
 
+	/* Where the kernel cannot tell of it (no watches left), it is seen now. */
+	if (has_controller(sv, CGROUP_MEMORY) && sv->unit[slot].slice.memory_wd < 0)
+		sv_memory_event(sv, slot);
 	slice_read(&sv->unit[slot].slice, &reading);
 	board_begin(s);
 	if (board_write_reading(&sv->board, slot, &reading) == 0)

@@ -109,29 +109,68 @@ static int make_process(struct supervisor *sv, uint32_t slot, enum pid_role role
 	return 0;
 }
 
-static void set_slice(const struct unit *u, struct spawn *spawn)
+static void set_slice(const struct supervisor *sv, uint32_t slot, struct spawn *spawn)
 {
+	const struct unit *u = &sv->unit[slot];
+
 	spawn->in_slice = u->sliced;
 	spawn->slice_fd = u->slice.fd;
 	spawn->walks_in = u->slice.killed;
+	spawn->may_oom = sv_slice_may_oom(sv);
 }
 
-/* Once more in a new slice, if somebody has removed the one that was empty. */
+static bool is_first(const struct supervisor *sv, uint32_t slot)
+{
+	const struct unit *u = &sv->unit[slot];
+
+	return !u->sid[0] && !u->sid[1] && !u->sid[2];
+}
+
+/* In another slice, where it cannot be born in the one that is there: somebody has removed that,
+ * or the life before has given its controllers away. */
+static int make_anew(struct supervisor *sv, uint32_t slot, enum pid_role role,
+    struct spawn_room *room, struct spawn *spawn, struct spawn_result *ret)
+{
+	int rc;
+
+	sv_slice_leave(sv, slot);
+	rc = sv_slice_enter(sv, slot);
+	if (rc < 0)
+		return rc;
+	set_slice(sv, slot, spawn);
+	return make_process(sv, slot, role, room, spawn, ret);
+}
+
+/* In the leaf, since the service has given the slice's controllers to cgroups of its own. */
+static int make_in_leaf(struct supervisor *sv, uint32_t slot, enum pid_role role,
+    struct spawn_room *room, struct spawn *spawn, struct spawn_result *ret)
+{
+	int leaf = slice_leaf(&sv->unit[slot].slice), rc;
+
+	if (leaf < 0)
+		return 0; /* the answer stays what it was */
+	spawn->slice_fd = leaf;
+	spawn->walks_in = false;
+	rc = make_process(sv, slot, role, room, spawn, ret);
+	slice_close_leaf(leaf); /* a child that moves itself has a copy */
+	return rc;
+}
+
+/* The process that `spawn` describes, in the service's slice if it has one. */
 static int make_in_slice(struct supervisor *sv, uint32_t slot, enum pid_role role,
     struct spawn_room *room, struct spawn *spawn, struct spawn_result *ret)
 {
 	int rc;
 
-	set_slice(&sv->unit[slot], spawn);
+	set_slice(sv, slot, spawn);
 	rc = make_process(sv, slot, role, room, spawn, ret);
-	if (rc < 0 || ret->step != STEP_CGROUP || ret->pid || (ret->error != ENOENT && ret->error != ENODEV))
+	if (rc < 0 || ret->step != STEP_CGROUP || !sv->unit[slot].sliced)
 		return rc;
-	sv_slice_leave(sv, slot);
-	rc = sv_slice_enter(sv, slot);
-	if (rc < 0)
-		return rc;
-	set_slice(&sv->unit[slot], spawn);
-	return make_process(sv, slot, role, room, spawn, ret);
+	if (ret->error == EBUSY && !is_first(sv, slot))
+		return make_in_leaf(sv, slot, role, room, spawn, ret);
+	if (ret->error == ENOENT || ret->error == ENODEV || is_first(sv, slot))
+		return make_anew(sv, slot, role, room, spawn, ret);
+	return rc;
 }
 
 void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref command)
@@ -181,8 +220,7 @@ int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct probe_sett
 	if (!room)
 		return -EBUSY;
 	sv_fill_check(sv, slot, probe, target, room, &spawn);
-	set_slice(&sv->unit[slot], &spawn);
-	return make_process(sv, slot, PID_PROBE, room, &spawn, ret);
+	return make_in_slice(sv, slot, PID_PROBE, room, &spawn, ret);
 }
 
 static void leave(struct supervisor *sv, pid_t pid)

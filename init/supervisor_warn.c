@@ -1,12 +1,11 @@
 /* memory_warn: an event before a service reaches its limit.
  *
  * cgroup v2 has no notification at a threshold of one's own. What it has is memory.high: when
- * it is passed, memory.events changes. So memory.high is a trip wire: set to memory_warn, and
- * taken away as soon as it is passed, so that the service is not slowed down for long. What
- * passes it may be no more than cache, which the kernel drops by itself: then, and after an
- * event, the wire is set again in a while, when there is room below it (set above what is in
- * use, it would make the kernel reclaim, and PID 1 wait for that). Nothing is polled as long
- * as a service stays below. */
+ * it is passed, memory.events changes. So memory.high is a trip wire, set to memory_warn. What
+ * passes it may be no more than cache: the kernel drops that, as it would at the limit, and the
+ * wire stays. If more is needed than that, an event tells, and the wire is taken away so that
+ * the service is not slowed down; it is looked at now and then until it needs less again.
+ * Where it needs less, nothing is polled. */
 #include "init/supervisor_internal.h"
 
 #include "cgroup/tree.h"
@@ -16,8 +15,8 @@
 #include <string.h>
 
 enum {
-	AGAIN_CACHE = 5000,   /* ms until the next look when only cache was above */
-	AGAIN_WARNED = 30000, /* ms between looks after an event */
+	AGAIN = 30000,      /* ms between looks after an event, or where the wire could not be set */
+	AGAIN_TRIPPED = 100,/* ms between looks while the kernel drops cache at the wire */
 };
 
 static const char *setting(const struct supervisor *sv, uint32_t slot, enum cgroup_limit limit)
@@ -81,53 +80,79 @@ static void warn(struct supervisor *sv, uint32_t slot, uint64_t needed)
 		log_warning(s->name, "%s", text.data);
 }
 
-/* A look at what it needs: warn, wait, or set the wire. */
+static void arm(struct supervisor *sv, uint32_t slot)
+{
+	struct unit *u = &sv->unit[slot];
+
+	if (u->wire)
+		return;
+	if (slice_high_is(&u->slice, u->warn))
+		u->wire = true;
+	else if (u->slice.memory_wd >= 0 && slice_memory_used(&u->slice) < u->warn)
+		set_wire(sv, slot, true);
+	else if (u->slice.memory_wd < 0 || !sv_slice_arm(sv, slot))
+		/* Without a watch nobody would tell that it was passed, nor take it away. */
+		look_again(sv, u, AGAIN);
+}
+
 void sv_warn_look(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 	uint64_t needed = slice_memory_needed(&u->slice);
 
 	u->warn_at = 0;
+	u->warn_seen = sv->now;
 	if (needed >= u->warn) {
+		if (u->wire)
+			set_wire(sv, slot, false);
 		if (!u->warned)
 			warn(sv, slot, needed);
 	} else if (needed < u->warn - u->warn / 10) {
 		u->warned = false;
 	}
-	/* Without a watch nobody would tell that it was passed. */
-	if (!u->warned && u->slice.memory_wd >= 0 && slice_memory_used(&u->slice) < u->warn)
-		set_wire(sv, slot, true);
+	if (u->warned)
+		look_again(sv, u, AGAIN);
 	else
-		look_again(sv, u, u->warned ? AGAIN_WARNED : AGAIN_CACHE);
+		arm(sv, slot);
 }
 
 void sv_warn_begin(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 
-	u->warned = false;
 	u->warn = sv->cgroups->enabled & 1u << CGROUP_MEMORY ? threshold(sv, slot) : 0;
 	if (u->warn)
 		sv_warn_look(sv, slot);
+	else
+		u->warned = false;
 }
 
-void sv_warn_end(struct supervisor *sv, uint32_t slot)
+void sv_warn_forget(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 
-	if (u->wire)
-		set_wire(sv, slot, false);
-	u->warned = false;
+	u->wire = false;
 	u->warn = 0;
 	u->warn_at = 0;
 }
 
+void sv_warn_end(struct supervisor *sv, uint32_t slot)
+{
+	if (sv->unit[slot].wire)
+		set_wire(sv, slot, false);
+	sv_warn_forget(sv, slot);
+	sv->unit[slot].warned = false;
+}
+
+/* The kernel tells each time that cache is dropped, up to a hundred times a second. */
 void sv_warn_tripped(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 
 	if (!u->wire)
 		return;
-	set_wire(sv, slot, false);
-	sv_warn_look(sv, slot);
+	if (sv->now - u->warn_seen < AGAIN_TRIPPED)
+		look_again(sv, u, AGAIN_TRIPPED);
+	else
+		sv_warn_look(sv, slot);
 }

@@ -222,8 +222,9 @@ static int fill(struct spawner *spawner, struct birth *birth, const struct spawn
 	birth->reset_signals = spawner->reset_signals;
 	/* A value written to oom_score_adj holds for every process that shares the memory,
 	 * unless it is a vfork child (fs/proc/base.c, __set_oom_adj): sinit itself would get
-	 * it. So such a child has a memory of its own. */
-	birth->shares_memory = birth->oom_score_adj[0] == '\0';
+	 * it. So such a child has a memory of its own; and so has one that may be killed for
+	 * want of memory, with all who share it. */
+	birth->shares_memory = birth->oom_score_adj[0] == '\0' && !(spawn->in_slice && spawn->may_oom);
 	atomic_store_explicit(&birth->word, 1, memory_order_release);
 	return 0;
 }

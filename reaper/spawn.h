@@ -9,8 +9,10 @@
  * A child of a slice is born there by CLONE_INTO_CGROUP; where that is refused (an old kernel,
  * a seccomp filter that knows no clone3), or would kill the child (see struct slice), it moves
  * itself, as its first step.
- * A child with an oom_score_adj of its own is a plain fork instead: the kernel gives that
- * value to everybody who shares the memory, sinit included.
+ * Two kinds of child are a plain fork instead, with a memory of its own: one with an
+ * oom_score_adj, since the kernel gives that value to everybody who shares the memory; and one
+ * in a slice in which the kernel may kill for want of memory, since it kills everybody who
+ * shares the victim's memory (mm/oom_kill.c, __oom_kill_process). Both would be sinit.
  * Owns: the child's stacks and slots. May call: reaper/child, raw system calls. */
 #ifndef SINIT_REAPER_SPAWN_H
 #define SINIT_REAPER_SPAWN_H
@@ -45,6 +47,7 @@ struct spawn {
 	uint8_t out;             /* STDIO_INHERIT or STDIO_NULL: stdout and stderr */
 	bool in_slice;           /* born in the cgroup of which slice_fd is the directory */
 	int slice_fd;
+	bool may_oom;            /* that cgroup, or one below it, may have a limit of memory */
 	bool walks_in;           /* it moves there itself, since it would be killed at birth */
 	bool foreground;         /* not a session of its own but a process group, made the
 	                            terminal's foreground group if stdin is a terminal */

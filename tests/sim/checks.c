@@ -92,6 +92,8 @@ static bool may_wait(int number)
 		if (!sim_record(slot)->m.ready &&
 		    ((s->requires & bit) || !machine_settled(&sim_record(slot)->m)))
 			return true;
+		if ((s->requires & bit) && sim_record(slot)->slice & SLICE_PAUSED)
+			return true;
 	}
 	return false;
 }

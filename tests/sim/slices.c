@@ -168,8 +168,10 @@ static void pass_high(struct sim_slice *s)
 {
 	s->high++;
 	s->used = s->wire + PAGE * (1 + kernel_pick(100));
+	/* What is cache the kernel drops, and the wire may stay for the next time. */
 	s->cache = kernel_chance(50) ? s->used / 2 : 0;
-	s->slow_since = kernel.now;
+	s->slow_since = s->cache ? 0 : kernel.now;
+	s->high_at = kernel_chance(50) ? some_time() : 0;
 	sim_trace("  kernel: memory.high of s%02u is passed", (unsigned)(s - slices));
 	tell(s->memory_wd);
 }
@@ -244,6 +246,41 @@ int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
 	    .memory_wd = s->memory_wd,
 	    .killed = before.there};
 	return 0;
+}
+
+bool slice_has_limit(const struct slice *slice, enum cgroup_limit limit, const char *value)
+{
+	(void)slice;
+	(void)limit;
+	(void)value;
+	return false;
+}
+
+bool slice_high_is(const struct slice *slice, uint64_t bytes)
+{
+	return slice_of(slice)->wire == bytes;
+}
+
+void slice_tidy(struct slice *slice)
+{
+	slice_freeze(slice, false);
+}
+
+int slice_leaf(const struct slice *slice)
+{
+	(void)slice;
+	return -ENOTSUP;
+}
+
+void slice_close_leaf(int fd)
+{
+	(void)fd;
+}
+
+bool slice_full(const struct slice *slice)
+{
+	(void)slice;
+	return false;
 }
 
 bool slice_watch(struct cgroup_tree *tree, const char *service, struct slice *slice)
@@ -366,7 +403,7 @@ int slice_memory(const struct slice *slice, struct slice_memory *ret)
 	const struct sim_slice *s = slice_of(slice);
 
 	*ret = (struct slice_memory){
-	    .high = s->high, .oom = s->oom, .oom_kill = s->oom_kill, .group = s->group};
+	    .high = s->high, .oom = s->oom, .own_oom = s->oom, .oom_kill = s->oom_kill, .group = s->group};
 	return 0;
 }
 

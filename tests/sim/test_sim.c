@@ -179,9 +179,11 @@ static void day(uint64_t seed, bool trace)
 	if (kernel_chance(50)) {
 		slices_tree(&sim.tree, kernel_chance(85));
 		input.cgroups = &sim.tree;
+		input.slices_max = KERNEL_SERVICES;
 	} else if (kernel_chance(50)) {
 		sim.tree.root_fd = -1;
 		input.cgroups = &sim.tree;
+		input.slices_max = KERNEL_SERVICES;
 	}
 	plan_make(&sim.plan);
 	sim.plan.needs_slices = sim.tree.root_fd > 0 && kernel_chance(20);

@@ -27,9 +27,13 @@ static void test_sizes(void **state)
 {
 	(void)state;
 	value(CGROUP_MEMORY_MAX, "64M", "67108864");
-	value(CGROUP_MEMORY_MAX, "4096", "4096");
+	value(CGROUP_MEMORY_MAX, "65536", "65536");
+	value(CGROUP_MEMORY_MAX, "64K", "65536");
 	value(CGROUP_MEMORY_MAX, "max", "max");
-	value(CGROUP_MEMORY_MAX, "0", "0");
+	value(CGROUP_MEMORY_MAX, "64", NULL); /* a forgotten M */
+	value(CGROUP_MEMORY_MAX, "0", NULL);
+	value(CGROUP_MEMORY_HIGH, "65535", NULL);
+	value(CGROUP_MEMORY_LOW, "0", "0");
 	value(CGROUP_MEMORY_MAX, "64MB", NULL);
 	value(CGROUP_MEMORY_MAX, "-1", NULL);
 	value(CGROUP_MEMORY_MAX, "", NULL);
@@ -62,6 +66,10 @@ static void test_cpu(void **state)
 	value(CGROUP_CPUSET_CPUS, "0-3,5", "0-3,5");
 	value(CGROUP_CPUSET_CPUS, "0", "0");
 	value(CGROUP_CPUSET_CPUS, "0-", NULL);
+	value(CGROUP_CPUSET_CPUS, "3-1", NULL);
+	value(CGROUP_CPUSET_CPUS, "1-1,2", "1-1,2");
+	value(CGROUP_CPUSET_CPUS, "1,", NULL);
+	value(CGROUP_CPUSET_CPUS, "123456", NULL);
 	value(CGROUP_CPUSET_CPUS, "0,,1", NULL);
 	value(CGROUP_CPUSET_CPUS, "a", NULL);
 }
@@ -176,7 +184,7 @@ static void test_keys(void **state)
 	assert_false(image_machine(image, image_service(image, 1))->oom_stop);
 	config_free(image);
 	refused("memory_max = 64X\n",
-	    "t:3: memory_max = 64X: expected a size such as 64M, or max\n");
+	    "t:3: memory_max = 64X: expected a size such as 64M, at least 64K, or max\n");
 	refused("cpu_max = much\n", "t:3: cpu_max = much: expected 50% of one CPU, a number of CPUs "
 				    "such as 1.5 (1% at least), or max\n");
 	refused("memory_warn = 80%\n",

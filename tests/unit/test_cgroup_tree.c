@@ -89,10 +89,16 @@ static void test_left(void **state)
 	assert_false(lab_exists("a"));
 }
 
-static void test_sweep(void **state)
+static void drop(struct cgroup_tree *tree, const char *service, void *context)
+{
+	strcat(context, service);
+	cgroup_tree_drop(tree, service);
+}
+
+static void test_each(void **state)
 {
 	struct slice slice;
-	char *stranger;
+	char *stranger, seen[16] = "";
 
 	(void)state;
 	lab_needed();
@@ -102,14 +108,17 @@ static void test_sweep(void **state)
 	stranger = (char *)(uintptr_t)lab_file("c", "");
 	stranger[strlen(stranger) - 1] = '\0'; /* c.servic: not a slice's name */
 	assert_int_equal(mkdir(stranger, 0755), 0);
-	cgroup_tree_sweep(&lab);
+	cgroup_tree_each(&lab, drop, seen);
+	assert_true(strcmp(seen, "ab") == 0 || strcmp(seen, "ba") == 0);
 	assert_false(lab_exists("a"));
 	assert_true(lab_exists("b"));
 	assert_int_equal(rmdir(stranger), 0);
 	assert_int_equal(slice_signal(&slice, SIGKILL), 1);
 	assert_true(lab_emptied(&slice));
 	forget(&slice);
-	cgroup_tree_sweep(&lab);
+	seen[0] = '\0';
+	cgroup_tree_each(&lab, drop, seen);
+	assert_string_equal(seen, "b");
 	assert_false(lab_exists("b"));
 }
 
@@ -119,7 +128,7 @@ int main(int argc, char **argv)
 	    LAB_TEST(test_only_one_has_it),
 	    LAB_TEST(test_refusals),
 	    LAB_TEST(test_left),
-	    LAB_TEST(test_sweep),
+	    LAB_TEST(test_each),
 	};
 
 	if (argc > 1)
