@@ -119,15 +119,8 @@ static void set_slice(const struct supervisor *sv, uint32_t slot, struct spawn *
 	spawn->may_oom = sv_slice_may_oom(sv);
 }
 
-static bool is_first(const struct supervisor *sv, uint32_t slot)
-{
-	const struct unit *u = &sv->unit[slot];
-
-	return !u->sid[0] && !u->sid[1] && !u->sid[2];
-}
-
-/* In another slice, where it cannot be born in the one that is there: somebody has removed that,
- * or the life before has given its controllers away. */
+/* In another slice, since it cannot be born in the one that is there, where nobody is: somebody
+ * has removed that, or the life before has given its controllers away. */
 static int make_anew(struct supervisor *sv, uint32_t slot, enum pid_role role,
     struct spawn_room *room, struct spawn *spawn, struct spawn_result *ret)
 {
@@ -166,11 +159,9 @@ static int make_in_slice(struct supervisor *sv, uint32_t slot, enum pid_role rol
 	rc = make_process(sv, slot, role, room, spawn, ret);
 	if (rc < 0 || ret->step != STEP_CGROUP || !sv->unit[slot].sliced)
 		return rc;
-	if (ret->error == EBUSY && !is_first(sv, slot))
-		return make_in_leaf(sv, slot, role, room, spawn, ret);
-	if (ret->error == ENOENT || ret->error == ENODEV || is_first(sv, slot))
+	if (!sv_slice_signal(sv, slot, 0))
 		return make_anew(sv, slot, role, room, spawn, ret);
-	return rc;
+	return ret->error == EBUSY ? make_in_leaf(sv, slot, role, room, spawn, ret) : rc;
 }
 
 void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref command)
