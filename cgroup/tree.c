@@ -129,13 +129,12 @@ static bool is_below(const char *path, const char *directory)
 	       (path[length] == '/' || !path[length]);
 }
 
-/* A lock of an open file is gone with us, whatever our end. Of cgroup.kill, since others than its
- * owner cannot open that, and so cannot lock it either; the machine's root has none. */
-static int lock(struct cgroup_tree *tree)
+/* A lock of an open file is gone with us, whatever our end. Of cgroup.kill in a directory of
+ * ours, since others than its owner cannot open that, and so cannot lock it either; if need be of
+ * the directory itself. */
+static int lock(struct cgroup_tree *tree, int dirfd)
 {
-	tree->lock_fd = openat(tree->root_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
-	if (tree->lock_fd < 0 && errno != ENOENT)
-		return refuse(tree, CGROUP_REFUSED, "open cgroup.kill", errno);
+	tree->lock_fd = openat(dirfd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 	if (flock(tree->lock_fd < 0 ? tree->root_fd : tree->lock_fd, LOCK_EX | LOCK_NB) < 0 &&
 	    errno == EWOULDBLOCK)
 		return refuse(tree, CGROUP_TAKEN, NULL, 0);
@@ -178,7 +177,7 @@ static int open_directory(struct cgroup_tree *tree, const struct cgroup_options 
 		return error;
 	if (!options->root && !options->machine && is_machine_root(tree->root_fd))
 		return refuse(tree, CGROUP_NOT_OURS, NULL, 0);
-	return lock(tree);
+	return options->root ? lock(tree, tree->root_fd) : 0;
 }
 
 /* --- The leaf ------------------------------------------------------------------------------- */
@@ -214,14 +213,14 @@ static void move_all(int dirfd, int leaf)
 }
 
 /* Whether processes that are not ours may be moved: when this is our container, or when the tree
- * was given to us (systemd marks what it delegates). A shell from which somebody starts sinit
- * stays where it is. */
+ * was given to us (systemd marks what it delegates; an ordinary user can write only to what
+ * was). A shell from which root starts sinit is not. */
 static bool may_move_strangers(
     const struct cgroup_tree *tree, int own, const struct cgroup_options *options)
 {
 	char mark[2];
 
-	return options->pid1 || tree->place.top ||
+	return options->pid1 || tree->place.top || geteuid() != 0 ||
 	       fgetxattr(own, "trusted.delegate", mark, sizeof(mark)) > 0 ||
 	       fgetxattr(own, "user.delegate", mark, sizeof(mark)) > 0;
 }
@@ -231,7 +230,7 @@ static bool may_move_strangers(
 static int take_leaf(struct cgroup_tree *tree, const struct cgroup_options *options)
 {
 	int own, leaf, error;
-	bool top;
+	bool top, taken;
 
 	if (!is_below(tree->path, tree->place.path))
 		return 0;
@@ -247,13 +246,18 @@ static int take_leaf(struct cgroup_tree *tree, const struct cgroup_options *opti
 	if (leaf >= 0)
 		fsetxattr(leaf, LEAF_MARK, "1", 1, 0);
 	if (!error)
-		error = leaf < 0 ? errno : -move(leaf, 0);
-	if (!error && !top && may_move_strangers(tree, own, options))
+		error = leaf < 0 ? errno : 0;
+	taken = !error && !options->root && lock(tree, leaf) < 0;
+	if (!error && !taken)
+		error = -move(leaf, 0);
+	if (!error && !taken && !top && may_move_strangers(tree, own, options))
 		move_all(own, leaf);
 	if (leaf >= 0)
 		close(leaf);
 	close(own);
-	return error ? refuse(tree, CGROUP_REFUSED, "moving to its leaf init", error) : 0;
+	if (error)
+		return refuse(tree, CGROUP_REFUSED, "moving to its leaf init", error);
+	return taken ? -EBUSY : 0;
 }
 
 /* --- Controllers ----------------------------------------------------------------------------- */
