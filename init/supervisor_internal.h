@@ -2,6 +2,7 @@
 #ifndef SINIT_INIT_SUPERVISOR_INTERNAL_H
 #define SINIT_INIT_SUPERVISOR_INTERNAL_H
 
+#include "cgroup/tree.h"
 #include "init/supervisor.h"
 
 static inline const struct image *place_image(const struct supervisor *sv, struct place place)
@@ -114,6 +115,23 @@ bool sv_hand_over(struct supervisor *sv, uint32_t slot, const struct exit_status
 
 /* --- supervisor_slices.c --- */
 
+static inline bool sv_can_have_slices(const struct supervisor *sv)
+{
+	return sv->cgroups && sv->cgroups->root_fd >= 0;
+}
+static inline bool sv_has_controller(const struct supervisor *sv, enum cgroup_controller controller)
+{
+	return sv->cgroups->enabled & 1u << controller;
+}
+/* A limit as the service has it by the settings at `place`, NULL: none. */
+static inline const char *sv_limit(
+    const struct supervisor *sv, struct place place, enum cgroup_limit limit)
+{
+	return image_cgroup(place_image(sv, place), place_settings(sv, place), limit);
+}
+/* Sets what the record says of the slice: bits of enum board_slice. */
+void sv_slice_flags(struct supervisor *sv, uint32_t slot, unsigned flags);
+
 /* Makes the service's slice, if it has none and there can be any, for the next process of it.
  * 0; -errno: it must have one, or the system is short of descriptors. */
 int sv_slice_enter(struct supervisor *sv, uint32_t slot);
@@ -133,6 +151,8 @@ void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, 
 bool sv_slice_may_oom(const struct supervisor *sv);
 /* Whether no process could be made since the service has as many as it may. */
 bool sv_slice_full(const struct supervisor *sv, uint32_t slot, int error);
+/* A slice, `fresh`: new, is there: what its counters say now is no news. */
+void sv_oom_begin(struct supervisor *sv, uint32_t slot, bool fresh);
 /* Whether the kernel has killed in its slice for want of memory, just now. */
 bool sv_oom_killed(struct supervisor *sv, uint32_t slot);
 /* Lets its slice go on, whoever has frozen it. */

@@ -2,32 +2,16 @@
 #include "init/supervisor_internal.h"
 
 #include "cgroup/tree.h"
-#include "init/explain.h"
 #include "init/log.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
-enum {
-	LOOK_AGAIN = 50,    /* ms between looks at a slice of which the kernel cannot tell */
-	OOM_FRESH = 1000,   /* ms in which a death by KILL, or another kill, belongs to the same kill */
-	OOM_SURVIVED = 250, /* ms after which a main process that lives has survived it */
-};
-
-static bool has_controller(const struct supervisor *sv, enum cgroup_controller controller)
-{
-	return sv->cgroups->enabled & 1u << controller;
-}
-
-static bool can_have_slices(const struct supervisor *sv)
-{
-	return sv->cgroups && sv->cgroups->root_fd >= 0;
-}
+enum { LOOK_AGAIN = 50 }; /* ms between looks at a slice of which the kernel cannot tell */
 
 bool sv_slice_may_oom(const struct supervisor *sv)
 {
-	return can_have_slices(sv) && has_controller(sv, CGROUP_MEMORY);
+	return sv_can_have_slices(sv) && sv_has_controller(sv, CGROUP_MEMORY);
 }
 
 bool sv_slice_full(const struct supervisor *sv, uint32_t slot, int error)
@@ -56,7 +40,7 @@ static void set_limit(struct supervisor *sv, uint32_t slot, enum cgroup_limit li
 {
 	int rc;
 
-	if (!has_controller(sv, cgroup_limit_controller(limit))) {
+	if (!sv_has_controller(sv, cgroup_limit_controller(limit))) {
 		tell_controller(sv, slot, limit);
 		return;
 	}
@@ -66,19 +50,6 @@ static void set_limit(struct supervisor *sv, uint32_t slot, enum cgroup_limit li
 		    value ? value : "", strerror(-rc));
 }
 
-static const char *limit_of(
-    const struct supervisor *sv, struct place place, enum cgroup_limit limit)
-{
-	return image_cgroup(place_image(sv, place), place_settings(sv, place), limit);
-}
-
-/* How many have been killed in the slice. Where all are killed together, the kernel counts the
- * one that it had chosen twice. */
-static uint64_t killed(const struct slice_memory *memory)
-{
-	return memory->oom_kill > memory->group ? memory->oom_kill - memory->group : 0;
-}
-
 /* `fresh`: the slice is new. Else it may have limits of older settings, and somebody in it whom a
  * life with kill_mode=process has left there: what is the same is not written, since that may
  * make the kernel reclaim memory. */
@@ -86,34 +57,27 @@ static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
 {
 	struct unit *u = &sv->unit[slot];
 	const struct service_settings *s = place_settings(sv, u->life);
-	struct slice_memory memory = {0};
 
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++) {
 		enum cgroup_limit limit = (enum cgroup_limit)i;
-		const char *value = limit_of(sv, u->life, limit);
+		const char *value = sv_limit(sv, u->life, limit);
 
 		if (value ? fresh || !slice_has_limit(&u->slice, limit, value)
-			  : !fresh && has_controller(sv, cgroup_limit_controller(limit)) &&
+			  : !fresh && sv_has_controller(sv, cgroup_limit_controller(limit)) &&
 				!slice_has_limit(&u->slice, limit, NULL))
 			set_limit(sv, slot, limit, value);
 	}
-	if (!has_controller(sv, CGROUP_MEMORY))
+	if (!sv_has_controller(sv, CGROUP_MEMORY))
 		return;
 	if (!fresh || s->oom_policy != OOM_IGNORE)
 		slice_oom_group(&u->slice, s->oom_policy != OOM_IGNORE);
-	if (!fresh) /* those of a new one are 0 */
-		slice_memory(&u->slice, &memory);
-	u->oom = memory.own_oom;
-	u->oom_below = memory.oom;
-	u->oom_kills = memory.oom_kill;
-	u->killed = killed(&memory);
-	u->high = memory.high;
+	sv_oom_begin(sv, slot, fresh);
 	sv_warn_begin(sv, slot);
 }
 
 /* --- the slice itself ---------------------------------------------------------------------- */
 
-static void set_flags(struct supervisor *sv, uint32_t slot, unsigned flags)
+void sv_slice_flags(struct supervisor *sv, uint32_t slot, unsigned flags)
 {
 	board_begin(&sv->service[slot]);
 	sv->service[slot].slice = (uint8_t)flags;
@@ -148,7 +112,7 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 	const char *name = sv->service[slot].name;
 	int rc;
 
-	if (!can_have_slices(sv))
+	if (!sv_can_have_slices(sv))
 		return 0;
 	if (u->sliced || has_outsiders(u))
 		return 0;
@@ -169,7 +133,7 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 	u->sliced = true;
 	sv->slices++;
 	u->limits_stale = u->slice_told = false;
-	set_flags(sv, slot, SLICE_THERE);
+	sv_slice_flags(sv, slot, SLICE_THERE);
 	set_limits(sv, slot, !u->slice.killed);
 	return 0;
 }
@@ -187,7 +151,7 @@ void sv_slice_leave(struct supervisor *sv, uint32_t slot)
 	u->changing = 0;
 	u->change_again = false;
 	sv->slices--;
-	set_flags(sv, slot, 0);
+	sv_slice_flags(sv, slot, 0);
 }
 
 void sv_slice_new_life(struct supervisor *sv, uint32_t slot)
@@ -257,9 +221,9 @@ static int change_limits(void *context)
 
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++) {
 		enum cgroup_limit limit = (enum cgroup_limit)i;
-		const char *value = limit_of(sv, u->life, limit);
+		const char *value = sv_limit(sv, u->life, limit);
 
-		if (has_controller(sv, cgroup_limit_controller(limit)) &&
+		if (sv_has_controller(sv, cgroup_limit_controller(limit)) &&
 		    !slice_has_limit(&u->slice, limit, value))
 			failed += slice_limit(&u->slice, limit, value) < 0;
 	}
@@ -332,7 +296,7 @@ void sv_slice_changed(struct supervisor *sv, uint32_t slot, pid_t pid, bool well
 static bool limits_differ(const struct supervisor *sv, struct place a, struct place b)
 {
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++)
-		if (!same_text(limit_of(sv, a, (enum cgroup_limit)i), limit_of(sv, b, (enum cgroup_limit)i)))
+		if (!same_text(sv_limit(sv, a, (enum cgroup_limit)i), sv_limit(sv, b, (enum cgroup_limit)i)))
 			return true;
 	return false;
 }
@@ -352,8 +316,8 @@ void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, 
 	if (place_settings(sv, from)->oom_policy != place_settings(sv, to)->oom_policy)
 		slice_oom_group(&u->slice, place_settings(sv, to)->oom_policy != OOM_IGNORE);
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++)
-		if (limit_of(sv, to, (enum cgroup_limit)i) &&
-		    !has_controller(sv, cgroup_limit_controller((enum cgroup_limit)i)))
+		if (sv_limit(sv, to, (enum cgroup_limit)i) &&
+		    !sv_has_controller(sv, cgroup_limit_controller((enum cgroup_limit)i)))
 			tell_controller(sv, slot, (enum cgroup_limit)i);
 	if (limits_differ(sv, from, to)) {
 		change(sv, slot);
@@ -361,222 +325,4 @@ void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, 
 		sv_warn_end(sv, slot);
 		sv_warn_begin(sv, slot);
 	}
-}
-
-/* --- out of memory ---------------------------------------------------------------------------- */
-
-static void tell_oom(struct supervisor *sv, uint32_t slot)
-{
-	const struct board_service *s = &sv->service[slot];
-	struct board_event event = {.kind = EV_OOM,
-	    .pid = s->pid,
-	    .value = (uint32_t)(s->oom_used / 1024),
-	    .detail = s->oom_limit == UINT64_MAX ? -1 : (int32_t)(s->oom_limit / 1024),
-	    .blocker = -1};
-	char buffer[256];
-	struct text text;
-
-	memcpy(event.name, s->name, sizeof(event.name));
-	sv_event(sv, &event);
-	sv_trouble(sv, slot);
-	text_init(&text, buffer, sizeof(buffer));
-	explain_event(&text, &event, NULL);
-	if (sv_may_say(sv, slot))
-		log_error(s->name, "%s", text.data);
-}
-
-/* The numbers may be read in the middle of a kill of all together: what follows without the
- * limit having been met again is more of the same. */
-static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_memory *memory)
-{
-	struct board_service *s = &sv->service[slot];
-	struct unit *u = &sv->unit[slot];
-	bool own = memory->own_oom > u->oom, more = !own && u->oom_at && sv->now - u->oom_at < OOM_FRESH;
-	const char *max = limit_of(sv, u->life, CGROUP_MEMORY_MAX);
-	uint64_t peak = slice_memory_peak(&u->slice), kills = killed(memory);
-
-	board_begin(s);
-	if (kills > u->killed)
-		s->total.oom_kills += (uint32_t)(kills - u->killed);
-	if (!more) {
-		s->oom_limit = own ? cgroup_size(max) : memory->oom > u->oom_below ? 0 : UINT64_MAX;
-		/* What it had in use was the limit, if the kernel keeps no record of it. */
-		s->oom_used = peak ? peak : own ? s->oom_limit : 1;
-	}
-	board_end(s);
-	u->killed = kills > u->killed ? kills : u->killed;
-	u->oom = memory->own_oom;
-	u->oom_below = memory->oom;
-	u->oom_kills = memory->oom_kill;
-	u->oom_at = sv->now;
-	if (!more)
-		tell_oom(sv, slot);
-}
-
-bool sv_oom_killed(struct supervisor *sv, uint32_t slot)
-{
-	struct unit *u = &sv->unit[slot];
-	struct slice_memory memory;
-
-	if (!u->sliced || !has_controller(sv, CGROUP_MEMORY))
-		return false;
-	if (slice_memory(&u->slice, &memory) == 0 && memory.oom_kill > u->oom_kills)
-		note_oom(sv, slot, &memory);
-	return u->oom_at && sv->now - u->oom_at <= OOM_FRESH;
-}
-
-/* A worker may have been killed and the main process left: with oom_policy=ignore; on a kernel
- * that cannot kill all together; or the kernel is at it. Who is still there after a while is. */
-void sv_memory_event(struct supervisor *sv, uint32_t slot)
-{
-	struct unit *u = &sv->unit[slot];
-	struct slice_memory memory;
-
-	if (slice_memory(&u->slice, &memory) < 0)
-		return;
-	if (memory.high > u->high) {
-		u->high = memory.high;
-		sv_warn_tripped(sv, slot);
-	}
-	if (memory.oom_kill <= u->oom_kills)
-		return;
-	note_oom(sv, slot, &memory);
-	/* A limit that the service has set in its slice is its own business. */
-	if (place_settings(sv, u->life)->oom_policy == OOM_IGNORE || sv->service[slot].oom_limit == 0)
-		return;
-	u->oom_due = sv->now + OOM_SURVIVED;
-	sv->slices_due = sooner(sv->slices_due, u->oom_due);
-}
-
-/* Looks at those whose time has come. */
-void sv_slices_due(struct supervisor *sv)
-{
-	if (!sv->slices_due || sv->slices_due > sv->now)
-		return;
-	sv->slices_due = 0;
-	sv->recheck = true;
-	for (uint32_t slot = 0; slot < sv->count; slot++) {
-		struct unit *u = &sv->unit[slot];
-
-		if (u->oom_due && u->oom_due <= sv->now) {
-			u->oom_due = 0;
-			sv_deliver_kind(sv, slot, EVENT_UNHEALTHY, CAUSE_OOM);
-		}
-		if (u->warn_at && u->warn_at <= sv->now)
-			sv_warn_look(sv, slot);
-		sv->slices_due = sooner(sv->slices_due, sooner(u->oom_due, u->warn_at));
-	}
-}
-
-void supervisor_slice_event(struct supervisor *sv, int wd)
-{
-	sv->recheck = true;
-	for (uint32_t slot = 0; slot < sv->count; slot++) {
-		const struct unit *u = &sv->unit[slot];
-
-		if (u->sliced && has_controller(sv, CGROUP_MEMORY) &&
-		    (wd < 0 || u->slice.memory_wd == wd))
-			sv_memory_event(sv, slot);
-	}
-}
-
-/* --- pause -------------------------------------------------------------------------------------- */
-
-void sv_thaw(struct supervisor *sv, uint32_t slot)
-{
-	struct unit *u = &sv->unit[slot];
-	struct board_service *s = &sv->service[slot];
-
-	if (!u->sliced || !(s->slice & SLICE_PAUSED))
-		return;
-	slice_freeze(&u->slice, false);
-	set_flags(sv, slot, s->slice & ~(unsigned)SLICE_PAUSED);
-	if (u->beat) /* it could not, meanwhile */
-		u->beat = sv->now;
-}
-
-void sv_slice_unfreeze(struct supervisor *sv, uint32_t slot)
-{
-	if (sv->unit[slot].sliced)
-		slice_freeze(&sv->unit[slot].slice, false);
-}
-
-int supervisor_pause(struct supervisor *sv, uint32_t slot, bool paused)
-{
-	struct unit *u = &sv->unit[slot];
-	struct board_service *s = &sv->service[slot];
-	int rc;
-
-	if (s->m.state != STATE_RUNNING || !s->m.main_alive)
-		return -ESRCH;
-	if (!u->sliced)
-		return -EOPNOTSUPP;
-	if (!paused && !(s->slice & SLICE_PAUSED)) /* perhaps somebody else has frozen it */
-		slice_freeze(&u->slice, false);
-	if (paused == !!(s->slice & SLICE_PAUSED))
-		return -EALREADY;
-	if (paused) {
-		rc = slice_freeze(&u->slice, true);
-		if (rc < 0)
-			return rc;
-		set_flags(sv, slot, s->slice | SLICE_PAUSED);
-	} else {
-		sv_thaw(sv, slot);
-	}
-	log_info(s->name, paused ? "paused" : "resumed");
-	sv_probes_follow(sv, slot);
-	sv_recovery(sv, slot);
-	sv_touch(sv, slot, !paused);
-	return 0;
-}
-
-/* --- measuring ------------------------------------------------------------------------------------ */
-
-bool supervisor_measuring(const struct supervisor *sv)
-{
-	return sv->measuring;
-}
-
-bool supervisor_measure(struct supervisor *sv)
-{
-	int64_t last = atomic_load_explicit(&sv->board.head->measured, memory_order_relaxed);
-
-	if (!can_have_slices(sv) || (last && sv->now - last < SUPERVISOR_MEASURE_AGE))
-		return true;
-	if (!sv->measuring)
-		sv->measure_next = 0;
-	sv->measuring = true;
-	return false;
-}
-
-static void measure_one(struct supervisor *sv, uint32_t slot)
-{
-	struct board_service *s = &sv->service[slot];
-	struct board_reading reading = {.time = sv->now};
-
-	/* Where the kernel cannot tell of it (no watches left), it is seen now. */
-	if (has_controller(sv, CGROUP_MEMORY) && sv->unit[slot].slice.memory_wd < 0)
-		sv_memory_event(sv, slot);
-	slice_read(&sv->unit[slot].slice, &reading);
-	board_begin(s);
-	if (board_write_reading(&sv->board, slot, &reading) == 0)
-		s->slice |= SLICE_MEASURED;
-	board_end(s);
-}
-
-void sv_measure_some(struct supervisor *sv)
-{
-	uint32_t left = SUPERVISOR_MEASURES;
-
-	if (!sv->measuring)
-		return;
-	for (; sv->measure_next < sv->count && left; sv->measure_next++)
-		if (sv->unit[sv->measure_next].sliced) {
-			measure_one(sv, sv->measure_next);
-			left--;
-		}
-	if (sv->measure_next < sv->count)
-		return;
-	sv->measuring = false;
-	atomic_store(&sv->board.head->measured, sv->now);
 }
