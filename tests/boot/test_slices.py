@@ -98,10 +98,13 @@ def test_one_that_makes_cgroups_of_its_own(sinit):
 def test_hooks_and_checks_are_in_the_slice(sinit):
     """Also post_stop, which comes after the KILL of the whole slice here: since Linux 6.14 (and
     6.1.129) nobody who is cloned into a cgroup lives if cgroup.kill was ever written there."""
-    where = f"sh -c 'echo WHAT $(cat /proc/self/cgroup) >>{sinit.home}/where'"
-    sinit.service("web", pre_start=where.replace("WHAT", "pre"), stop_command=where.replace("WHAT", "stop"),
-                  post_stop=where.replace("WHAT", "post"), stop_timeout="1s")
-    sinit.add("probe", "liveness web", check=f"exec:{where.replace('WHAT', 'check')}", interval="200ms")
+    where = f"sh -c 'echo WHAT $(cat /proc/self/cgroup) >>{sinit.home}/where; exit CODE'"
+    where, fails = where.replace("CODE", "0"), where.replace("CODE", "1")
+    # Since the command fails the signal follows, and that is the KILL.
+    sinit.service("web", pre_start=where.replace("WHAT", "pre"), stop_command=fails.replace("WHAT", "stop"),
+                  post_stop=where.replace("WHAT", "post"), stop_signal="KILL", kill_mode="group")
+    sinit.add("probe", "liveness web", check=f"exec:{where.replace('WHAT', 'check')}",
+              interval="1s")
     sinit.up()
     sinit.guest.until(f"grep check {sinit.home}/where")
     sinit.ctl("stop", "web")
