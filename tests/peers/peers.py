@@ -29,7 +29,8 @@ for name in ("tini", "tini-static", "dumb-init"):
     shutil.copy(SINIT, BIN / name)
 for name in ("python", "python3"):  # what their scripts begin with
     (BIN / name).symlink_to(PYTHON)
-(BIN / "hardening-check").symlink_to(HERE / "hardening-check")
+for name in ("hardening-check", "yes"):
+    (BIN / name).symlink_to(HERE / name)
 
 
 def environment(**more):
