@@ -140,11 +140,11 @@ class Sinit(Watched):
         words += ["--user", str(user)] if user is not None else []
         return words
 
-    def start(self, *options, **situation):
-        """`options` are sinit's."""
+    def start(self, *options, through=(), **situation):
+        """`options` are sinit's; `through` is a command that starts it, with its words behind."""
         self.configure()
-        words = [*self.cell(**situation), "--", "/sbin/sinit", "-c", f"{self.home}/etc", "-r",
-                 self.run, *options]
+        words = [*self.cell(**situation), "--", *through, "/sbin/sinit", "-c",
+                 f"{self.home}/etc", "-r", self.run, *options]
         if situation.get("user") is not None:
             self.guest.check(f"chown -R {situation['user']} {self.home}")
         # The first part is for a second start; the file with the exit status comes last.
