@@ -7,11 +7,13 @@ where there is no tree to use."""
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from harness import AS_ROOT
-from services import LIMIT, SINIT, die_with_parent, index, sinit, until, whats
+from services import (LIMIT, SINIT, die_with_parent, index, process_state, sinit, until,
+                      whats)
 
 __all__ = ["sinit"]
 
@@ -28,6 +30,19 @@ def unified():
 needs_tree = pytest.mark.skipif(not AS_ROOT or not unified(),
                                 reason="needs root and a cgroup v2 mount for a sub-tree of its own")
 count = iter(range(1000))
+
+
+def busy(pid):
+    """How long it has had a CPU, in seconds."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def assert_quiet(sinit):
+    """It uses little of the time in which another process, this one, is busy."""
+    before, end = busy(sinit.pid), time.process_time() + 0.4
+    while time.process_time() < end:
+        pass
+    assert busy(sinit.pid) - before < 0.1
 
 
 class Tree:
@@ -153,8 +168,10 @@ def test_500_restarts_leave_nothing(sinit, tree):
 
 def foreground(sinit):
     with sinit.log_file.open("ab") as log:
-        return subprocess.Popen([SINIT, "-c", sinit.config, "-r", sinit.run], stdout=log,
-                                stderr=log, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        sinit.process = subprocess.Popen([SINIT, "-c", sinit.config, "-r", sinit.run], stdout=log,
+                                         stderr=log, stdin=subprocess.DEVNULL,
+                                         preexec_fn=die_with_parent)
+    return sinit.process
 
 
 @needs_tree
@@ -175,6 +192,50 @@ def test_left_overs_of_an_earlier_sinit(sinit, tree):
     assert not set(left) & set(tree.pids("a"))
     second.terminate()
     assert second.wait(LIMIT) == 0
+
+
+@needs_tree
+def test_left_overs_have_one_grace_all_together(sinit, tree):
+    """Twelve that are deaf for TERM get it side by side. Those of a service that there is no more
+    are told of, and left alone."""
+    names = [f"deaf{number}" for number in range(12)]
+    for name in names:
+        sinit.service(name, sinit.fake(name, "--ignore-term"), stop_timeout="100ms")
+    sinit.service("gone", sinit.fake("gone"))
+    first = foreground(sinit)
+    for name in (*names, "gone"):
+        sinit.until_lines(name, "start")
+    first.kill()
+    first.wait()
+    stranger, = tree.pids("gone")
+    (sinit.config / "conf.d/gone.ini").unlink()
+    second = foreground(sinit)
+    for name in names:
+        sinit.until_lines(name, "start", 2)
+    times = [sinit.lines(name, "TERM")[0].time for name in names]
+    assert max(times) - min(times) < 5000, "a grace is 1 s"
+    told = [line for line in sinit.log().splitlines() if "gone" in line and "warning" in line]
+    assert len(told) == 1, sinit.log()
+    assert tree.pids("gone") == [stranger] and process_state(stranger) == "S"
+    assert not sinit.lines("gone", "TERM")
+    second.terminate()
+    assert second.wait(LIMIT) == 0
+
+
+@needs_tree
+def test_a_lock_of_another_user_takes_no_slices_away(sinit, tree):
+    """Anybody who can read the directory can lock it, shared."""
+    tree.root.mkdir()
+    hold = ["sh", "-c", 'exec 9<"$1"; flock -s 9 && echo locked; exec sleep 100000', "sh"]
+    with subprocess.Popen([*hold, tree.root], user=65534, stdout=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, preexec_fn=die_with_parent) as other:
+        try:
+            assert other.stdout.readline() == b"locked\n"
+            sinit.service("a", sinit.fake("a"))
+            sinit.up()
+            assert len(tree.pids("a")) == 1, sinit.log()
+        finally:
+            other.kill()
 
 
 @needs_tree
@@ -240,6 +301,102 @@ def test_kill_mode_process_leaves_the_slice_to_the_others(sinit, tree):
     sinit.ctl("start", "a")
     sinit.until_lines("a.child", "start", 2)
     assert len(tree.pids("a")) == 3
+
+
+@needs_tree
+def test_cgroups_of_any_name_and_depth_are_removed(sinit, tree):
+    """The next life meets none of them, and a stop leaves none."""
+    deep = sinit.directory / "deep.sh"
+    deep.write_text(f"""cd {tree.slice('a')}
+        [ -e .x ] && echo 0 a 0 met >>{sinit.file}
+        for i in 1 2 3 4 5 6 7 8 9 10 11 12; do mkdir .x; cd .x; done
+        echo 0 >cgroup.procs
+        echo 0 a 0 start >>{sinit.file}
+        exec sleep 100000""")
+    sinit.service("a", f"sh {deep}")
+    sinit.up()
+    sinit.until_lines("a", "start")
+    sinit.ctl("restart", "a")
+    sinit.until_lines("a", "start", 2)
+    assert not sinit.lines("a", "met")
+    sinit.ctl("stop", "a")
+    assert tree.slices() == []
+
+
+@needs_tree
+def test_the_slice_of_a_running_service_is_removed(sinit, tree):
+    """Its process had left it. Its check is judged all the same, and sinit does not spin."""
+    away, gone = tree.root / "away", sinit.directory / "gone"
+    sinit.service("a", f"sh -c 'mkdir {away}; echo 0 >{away}/cgroup.procs; rmdir {tree.slice('a')};"
+                       f" touch {gone}; exec sleep 100000'")
+    check = sinit.note("a", "check")
+    (sinit.config / "conf.d/check.ini").write_text(
+        f"[liveness a]\ncheck = exec:sh -c 'test ! -e {gone} || {check[7:-1]}'\ninterval = 200ms\n")
+    sinit.start()
+    until(gone.exists, "its process has left")
+    until(lambda: sinit.lines("a", "check") or sinit.events("a", "unhealthy"), "a judgement")
+    assert_quiet(sinit)
+
+
+@needs_tree
+def test_more_services_than_open_files(sinit, tree):
+    """Those that no descriptor is left for run without a slice, and it is said why. One that has
+    a slice is stopped with all that is in it."""
+    sinit.service("a", "sh -c 'setsid sleep 100001 & exec sleep 100000'", priority=1)
+    for number in range(60):
+        sinit.service(f"s{number}", "sleep 100000")
+    sinit.start(through=["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"])
+    services = sinit.until_state(state="running")
+    assert any("limit of open files" in line and "warning" in line
+               for line in sinit.log().splitlines()), sinit.log()
+    outside = [name for name in services if not tree.pids(name)]
+    assert outside and len(outside) < 60
+    left = until(lambda: len(pids := tree.pids("a")) == 2 and pids, "both processes")
+    sinit.ctl("stop", "a", outside[0])
+    assert tree.pids("a") == [] and not any(process_state(pid) for pid in left)
+    assert sinit.status(outside[0])["state"] == "stopped"
+
+
+@needs_tree
+def test_frozen_by_somebody_else(sinit, tree):
+    """A restart gives a life that runs, and resume thaws it."""
+    freeze = tree.slice("a") / "cgroup.freeze"
+    sinit.service("a", sinit.fake("a"), start_timeout="2s")
+    sinit.up()
+    freeze.write_text("1")
+    sinit.ctl("restart", "a")
+    sinit.until_state("a", state="running", ready=True, life=2)
+    sinit.until_lines("a", "start", 2)
+    assert freeze.read_text() == "0\n"
+    freeze.write_text("1")
+    sinit.ctl("resume", "a")
+    assert freeze.read_text() == "0\n"
+
+
+@needs_tree
+def test_a_paused_service_is_stopped_by_its_stop_command(sinit, tree):
+    sinit.service("a", sinit.fake("a", "--ignore-term"), stop_timeout="2s",
+                  stop_command=sinit.note("a", "stop-command", "kill -KILL $(head -n 1 "
+                                          f"{sinit.file} | cut -d \" \" -f 3)"))
+    sinit.up()
+    sinit.ctl("pause", "a")
+    sinit.ctl("stop", "a")
+    assert len(sinit.lines("a", "stop-command")) == 1
+    assert tree.slices() == []
+
+
+@needs_tree
+def test_who_needs_a_paused_service_waits_for_it(sinit, tree):
+    sinit.service("db")
+    sinit.service("app", requires="db", enabled="no")
+    sinit.start()
+    sinit.until_state("db", ready=True)
+    sinit.ctl("pause", "db")
+    sinit.ctl("start", "--no-wait", "app")
+    assert sinit.until_state("app", state=("waiting", "running"))["state"] == "waiting"
+    sinit.ctl("resume", "db")
+    sinit.until_state("app", state="running")
+    assert tree.pids("app")
 
 
 # --- where there is no tree
@@ -331,6 +488,16 @@ def test_a_root_that_is_no_cgroup(sinit, tmp_path):
     sinit.service("a", sinit.fake("a"), memory_max="32M")
     sinit.up()
     assert "is not in a cgroup v2 file system" in sinit.log()
+
+
+@needs_tree
+def test_nothing_is_left_of_a_root_that_is_no_cgroup(sinit, tmp_path):
+    """A directory that was not there, in a file system that is not it."""
+    sinit.settings(cgroups="auto", cgroup_root=tmp_path / "new")
+    sinit.service("a", sinit.fake("a"), memory_max="32M")
+    sinit.up()
+    assert "is not in a cgroup v2 file system" in sinit.log()
+    assert not (tmp_path / "new").exists()
 
 
 @needs_tree
