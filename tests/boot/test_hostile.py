@@ -167,9 +167,10 @@ wait
 """
 
 
-def test_an_ordinary_user_s_shell_stays_where_it_is(sinit):
-    """sinit is started from a shell in a cgroup that is the user's: it takes nobody along. After
-    a KILL the second finds what the first has left, and is where the first was."""
+def test_an_ordinary_user_starts_it_again(sinit):
+    """From a shell in a cgroup that is the user's, which goes to the leaf with it: else there could
+    be no controllers. After a KILL the second finds what the first has left, and is where the
+    first was, though the shell that starts it is in the leaf now."""
     sinit.guest.write(f"{sinit.home}/shell", SHELL.replace("HOME", sinit.home))
     sinit.service("deaf", "sh -c \"trap '' TERM; sleep 100001 & sleep 100002 & wait\"", stop_timeout="1s")
     sinit.up(through=["sh", f"{sinit.home}/shell"], user=1000, pid=False, cgroupns=False,
@@ -179,13 +180,13 @@ def test_an_ordinary_user_s_shell_stays_where_it_is(sinit):
     first = sinit.guest.read(f"{sinit.home}/first").strip()
     at = cgroup(sinit, first)
     left = processes(sinit, "deaf")
-    assert len(left) == 3 and at.startswith(f"0::{own}")
-    assert cgroup(sinit, shell) == cgroup(sinit, other) == f"0::{own}"
+    assert len(left) == 3 and at == f"0::{own}/init"
+    assert cgroup(sinit, shell) == cgroup(sinit, other) == at
     sinit.guest.check(f"kill -KILL {first}; touch {sinit.home}/again")
     second = sinit.guest.until(f"cat {sinit.home}/second").strip()
     until(lambda: len(pids := processes(sinit, "deaf")) == 3 and not {*pids} & {*left},
           "another life in the same slice")
     assert "an earlier sinit has left" in sinit.log()
     assert cgroup(sinit, second) == at
-    assert cgroup(sinit, shell) == cgroup(sinit, other) == f"0::{own}"
+    assert cgroup(sinit, shell) == cgroup(sinit, other) == at
     assert sinit.guest.check(f"find {sinit.own} -path '*init/init*'") == ""
