@@ -1,5 +1,7 @@
 #include "cgroup/files.h"
 
+#include "cgroup/reading.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -25,6 +27,15 @@ int cgroup_read(int dirfd, const char *name, char *buffer, size_t size)
 		close(fd);
 	buffer[count > 0 ? count : 0] = '\0';
 	return error;
+}
+
+uint64_t cgroup_read_number(int dirfd, const char *name)
+{
+	char text[32];
+	uint64_t number;
+
+	return cgroup_read(dirfd, name, text, sizeof(text)) == 0 && reading_number(text, &number) ? number
+												   : 0;
 }
 
 int cgroup_directory(int dirfd, const char *name)

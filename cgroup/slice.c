@@ -8,20 +8,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum {
 	DEPTH_MAX = 64, /* cgroups below a slice that are looked into */
-	TEXT = 4096,   /* bytes of a file that are read at once */
-	NAME = 80,     /* "NAME.service" with NUL: a service's name has at most 63 + 1 + 10 bytes */
+	TEXT = 4096,    /* bytes of a file that are read at once */
+	NAME = 80,      /* "NAME.service" with NUL: a service's name has at most 63 + 1 + 10 bytes */
 };
 
 /* --- Files -------------------------------------------------------------------------------- */
@@ -54,17 +52,6 @@ static void each_below(int dirfd, bool (*what)(int dirfd, const char *name, void
 			at += length;
 		}
 	close(fd);
-}
-
-/* The number in a file, 0 if it cannot be read. */
-static uint64_t read_number(const struct slice *slice, const char *file)
-{
-	char text[32];
-	uint64_t bytes;
-
-	return cgroup_read(slice->fd, file, text, sizeof(text)) == 0 && reading_number(text, &bytes)
-		   ? bytes
-		   : 0;
 }
 
 /* --- The directory ------------------------------------------------------------------------ */
@@ -176,13 +163,6 @@ void slice_close_leaf(int fd)
 	close(fd);
 }
 
-bool slice_full(const struct slice *slice)
-{
-	uint64_t max = read_number(slice, "pids.max");
-
-	return max && read_number(slice, "pids.current") >= max;
-}
-
 int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *slice)
 {
 	struct removal top = {0};
@@ -202,118 +182,6 @@ int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *sl
 	close(slice->fd);
 	*slice = (struct slice){.fd = -1, .events_wd = -1, .memory_wd = -1};
 	return error == -ENOENT ? 0 : error;
-}
-
-/* --- Limits -------------------------------------------------------------------------------- */
-
-/* MAJOR:MINOR of a path. */
-static int device_number(const char *device, char *ret, size_t size)
-{
-	struct stat st;
-
-	if (*device != '/') {
-		snprintf(ret, size, "%s", device);
-		return 0;
-	}
-	if (stat(device, &st) < 0)
-		return -errno;
-	if (!S_ISBLK(st.st_mode))
-		return -ENOTBLK;
-	snprintf(ret, size, "%u:%u", major(st.st_rdev), minor(st.st_rdev));
-	return 0;
-}
-
-/* Takes away what io.max says, a device a line. */
-static void clear_io(int dirfd)
-{
-	char text[TEXT], line[64];
-
-	if (cgroup_read(dirfd, "io.max", text, sizeof(text)) < 0)
-		return;
-	for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n') {
-		size_t device = strcspn(at, " \n");
-
-		if (device == 0 || device > 24)
-			continue;
-		snprintf(line, sizeof(line), "%.*s rbps=max wbps=max riops=max wiops=max",
-		    (int)device, at);
-		cgroup_write(dirfd, "io.max", line);
-	}
-}
-
-static int limit_io(int dirfd, const char *value)
-{
-	struct cgroup_io io;
-	char number[sizeof(io.device)], line[sizeof(number) + sizeof(io.words)];
-	int result = 0;
-
-	clear_io(dirfd);
-	while (value && cgroup_io_next(&value, &io) > 0) {
-		int error = device_number(io.device, number, sizeof(number));
-
-		if (!error) {
-			snprintf(line, sizeof(line), "%s%s", number, io.words);
-			error = cgroup_write(dirfd, "io.max", line);
-		}
-		if (!result)
-			result = error;
-	}
-	return result;
-}
-
-/* A cpuset with processes in it cannot be made empty, which would mean all: it gets all that
- * there are. */
-static int free_cpus(int dirfd)
-{
-	char text[CGROUP_VALUE];
-	int error = cgroup_read(dirfd, "../cpuset.cpus.effective", text, sizeof(text));
-
-	return error ? error : cgroup_write(dirfd, "cpuset.cpus", text);
-}
-
-int slice_limit(const struct slice *slice, enum cgroup_limit limit, const char *value)
-{
-	char words[CGROUP_VALUE];
-	int error = cgroup_limit_value(limit, value, words);
-
-	if (error)
-		return error;
-	if (limit == CGROUP_IO_MAX)
-		return limit_io(slice->fd, value);
-	error = cgroup_write(slice->fd, cgroup_limit_file(limit), words);
-	return error == -ENOSPC && limit == CGROUP_CPUSET_CPUS && !value ? free_cpus(slice->fd) : error;
-}
-
-bool slice_has_limit(const struct slice *slice, enum cgroup_limit limit, const char *value)
-{
-	char words[CGROUP_VALUE], text[CGROUP_VALUE];
-	size_t length;
-
-	if (limit == CGROUP_IO_MAX || cgroup_limit_value(limit, value, words) < 0 ||
-	    cgroup_read(slice->fd, cgroup_limit_file(limit), text, sizeof(text)) < 0)
-		return false;
-	length = strcspn(words, "\n");
-	/* cpu.max shows its period behind the quota. */
-	return strncmp(text, words, length) == 0 &&
-	       (text[length] == '\n' || (limit == CGROUP_CPU_MAX && text[length] == ' '));
-}
-
-int slice_oom_group(const struct slice *slice, bool together)
-{
-	return cgroup_write(slice->fd, "memory.oom.group", together ? "1" : "0");
-}
-
-bool slice_high_is(const struct slice *slice, uint64_t bytes)
-{
-	return read_number(slice, "memory.high") == bytes;
-}
-
-int slice_high(const struct slice *slice, uint64_t bytes)
-{
-	char words[24];
-
-	snprintf(words, sizeof(words), "%" PRIu64, bytes);
-	return cgroup_write(slice->fd, "memory.high", bytes == UINT64_MAX ? "max" : words);
 }
 
 /* --- Processes ------------------------------------------------------------------------------ */
@@ -415,47 +283,4 @@ int slice_signal(struct slice *slice, int sig)
 	else
 		kill_frozen(slice);
 	return 1;
-}
-
-/* --- Memory ---------------------------------------------------------------------------------- */
-
-int slice_memory(const struct slice *slice, struct slice_memory *ret)
-{
-	char text[512];
-	int error = cgroup_read(slice->fd, "memory.events", text, sizeof(text));
-
-	*ret = (struct slice_memory){0};
-	if (error)
-		return error;
-	reading_keyed(text, "high", &ret->high);
-	reading_keyed(text, "max", &ret->max);
-	reading_keyed(text, "oom", &ret->oom);
-	reading_keyed(text, "oom_kill", &ret->oom_kill);
-	reading_keyed(text, "oom_group_kill", &ret->group);
-	/* Linux 5.2: without those of cgroups below it, which may have limits of their own. */
-	ret->own_oom = ret->oom;
-	if (cgroup_read(slice->fd, "memory.events.local", text, sizeof(text)) == 0)
-		reading_keyed(text, "oom", &ret->own_oom);
-	return 0;
-}
-
-uint64_t slice_memory_used(const struct slice *slice)
-{
-	return read_number(slice, "memory.current");
-}
-
-uint64_t slice_memory_peak(const struct slice *slice)
-{
-	return read_number(slice, "memory.peak");
-}
-
-uint64_t slice_memory_needed(const struct slice *slice)
-{
-	char text[TEXT];
-	uint64_t used = slice_memory_used(slice), cache;
-
-	if (cgroup_read(slice->fd, "memory.stat", text, sizeof(text)) < 0 ||
-	    !reading_keyed(text, "inactive_file", &cache))
-		return used;
-	return used > cache ? used - cache : 0;
 }

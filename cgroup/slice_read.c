@@ -1,4 +1,5 @@
 /* What a service uses: the kernel's files of its slice, each opened, read and closed. */
+#include "cgroup/files.h"
 #include "cgroup/reading.h"
 #include "cgroup/slice.h"
 
@@ -25,12 +26,7 @@ static ssize_t fill(int fd, char buffer[static ROOM], size_t used)
 
 static bool get(const struct slice *slice, const char *name, char buffer[static ROOM])
 {
-	int fd = openat(slice->fd, name, O_RDONLY | O_CLOEXEC);
-	bool good = fd >= 0 && fill(fd, buffer, 0) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return good;
+	return cgroup_read(slice->fd, name, buffer, ROOM) == 0 && buffer[0];
 }
 
 static bool get_number(const struct slice *slice, const char *name, uint64_t *ret)
