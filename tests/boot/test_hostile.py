@@ -46,7 +46,7 @@ def test_a_check_of_a_service_that_delegates(sinit):
     where = f"{sinit.home}/where"
     delegating(sinit, "d", CONTROLLED)
     sinit.add("probe", "liveness d", check=f"exec:sh -c 'cat /proc/self/cgroup >{where}'",
-              interval="50ms", failures="3")
+              interval="500ms", failures="1000")  # a slow machine may time out
     sinit.start()
     lives(sinit, "d", 1)
     sinit.guest.until(f"grep '^0::/d.service/sinit$' {where}")
