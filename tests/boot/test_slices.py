@@ -150,12 +150,12 @@ def test_what_is_paused_can_be_stopped(sinit):
 
 def test_no_probe_fails_while_it_is_paused(sinit):
     sinit.service("web", "httpd -f -p 127.0.0.1:8081")
-    sinit.add("probe", "liveness web", check="tcp://127.0.0.1:8081", interval="100ms", failures="1",
-              timeout="100ms")
+    sinit.add("probe", "liveness web", check="tcp://127.0.0.1:8081", interval="400ms", failures="3",
+              timeout="400ms")
     sinit.up()
     sinit.until_state("web", liveness="passing")
     sinit.ctl("pause", "web")
-    sinit.guest.check("sleep 1")  # ten time-outs long
+    sinit.guest.check("sleep 2")  # five time-outs long
     sinit.ctl("resume", "web")
     sinit.until_state("web", liveness="passing", restarts=0)
 
