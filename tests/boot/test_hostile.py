@@ -172,7 +172,8 @@ def test_an_ordinary_user_starts_it_again(sinit):
     be no controllers. After a KILL the second finds what the first has left, and is where the
     first was, though the shell that starts it is in the leaf now."""
     sinit.guest.write(f"{sinit.home}/shell", SHELL.replace("HOME", sinit.home))
-    sinit.service("deaf", "sh -c \"trap '' TERM; sleep 100001 & sleep 100002 & wait\"", stop_timeout="1s")
+    sinit.service("deaf", "sh -c \"trap '' TERM; sleep 100001 & sleep 100002 & wait\"",
+                  stop_timeout="1s")
     sinit.up(through=["sh", f"{sinit.home}/shell"], user=1000, pid=False, cgroupns=False,
              mount=None)
     own = sinit.own.removeprefix("/sys/fs/cgroup")
