@@ -26,7 +26,7 @@ def test_a_kill_for_memory_is_never_for_sinit(sinit, pid):
     both belong to the slice, and are what the kernel finds in it."""
     sinit.service("tiny", memory_max="64K", **AGAIN)
     sinit.service("grows", "eat --every 2 --pause 64", memory_max="16M", **AGAIN)
-    sinit.add("probe", "liveness grows", check="exec:/bin/true", interval="50ms", timeout="50ms")
+    sinit.add("probe", "liveness grows", check="exec:/bin/true", interval="50ms", failures="1000")
     sinit.service("other")
     sinit.start(pid=pid, cgroupns=pid, mount="rw" if pid else None)
     for name in ("tiny", "grows"):
