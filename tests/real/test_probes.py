@@ -379,7 +379,9 @@ exit $now
     #                                    v ready    not     not    v failing   not   v passing
     (health.base / "answers").write_text("0 0 1 1 0 1 1 0 0 1 1 1 0 1 0 0 0\n")
     health.service("app", "sleep 100001", RESTART)
-    health.probe("app", "readiness", f"exec:{script}", failures=3, successes=2)
+    # Its script must be through in time, also on a slow machine: a time-out would count.
+    health.probe("app", "readiness", f"exec:{script}", failures=3, successes=2, interval="400ms",
+                 timeout="400ms")
     health.start()
     health.await_said("run", count=17)
     health.await_fields("app", readiness="passing", ready=True)
