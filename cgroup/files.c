@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,21 @@ int cgroup_read(int dirfd, const char *name, char *buffer, size_t size)
 		close(fd);
 	buffer[count > 0 ? count : 0] = '\0';
 	return error;
+}
+
+void cgroup_take_back(int dirfd)
+{
+	char text[256], word[32];
+
+	if (cgroup_read(dirfd, "cgroup.subtree_control", text, sizeof(text)) < 0)
+		return;
+	for (const char *at = text; *(at += strspn(at, " \n"));) {
+		size_t length = strcspn(at, " \n");
+
+		snprintf(word, sizeof(word), "-%.*s", (int)length, at);
+		cgroup_write(dirfd, "cgroup.subtree_control", word);
+		at += length;
+	}
 }
 
 uint64_t cgroup_read_number(int dirfd, const char *name)

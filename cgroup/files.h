@@ -16,6 +16,9 @@ int cgroup_read(int dirfd, const char *name, char *buffer, size_t size);
 /* The number in a file; "max": UINT64_MAX; 0 if it cannot be read. */
 uint64_t cgroup_read_number(int dirfd, const char *name);
 
+/* Takes back the controllers that a cgroup gives to those below it. */
+void cgroup_take_back(int dirfd);
+
 /* A descriptor of a directory, or -1 with errno. */
 int cgroup_directory(int dirfd, const char *name);
 

@@ -123,29 +123,13 @@ static bool remove_below(int dirfd, const char *name, void *context)
 	return true;
 }
 
-/* Takes back the controllers that the slice gives to cgroups below it. */
-static void take_back(int dirfd)
-{
-	char text[256], word[32];
-
-	if (cgroup_read(dirfd, "cgroup.subtree_control", text, sizeof(text)) < 0)
-		return;
-	for (const char *at = text; *(at += strspn(at, " \n"));) {
-		size_t length = strcspn(at, " \n");
-
-		snprintf(word, sizeof(word), "-%.*s", (int)length, at);
-		cgroup_write(dirfd, "cgroup.subtree_control", word);
-		at += length;
-	}
-}
-
 void slice_tidy(struct slice *slice)
 {
 	struct removal top = {0};
 
 	slice_freeze(slice, false);
 	each_below(slice->fd, remove_below, &top);
-	take_back(slice->fd);
+	cgroup_take_back(slice->fd);
 }
 
 int slice_leaf(const struct slice *slice)
@@ -259,6 +243,11 @@ static bool signal_below(int dirfd, const char *name, void *context)
 int slice_freeze(const struct slice *slice, bool frozen)
 {
 	return cgroup_write(slice->fd, "cgroup.freeze", frozen ? "1" : "0");
+}
+
+bool slice_frozen(const struct slice *slice)
+{
+	return cgroup_read_number(slice->fd, "cgroup.freeze") == 1;
 }
 
 /* For a kernel without cgroup.kill. Frozen ones that are killed die at once

@@ -59,7 +59,7 @@ int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *sl
 
 /* Writes a limit; NULL takes it away. 0; -EINVAL, -errno of the write. On a slice that is in
  * use the kernel first reclaims memory for memory_max and memory_high, which takes time: then
- * it is not for PID 1 itself, see platform_slice_limit(). */
+ * it is for a child, not for PID 1. */
 int slice_limit(const struct slice *slice, enum cgroup_limit limit, const char *value);
 
 /* Whether the limit is set so already; false if that cannot be told. */
@@ -80,6 +80,9 @@ int slice_signal(struct slice *slice, int sig);
 /* Writes cgroup.freeze; it takes effect in a while. 0 or -errno. */
 int slice_freeze(const struct slice *slice, bool frozen);
 
+/* Whether somebody has it frozen, or is about to. */
+bool slice_frozen(const struct slice *slice);
+
 /* Reads memory.events. 0 or -errno (-ENOENT: no memory controller). */
 int slice_memory(const struct slice *slice, struct slice_memory *ret);
 
@@ -89,8 +92,8 @@ uint64_t slice_memory_used(const struct slice *slice);
 /* memory.peak, bytes; 0 if there is none (Linux before 5.19). */
 uint64_t slice_memory_peak(const struct slice *slice);
 
-/* memory.current less what can be dropped at once (inactive_file of memory.stat): what
- * memory_warn is about. */
+/* memory.current less what can be dropped (the cache of files in memory.stat): what memory_warn
+ * is about. */
 uint64_t slice_memory_needed(const struct slice *slice);
 
 /* Everything for the board, with the time; what the kernel does not have stays 0 in

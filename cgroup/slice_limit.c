@@ -166,10 +166,11 @@ uint64_t slice_memory_peak(const struct slice *slice)
 uint64_t slice_memory_needed(const struct slice *slice)
 {
 	char text[TEXT];
-	uint64_t used = slice_memory_used(slice), cache;
+	uint64_t used = slice_memory_used(slice), inactive = 0, active = 0;
 
-	if (cgroup_read(slice->fd, "memory.stat", text, sizeof(text)) < 0 ||
-	    !reading_keyed(text, "inactive_file", &cache))
-		return used;
-	return used > cache ? used - cache : 0;
+	if (cgroup_read(slice->fd, "memory.stat", text, sizeof(text)) == 0) {
+		reading_keyed(text, "inactive_file", &inactive);
+		reading_keyed(text, "active_file", &active);
+	}
+	return used > inactive + active ? used - inactive - active : 0;
 }

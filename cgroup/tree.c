@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LEAF   "init"
@@ -25,6 +26,8 @@
 #define CGROUP2_MAGIC 0x63677270 /* statfs(2) */
 
 enum {
+	LOCK_TRIES = 10,
+	LOCK_PAUSE = 50,  /* ms between them */
 	ROUNDS = 8,       /* over strangers that fork while they are moved */
 	FILE_MAX = 16 * 1024 * 1024, /* bytes of mountinfo that are looked at */
 };
@@ -134,11 +137,17 @@ static bool is_below(const char *path, const char *directory)
  * the directory itself. */
 static int lock(struct cgroup_tree *tree, int dirfd)
 {
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE * 1000000};
+
 	tree->lock_fd = openat(dirfd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
-	if (flock(tree->lock_fd < 0 ? tree->root_fd : tree->lock_fd, LOCK_EX | LOCK_NB) < 0 &&
-	    errno == EWOULDBLOCK)
-		return refuse(tree, CGROUP_TAKEN, NULL, 0);
-	return 0;
+	/* Who was killed a moment ago may still have a child on its way. */
+	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(tree->lock_fd < 0 ? tree->root_fd : tree->lock_fd, LOCK_EX | LOCK_NB) == 0 ||
+		    errno != EWOULDBLOCK)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return refuse(tree, CGROUP_TAKEN, NULL, 0);
 }
 
 /* Only a cgroup of the plain type can have such below it (cgroup-v2.rst, "Threads"). */
@@ -146,9 +155,13 @@ static int check_type(struct cgroup_tree *tree)
 {
 	char type[32];
 
-	if (cgroup_read(tree->root_fd, "cgroup.type", type, sizeof(type)) < 0 ||
-	    strcmp(type, "domain\n") == 0)
-		return 0;
+	/* An earlier sinit may have left controllers behind, which make it one of threads. */
+	for (int round = 0; round < 2; round++) {
+		if (cgroup_read(tree->root_fd, "cgroup.type", type, sizeof(type)) < 0 ||
+		    strcmp(type, "domain\n") == 0)
+			return 0;
+		cgroup_take_back(tree->root_fd);
+	}
 	return refuse(tree, CGROUP_THREADED, NULL, 0);
 }
 
@@ -257,6 +270,7 @@ static int take_leaf(struct cgroup_tree *tree, const struct cgroup_options *opti
 	close(own);
 	if (error)
 		return refuse(tree, CGROUP_REFUSED, "moving to its leaf init", error);
+	tree->in_leaf = !taken && !top && !options->root;
 	return taken ? -EBUSY : 0;
 }
 
@@ -341,7 +355,7 @@ int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *optio
 	return 0;
 }
 
-void cgroup_tree_close(struct cgroup_tree *tree)
+void cgroup_tree_forget(struct cgroup_tree *tree)
 {
 	const int fds[] = {tree->root_fd, tree->watch_fd, tree->lock_fd};
 
@@ -349,6 +363,23 @@ void cgroup_tree_close(struct cgroup_tree *tree)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	tree->root_fd = tree->watch_fd = tree->lock_fd = -1;
+}
+
+/* Gives the cgroup back as it was, so that others can be started in it: without controllers for
+ * cgroups below, of which there are none any more, and us in it instead of in the leaf. Where
+ * somebody else is in the leaf it stays. */
+static void give_back(struct cgroup_tree *tree)
+{
+	cgroup_take_back(tree->root_fd);
+	if (cgroup_write(tree->root_fd, "cgroup.procs", "0") == 0)
+		unlinkat(tree->root_fd, LEAF, AT_REMOVEDIR);
+}
+
+void cgroup_tree_close(struct cgroup_tree *tree)
+{
+	if (tree->in_leaf)
+		give_back(tree);
+	cgroup_tree_forget(tree);
 	/* The kernel refuses as long as anybody is in it. */
 	if (tree->made)
 		rmdir(tree->path);

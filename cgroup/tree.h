@@ -39,6 +39,7 @@ struct cgroup_tree {
 	uint8_t fault;      /* enum cgroup_fault */
 	uint8_t enabled;    /* bits 1 << enum cgroup_controller: those that really went on */
 	uint8_t offered;    /* those that the parent has */
+	bool in_leaf;       /* sinit has moved to the leaf */
 	bool made;          /* cgroup_root was not there before */
 	int error;          /* errno of CGROUP_REFUSED */
 	int controller_error[CGROUP_CONTROLLERS]; /* errno of one that is offered, but not on */
@@ -68,7 +69,11 @@ void cgroup_tree_drop(struct cgroup_tree *tree, const char *service);
 typedef void cgroup_tree_visit(struct cgroup_tree *tree, const char *service, void *context);
 void cgroup_tree_each(struct cgroup_tree *tree, cgroup_tree_visit *visit, void *context);
 
+/* Gives it back: to be called when no service is left. */
 void cgroup_tree_close(struct cgroup_tree *tree);
+
+/* In a forked child: closes its copies, that of the lock among them, and no more. */
+void cgroup_tree_forget(struct cgroup_tree *tree);
 
 /* Why there are no slices (root_fd < 0), one sentence, and what to do about it. */
 void cgroup_tree_explain(const struct cgroup_tree *tree, struct text *text);

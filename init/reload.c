@@ -60,8 +60,10 @@ static int load(void *context)
 	    .flags = sinit->mode == MODE_BOOT ? CONFIG_TOLERANT : 0};
 	struct messages sink = {.fd = sinit->reload.messages_fd, .kind = "error"};
 	struct image *image;
-	int rc = config_load(sinit->options.config, &input, &errors, &image);
+	int rc;
 
+	cgroup_tree_forget(&sinit->cgroups); /* else its lock would outlive a sinit that is killed */
+	rc = config_load(sinit->options.config, &input, &errors, &image);
 	config_errors_write(&errors, write_message, &sink);
 	sink.kind = "warning";
 	config_warnings_write(&errors, write_message, &sink);

@@ -144,6 +144,7 @@ struct supervisor {
 	struct cgroup_tree *cgroups;   /* NULL: none */
 	struct spawn_limit nofile;     /* what services get; hard 0: as sinit has it */
 	bool cgroups_required;         /* no service without a slice */
+	bool watch_told;               /* that the kernel has no watches has been logged */
 	bool room_told;                /* that there are no descriptors for more slices */
 	uint32_t slices, slices_max;   /* open, and at most */
 	bool measuring;                /* slices are being read, from measure_next on */

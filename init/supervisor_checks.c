@@ -116,8 +116,14 @@ static void spawn(struct supervisor *sv, uint32_t slot, enum probe_role role,
 {
 	struct check *c = sv_check(sv, slot, role);
 	struct spawn_result result = {0};
-	int rc = sv_spawn_check(sv, slot, probe, target, &result);
+	int rc;
 
+	/* Born there it would hang before its exec, and take the place of others that are born. */
+	if (sv_slice_frozen(sv, slot)) {
+		finish(sv, slot, role, FAULT_TIMEOUT, (int32_t)probe->timeout);
+		return;
+	}
+	rc = sv_spawn_check(sv, slot, probe, target, &result);
 	if (sv_slice_full(sv, slot, rc)) {
 		finish(sv, slot, role, FAULT_SPAWN, -rc);
 		return;

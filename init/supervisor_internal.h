@@ -149,6 +149,8 @@ bool sv_slice_left(struct supervisor *sv, uint32_t slot);
 void sv_slice_settings(struct supervisor *sv, uint32_t slot, struct place from, struct place to);
 /* Whether the kernel may kill in slices for want of memory. */
 bool sv_slice_may_oom(const struct supervisor *sv);
+/* Whether its slice is frozen, by whomever. */
+bool sv_slice_frozen(const struct supervisor *sv, uint32_t slot);
 /* Whether no process could be made since the service has as many as it may. */
 bool sv_slice_full(const struct supervisor *sv, uint32_t slot, int error);
 /* A slice, `fresh`: new, is there: what its counters say now is no news. */
@@ -176,6 +178,8 @@ void sv_measure_some(struct supervisor *sv);
 /* Its slice is new, or memory_warn is; it goes, or memory_warn does. */
 void sv_warn_begin(struct supervisor *sv, uint32_t slot);
 void sv_warn_end(struct supervisor *sv, uint32_t slot);
+/* memory.high becomes what it is configured to be. */
+void sv_warn_unset(struct supervisor *sv, uint32_t slot);
 /* The wire is about to be written over: it is set again by sv_warn_begin(). */
 void sv_warn_forget(struct supervisor *sv, uint32_t slot);
 /* memory.high was passed. */

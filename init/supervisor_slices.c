@@ -14,6 +14,11 @@ bool sv_slice_may_oom(const struct supervisor *sv)
 	return sv_can_have_slices(sv) && sv_has_controller(sv, CGROUP_MEMORY);
 }
 
+bool sv_slice_frozen(const struct supervisor *sv, uint32_t slot)
+{
+	return sv->unit[slot].sliced && slice_frozen(&sv->unit[slot].slice);
+}
+
 bool sv_slice_full(const struct supervisor *sv, uint32_t slot, int error)
 {
 	return error == -EAGAIN && sv->unit[slot].sliced && slice_full(&sv->unit[slot].slice);
@@ -50,15 +55,17 @@ static void set_limit(struct supervisor *sv, uint32_t slot, enum cgroup_limit li
 		    value ? value : "", strerror(-rc));
 }
 
-/* `fresh`: the slice is new. Else it may have limits of older settings, and somebody in it whom a
- * life with kill_mode=process has left there: what is the same is not written, since that may
- * make the kernel reclaim memory. */
+/* `fresh`: the slice is new. Else it may have limits of older settings; and where somebody is in
+ * it, whom a life with kill_mode=process has left there, they are set as those of a service that
+ * runs, by a child. */
 static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
 {
 	struct unit *u = &sv->unit[slot];
 	const struct service_settings *s = place_settings(sv, u->life);
 
-	for (unsigned i = 0; i < CGROUP_LIMITS; i++) {
+	bool used = !fresh && sv_slice_signal(sv, slot, 0);
+
+	for (unsigned i = 0; i < CGROUP_LIMITS && !used; i++) {
 		enum cgroup_limit limit = (enum cgroup_limit)i;
 		const char *value = sv_limit(sv, u->life, limit);
 
@@ -72,7 +79,8 @@ static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
 	if (!fresh || s->oom_policy != OOM_IGNORE)
 		slice_oom_group(&u->slice, s->oom_policy != OOM_IGNORE);
 	sv_oom_begin(sv, slot, fresh);
-	sv_warn_begin(sv, slot);
+	if (!used)
+		sv_warn_begin(sv, slot);
 }
 
 /* --- the slice itself ---------------------------------------------------------------------- */
@@ -106,6 +114,20 @@ static void tell_no_room(struct supervisor *sv, const char *name)
 	    (unsigned)sv->slices_max);
 }
 
+/* Once: the limit is the machine's (fs.inotify.max_user_watches). */
+static void tell_no_watch(struct supervisor *sv, uint32_t slot)
+{
+	if (sv->watch_told || !sv_has_controller(sv, CGROUP_MEMORY) ||
+	    sv->unit[slot].slice.memory_wd >= 0)
+		return;
+	sv->watch_told = true;
+	log_warning(sv->service[slot].name,
+	    "the kernel has no watch to give (fs.inotify.max_user_watches): kills for memory of "
+	    "workers are told late, and memory_warn is looked at every 30s only");
+}
+
+static void change(struct supervisor *sv, uint32_t slot);
+
 int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
@@ -134,7 +156,10 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 	sv->slices++;
 	u->limits_stale = u->slice_told = false;
 	sv_slice_flags(sv, slot, SLICE_THERE);
+	tell_no_watch(sv, slot);
 	set_limits(sv, slot, !u->slice.killed);
+	if (u->slice.killed && sv_slice_signal(sv, slot, 0))
+		change(sv, slot);
 	return 0;
 }
 
@@ -219,6 +244,7 @@ static int change_limits(void *context)
 	const struct unit *u = &sv->unit[change->slot];
 	int failed = 0;
 
+	cgroup_tree_forget(sv->cgroups);
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++) {
 		enum cgroup_limit limit = (enum cgroup_limit)i;
 		const char *value = sv_limit(sv, u->life, limit);
@@ -236,6 +262,7 @@ static int arm_wire(void *context)
 	const struct change *change = context;
 	const struct unit *u = &change->sv->unit[change->slot];
 
+	cgroup_tree_forget(change->sv->cgroups);
 	return slice_high(&u->slice, u->warn) < 0;
 }
 
@@ -269,6 +296,7 @@ static void change(struct supervisor *sv, uint32_t slot)
 	u->change_again = u->changing;
 	if (u->changing)
 		return;
+	sv_warn_unset(sv, slot);
 	u->limits_stale = true;
 	log_warning(sv->service[slot].name, "its new limits hold from its next start on: no process "
 					    "could be made to set them");
@@ -290,6 +318,9 @@ void sv_slice_changed(struct supervisor *sv, uint32_t slot, pid_t pid, bool well
 	if (!well)
 		log_warning(sv->service[slot].name,
 		    "not all of its new limits could be set; sinitctl restart sets them anew");
+	/* What the child has set may no longer be wanted. */
+	if (!u->wire)
+		sv_warn_unset(sv, slot);
 	sv_warn_begin(sv, slot);
 }
 

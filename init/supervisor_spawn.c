@@ -98,6 +98,8 @@ static int make_process(struct supervisor *sv, uint32_t slot, enum pid_role role
 
 	if (rc < 0)
 		return rc;
+	if (ret->stillborn)
+		sv->unit[slot].slice.killed = true;
 	if (ret->pid > 0)
 		pidmap_put(&sv->pids, ret->pid, slot, ret->step && role != PID_PROBE ? PID_FAILED : role);
 	if (ret->pending) {

@@ -90,7 +90,9 @@ static void arm(struct supervisor *sv, uint32_t slot)
 		u->wire = true;
 	else if (u->slice.memory_wd >= 0 && slice_memory_used(&u->slice) < u->warn)
 		set_wire(sv, slot, true);
-	else if (u->slice.memory_wd < 0 || !sv_slice_arm(sv, slot))
+	else if (u->slice.memory_wd >= 0 && sv_slice_arm(sv, slot))
+		u->wire = true; /* or will be, when the child has done it */
+	else
 		/* Without a watch nobody would tell that it was passed, nor take it away. */
 		look_again(sv, u, AGAIN);
 }
@@ -134,6 +136,12 @@ void sv_warn_forget(struct supervisor *sv, uint32_t slot)
 	u->wire = false;
 	u->warn = 0;
 	u->warn_at = 0;
+}
+
+void sv_warn_unset(struct supervisor *sv, uint32_t slot)
+{
+	if (sv_has_controller(sv, CGROUP_MEMORY))
+		set_wire(sv, slot, false);
 }
 
 void sv_warn_end(struct supervisor *sv, uint32_t slot)

@@ -310,6 +310,7 @@ CHILD int child_main(void *argument)
 	};
 	struct birth *birth = argument;
 
+	birth->begun = true;
 	if (birth->shares_memory)
 		raw_syscall3(SYS_set_tid_address, (long)&birth->word, 0, 0);
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {

@@ -21,6 +21,7 @@ struct birth {
 	struct spawn what; /* the order; `limits` points to the copy below */
 	struct spawn_limit limits[SPAWN_LIMITS];
 	char oom_score_adj[16]; /* as text; "": unchanged */
+	bool begun;             /* the child has come to life */
 	bool moves;             /* it has to move itself to its slice */
 	bool shares_memory;     /* born with CLONE_VM: tell the kernel of `word` */
 	int null_fd;            /* an open /dev/null, or -1 */

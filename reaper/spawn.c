@@ -208,6 +208,7 @@ static int fill(struct spawner *spawner, struct birth *birth, const struct spawn
 		return -EINVAL;
 	if (spawner->null_fd < 0)
 		spawner->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	birth->begun = false;
 	birth->step = STEP_NONE;
 	birth->error = 0;
 	birth->detail[0] = '\0';
@@ -302,11 +303,19 @@ int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn
 	if (pid < 0)
 		return pid;
 	slot->pid = pid;
-	bool done = settled(slot, WAIT_MS);
+	bool done = settled(slot, WAIT_MS) || is_dead(pid);
+	bool stillborn = done && !slot->birth->begun && spawn->in_slice && !slot->birth->moves;
 	answer(slot, !done, ret);
 	if (done)
 		release(slot);
-	return 0;
+	if (!stillborn)
+		return 0;
+	struct spawn again = *spawn;
+	again.walks_in = true;
+	error = spawn_start(spawner, &again, ret);
+	if (error == 0)
+		ret->stillborn = true;
+	return error;
 }
 
 int spawn_poll(struct spawner *spawner, pid_t pid, struct spawn_result *ret)

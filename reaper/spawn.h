@@ -66,6 +66,10 @@ struct spawn {
 
 struct spawn_result {
 	pid_t pid;      /* > 0 if a process was made (it must be reaped even after a failure) */
+	bool stillborn; /* one that was to be born in the slice was killed at birth, and is to be
+	                   reaped; `pid` is another one, which has moved there: cgroup.kill was once
+	                   written to the slice, or to sinit's cgroup, and the kernel has not
+	                   forgotten */
 	bool pending;   /* its exec has neither succeeded nor failed yet */
 	uint8_t step;   /* enum spawn_step that failed, STEP_NONE: success */
 	int error;      /* errno of that step */

@@ -14,10 +14,10 @@ def cgroup(sinit, pid):
 
 
 def assert_quiet(sinit):
-    """It uses little of the time that another process, which is busy, has."""
-    stat = f"cut -d ' ' -f 1 /proc/{sinit.pid}/schedstat"
-    before, after = sinit.guest.check(f"{stat}; spin --seconds 0.4 >/dev/null; {stat}").split()
-    assert int(after) - int(before) < 0.1e9
+    """It makes no more processes than its checks need: a few a second, and not hundreds."""
+    last = "cut -d ' ' -f 5 /proc/loadavg"
+    before, after = sinit.guest.check(f"{last}; sleep 1; {last}").split()
+    assert int(after) - int(before) < 60
 
 
 # --- services that make cgroups of their own, with controllers

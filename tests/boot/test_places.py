@@ -230,3 +230,12 @@ def test_nothing_is_left_of_the_slices(sinit):
     place(sinit)
     assert sinit.stop() == 0
     assert sinit.guest.check(f"find {sinit.own} -name '*.service'") == ""
+
+
+def test_the_cgroup_is_given_back(sinit):
+    """Without controllers for others and without a leaf: somebody else can be started in it."""
+    place(sinit, pid=False, cgroupns=False, mount=None)
+    assert sinit.stop() == 0
+    assert sinit.guest.read(f"{sinit.own}/cgroup.subtree_control").strip() == ""
+    assert not sinit.exists(f"{sinit.own}/init")
+    sinit.guest.check(f"sh -c 'echo 0 >{sinit.own}/cgroup.procs'")

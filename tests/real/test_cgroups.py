@@ -399,6 +399,37 @@ def test_who_needs_a_paused_service_waits_for_it(sinit, tree):
     assert tree.pids("app")
 
 
+@needs_tree
+def test_a_kill_of_its_cgroup_is_not_for_ever(sinit, tree):
+    """There are kernels that kill whoever is cloned into a cgroup to which cgroup.kill was ever
+    written, by anybody."""
+    sinit.service("a", sinit.fake("a"), restart="always", restart_delay="0")
+    sinit.up()
+    (tree.slice("a") / "cgroup.kill").write_text("1")
+    sinit.until_lines("a", "start", 2)
+    sinit.until_state("a", state="running", restarts=1)
+    sinit.ctl("restart", "a")
+    assert sinit.status("a")["restarts"] == 1
+
+
+@needs_tree
+def test_a_kill_of_sinit_s_own_cgroup_is_not_for_ever(sinit, tree):
+    """They do so, too, if it was written to the cgroup of the parent."""
+    own = tree.root.with_name(f"{tree.root.name}-own")
+    own.mkdir()
+    try:
+        (own / "cgroup.kill").write_text("1")
+        sinit.service("a", sinit.fake("a"), restart="never")
+        sinit.start(through=["sh", "-c", f'echo 0 >{own}/cgroup.procs; exec "$@"', "sh"])
+        sinit.until_lines("a", "start")
+        sinit.until_state("a", state="running")
+        assert sinit.stop().code == 0
+    finally:
+        sinit.end()
+        until(lambda: "populated 0" in (own / "cgroup.events").read_text(), "its end")
+        own.rmdir()
+
+
 # --- where there is no tree
 
 MOUNTS = {

@@ -261,6 +261,11 @@ bool slice_high_is(const struct slice *slice, uint64_t bytes)
 	return slice_of(slice)->wire == bytes;
 }
 
+bool slice_frozen(const struct slice *slice)
+{
+	return slice_of(slice)->frozen;
+}
+
 void slice_tidy(struct slice *slice)
 {
 	slice_freeze(slice, false);
