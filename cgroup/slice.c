@@ -29,9 +29,11 @@ static bool is_dots(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-/* Calls `what` for each directory directly below, as long as it returns true. Without
- * opendir(3), which allocates; the records are getdents64(2)'s. */
-static void each_below(int dirfd, bool (*what)(int dirfd, const char *name, void *context), void *context)
+typedef void below_visit(int dirfd, const char *name, void *context);
+
+/* Calls `what` for each directory directly below. Without opendir(3), which allocates; the
+ * records are getdents64(2)'s. */
+static void each_below(int dirfd, below_visit *what, void *context)
 {
 	_Alignas(8) char buffer[1024];
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -45,10 +47,8 @@ static void each_below(int dirfd, bool (*what)(int dirfd, const char *name, void
 
 			memcpy(&length, buffer + at + 16, sizeof(length));
 			const char *name = buffer + at + 19;
-			if (buffer[at + 18] == DT_DIR && !is_dots(name) && !what(dirfd, name, context)) {
-				close(fd);
-				return;
-			}
+			if (buffer[at + 18] == DT_DIR && !is_dots(name))
+				what(dirfd, name, context);
 			at += length;
 		}
 	close(fd);
@@ -58,7 +58,7 @@ static void each_below(int dirfd, bool (*what)(int dirfd, const char *name, void
 
 static void slice_name(char ret[static NAME], const char *service)
 {
-	snprintf(ret, NAME, "%s.service", service);
+	snprintf(ret, NAME, "%s" SLICE_SUFFIX, service);
 }
 
 /* An inotify watch goes by path. -1: there is none, and emptiness is asked for. */
@@ -110,7 +110,7 @@ struct removal {
 	int depth;
 };
 
-static bool remove_below(int dirfd, const char *name, void *context)
+static void remove_below(int dirfd, const char *name, void *context)
 {
 	struct removal *removal = context, below = {removal->depth + 1};
 	int fd = below.depth < DEPTH_MAX ? cgroup_directory(dirfd, name) : -1;
@@ -120,7 +120,6 @@ static bool remove_below(int dirfd, const char *name, void *context)
 		close(fd);
 	}
 	unlinkat(dirfd, name, AT_REMOVEDIR);
-	return true;
 }
 
 void slice_tidy(struct slice *slice)
@@ -201,7 +200,7 @@ struct order {
 	int sig, depth;
 };
 
-static bool signal_below(int dirfd, const char *name, void *context);
+static below_visit signal_below;
 
 /* Signals those in the directory and below it. The file is read whole lines at a time: the
  * kernel gives a list, which a signal does not change under us. */
@@ -229,7 +228,7 @@ static void signal_here(int dirfd, const struct order *order)
 		each_below(dirfd, signal_below, &(struct order){order->sig, order->depth + 1});
 }
 
-static bool signal_below(int dirfd, const char *name, void *context)
+static void signal_below(int dirfd, const char *name, void *context)
 {
 	int fd = cgroup_directory(dirfd, name);
 
@@ -237,7 +236,6 @@ static bool signal_below(int dirfd, const char *name, void *context)
 		signal_here(fd, context);
 		close(fd);
 	}
-	return true;
 }
 
 int slice_freeze(const struct slice *slice, bool frozen)
@@ -259,17 +257,17 @@ static void kill_frozen(const struct slice *slice)
 	slice_freeze(slice, false);
 }
 
-int slice_signal(struct slice *slice, int sig)
+bool slice_signal(struct slice *slice, int sig)
 {
 	if (!is_populated(slice->fd))
-		return 0;
+		return false;
 	if (sig == 0)
-		return 1;
+		return true;
 	if (sig != SIGKILL)
 		signal_here(slice->fd, &(struct order){sig, 0});
 	else if (cgroup_write(slice->fd, "cgroup.kill", "1") == 0)
 		slice->killed = true;
 	else
 		kill_frozen(slice);
-	return 1;
+	return true;
 }

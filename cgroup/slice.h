@@ -13,6 +13,8 @@
 
 struct cgroup_tree;
 
+#define SLICE_SUFFIX ".service" /* of its directory's name, behind the service's */
+
 struct slice {
 	int fd;          /* -1: there is none */
 	int events_wd;   /* watch of cgroup.events, -1: none (yet) */
@@ -25,7 +27,6 @@ struct slice {
 /* memory.events, of the slice and all below it. */
 struct slice_memory {
 	uint64_t high;      /* times that memory.high was passed */
-	uint64_t max;       /* times that the limit was about to be passed */
 	uint64_t oom;       /* times that an allocation would have failed at a limit */
 	uint64_t own_oom;   /* those at the limit of the slice itself */
 	uint64_t oom_kill;  /* processes killed */
@@ -74,8 +75,8 @@ bool slice_high_is(const struct slice *slice, uint64_t bytes);
 
 /* Signals all of the slice and below it. KILL is done by cgroup.kill (Linux 5.14), else while
  * they are frozen, so that none escapes by forking. Sig 0 asks only: then zombies do not
- * count. 1 if there was anybody, or that cannot be known now; 0 if not. */
-int slice_signal(struct slice *slice, int sig);
+ * count. True if there was anybody, or that cannot be known now. */
+bool slice_signal(struct slice *slice, int sig);
 
 /* Writes cgroup.freeze; it takes effect in a while. 0 or -errno. */
 int slice_freeze(const struct slice *slice, bool frozen);

@@ -142,7 +142,6 @@ int slice_memory(const struct slice *slice, struct slice_memory *ret)
 	if (error)
 		return error;
 	reading_keyed(text, "high", &ret->high);
-	reading_keyed(text, "max", &ret->max);
 	reading_keyed(text, "oom", &ret->oom);
 	reading_keyed(text, "oom_kill", &ret->oom_kill);
 	reading_keyed(text, "oom_group_kill", &ret->group);

@@ -21,8 +21,6 @@
 
 #define LEAF   "init"
 #define LEAF_MARK "user.sinit" /* extended attribute of a leaf that sinit has made */
-#define SUFFIX ".service"
-
 #define CGROUP2_MAGIC 0x63677270 /* statfs(2) */
 
 enum {
@@ -393,7 +391,7 @@ static bool find_slice(const struct cgroup_tree *tree, const char *service, stru
 {
 	char name[NAME_MAX + 1];
 
-	snprintf(name, sizeof(name), "%s" SUFFIX, service);
+	snprintf(name, sizeof(name), "%s" SLICE_SUFFIX, service);
 	*ret = (struct slice){.events_wd = -1, .memory_wd = -1};
 	ret->fd = cgroup_directory(tree->root_fd, name);
 	return ret->fd >= 0;
@@ -408,7 +406,7 @@ bool cgroup_tree_left(struct cgroup_tree *tree, const char *service, int sig)
 		return false;
 	if (sig)
 		slice_freeze(&slice, false);
-	any = slice_signal(&slice, sig) > 0;
+	any = slice_signal(&slice, sig);
 	close(slice.fd);
 	return any;
 }
@@ -429,9 +427,9 @@ void cgroup_tree_each(struct cgroup_tree *tree, cgroup_tree_visit *visit, void *
 
 	while (directory && (entry = readdir(directory))) {
 		size_t length = strlen(entry->d_name);
-		size_t suffix = sizeof(SUFFIX) - 1;
+		size_t suffix = sizeof(SLICE_SUFFIX) - 1;
 
-		if (length <= suffix || strcmp(entry->d_name + length - suffix, SUFFIX) != 0)
+		if (length <= suffix || strcmp(entry->d_name + length - suffix, SLICE_SUFFIX) != 0)
 			continue;
 		entry->d_name[length - suffix] = '\0';
 		visit(tree, entry->d_name, context);

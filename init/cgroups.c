@@ -71,7 +71,6 @@ struct left {
 static void signal_left(struct cgroup_tree *tree, const char *service, void *context)
 {
 	struct left *left = context;
-
 	bool known = image_find(left->image, service) != IMAGE_NONE;
 
 	if (!cgroup_tree_left(tree, service, known ? left->sig : 0))

@@ -168,6 +168,9 @@ void sv_slice_changed(struct supervisor *sv, uint32_t slot, pid_t pid, bool well
 bool sv_slice_arm(struct supervisor *sv, uint32_t slot);
 /* memory.events may have changed. */
 void sv_memory_event(struct supervisor *sv, uint32_t slot);
+/* Puts an event about memory on the board and into the log; fills in whom it is about. */
+void sv_memory_tell(struct supervisor *sv, uint32_t slot, struct board_event *event,
+    void (*log)(const char *service, const char *format, ...));
 /* Looks at those whose time has come. */
 void sv_slices_due(struct supervisor *sv);
 /* Reads some slices, if anybody has asked. */

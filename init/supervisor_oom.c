@@ -33,24 +33,32 @@ void sv_oom_begin(struct supervisor *sv, uint32_t slot, bool fresh)
 	u->high = memory.high;
 }
 
+void sv_memory_tell(struct supervisor *sv, uint32_t slot, struct board_event *event,
+    void (*log)(const char *service, const char *format, ...))
+{
+	const struct board_service *s = &sv->service[slot];
+	char buffer[256];
+	struct text text;
+
+	event->pid = s->pid;
+	event->blocker = -1;
+	memcpy(event->name, s->name, sizeof(event->name));
+	sv_event(sv, event);
+	text_init(&text, buffer, sizeof(buffer));
+	explain_event(&text, event, NULL);
+	if (sv_may_say(sv, slot))
+		log(s->name, "%s", text.data);
+}
+
 static void tell_oom(struct supervisor *sv, uint32_t slot)
 {
 	const struct board_service *s = &sv->service[slot];
 	struct board_event event = {.kind = EV_OOM,
-	    .pid = s->pid,
 	    .value = (uint32_t)(s->oom_used / 1024),
-	    .detail = s->oom_limit == UINT64_MAX ? -1 : (int32_t)(s->oom_limit / 1024),
-	    .blocker = -1};
-	char buffer[256];
-	struct text text;
+	    .detail = s->oom_limit == UINT64_MAX ? -1 : (int32_t)(s->oom_limit / 1024)};
 
-	memcpy(event.name, s->name, sizeof(event.name));
-	sv_event(sv, &event);
+	sv_memory_tell(sv, slot, &event, log_error);
 	sv_trouble(sv, slot);
-	text_init(&text, buffer, sizeof(buffer));
-	explain_event(&text, &event, NULL);
-	if (sv_may_say(sv, slot))
-		log_error(s->name, "%s", text.data);
 }
 
 /* The numbers may be read in the middle of a kill of all together: what follows without the

@@ -55,15 +55,13 @@ static void set_limit(struct supervisor *sv, uint32_t slot, enum cgroup_limit li
 		    value ? value : "", strerror(-rc));
 }
 
-/* `fresh`: the slice is new. Else it may have limits of older settings; and where somebody is in
- * it, whom a life with kill_mode=process has left there, they are set as those of a service that
- * runs, by a child. */
-static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh)
+/* `fresh`: the slice is new. Else it may have limits of older settings; and where it is `used` by
+ * those whom a life with kill_mode=process has left there, change() sets them, as those of a
+ * service that runs. */
+static void set_limits(struct supervisor *sv, uint32_t slot, bool fresh, bool used)
 {
 	struct unit *u = &sv->unit[slot];
 	const struct service_settings *s = place_settings(sv, u->life);
-
-	bool used = !fresh && sv_slice_signal(sv, slot, 0);
 
 	for (unsigned i = 0; i < CGROUP_LIMITS && !used; i++) {
 		enum cgroup_limit limit = (enum cgroup_limit)i;
@@ -132,6 +130,7 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 	const char *name = sv->service[slot].name;
+	bool used;
 	int rc;
 
 	if (!sv_can_have_slices(sv))
@@ -157,8 +156,9 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 	u->limits_stale = u->slice_told = false;
 	sv_slice_flags(sv, slot, SLICE_THERE);
 	tell_no_watch(sv, slot);
-	set_limits(sv, slot, !u->slice.killed);
-	if (u->slice.killed && sv_slice_signal(sv, slot, 0))
+	used = u->slice.killed && sv_slice_signal(sv, slot, 0);
+	set_limits(sv, slot, !u->slice.killed, used);
+	if (used)
 		change(sv, slot);
 	return 0;
 }
@@ -205,7 +205,7 @@ bool sv_slice_signal(struct supervisor *sv, uint32_t slot, int sig)
 {
 	struct unit *u = &sv->unit[slot];
 
-	return u->sliced && slice_signal(&u->slice, sig) > 0;
+	return u->sliced && slice_signal(&u->slice, sig);
 }
 
 bool sv_slice_left(struct supervisor *sv, uint32_t slot)

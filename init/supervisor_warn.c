@@ -9,27 +9,17 @@
 #include "init/supervisor_internal.h"
 
 #include "cgroup/tree.h"
-#include "init/explain.h"
 #include "init/log.h"
-
-#include <string.h>
 
 enum {
 	AGAIN = 30000,      /* ms between looks after an event, or where the wire could not be set */
 	AGAIN_TRIPPED = 100,/* ms between looks while the kernel drops cache at the wire */
 };
 
-static const char *setting(const struct supervisor *sv, uint32_t slot, enum cgroup_limit limit)
-{
-	struct place place = sv->unit[slot].life;
-
-	return image_cgroup(place_image(sv, place), place_settings(sv, place), limit);
-}
-
 /* memory.high as configured, beside the wire. */
 static uint64_t own_high(const struct supervisor *sv, uint32_t slot)
 {
-	return cgroup_size(setting(sv, slot, CGROUP_MEMORY_HIGH));
+	return cgroup_size(sv_limit(sv, sv->unit[slot].life, CGROUP_MEMORY_HIGH));
 }
 
 /* memory_warn in bytes, 0: there is none. */
@@ -41,7 +31,7 @@ static uint64_t threshold(const struct supervisor *sv, uint32_t slot)
 	uint64_t bytes;
 
 	if (!value ||
-	    cgroup_warn_value(value, cgroup_size(setting(sv, slot, CGROUP_MEMORY_MAX)), &bytes) < 0)
+	    cgroup_warn_value(value, cgroup_size(sv_limit(sv, place, CGROUP_MEMORY_MAX)), &bytes) < 0)
 		return 0;
 	return bytes;
 }
@@ -55,29 +45,20 @@ static void look_again(struct supervisor *sv, struct unit *u, int64_t after)
 static void set_wire(struct supervisor *sv, uint32_t slot, bool set)
 {
 	struct unit *u = &sv->unit[slot];
+
 	slice_high(&u->slice, set ? u->warn : own_high(sv, slot));
 	u->wire = set;
 }
 
 static void warn(struct supervisor *sv, uint32_t slot, uint64_t needed)
 {
-	struct board_service *s = &sv->service[slot];
 	struct unit *u = &sv->unit[slot];
 	struct board_event event = {.kind = EV_MEMORY,
-	    .pid = s->pid,
-	    .blocker = -1,
 	    .value = (uint32_t)(needed / 1024),
 	    .detail = (int32_t)(u->warn / 1024)};
-	char buffer[128];
-	struct text text;
 
 	u->warned = true;
-	memcpy(event.name, s->name, sizeof(event.name));
-	sv_event(sv, &event);
-	text_init(&text, buffer, sizeof(buffer));
-	explain_event(&text, &event, NULL);
-	if (sv_may_say(sv, slot))
-		log_warning(s->name, "%s", text.data);
+	sv_memory_tell(sv, slot, &event, log_warning);
 }
 
 static void arm(struct supervisor *sv, uint32_t slot)
@@ -122,7 +103,7 @@ void sv_warn_begin(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 
-	u->warn = sv->cgroups->enabled & 1u << CGROUP_MEMORY ? threshold(sv, slot) : 0;
+	u->warn = sv_has_controller(sv, CGROUP_MEMORY) ? threshold(sv, slot) : 0;
 	if (u->warn)
 		sv_warn_look(sv, slot);
 	else

@@ -279,7 +279,8 @@ static pid_t clone_apart(struct spawner *spawner, struct slot *slot)
  * below it (EBUSY), is not of a kind that can (EOPNOTSUPP), is not ours to write (EACCES). */
 static bool is_slice_error(int error)
 {
-	return error == -ENOENT || error == -ENODEV || error == -EBUSY || error == -EOPNOTSUPP || error == -EACCES;
+	return error == -ENOENT || error == -ENODEV || error == -EBUSY ||
+	       error == -EOPNOTSUPP || error == -EACCES;
 }
 
 int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)

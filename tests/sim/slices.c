@@ -351,7 +351,7 @@ int slice_high(const struct slice *slice, uint64_t bytes)
 	return 0;
 }
 
-int slice_signal(struct slice *slice, int sig)
+bool slice_signal(struct slice *slice, int sig)
 {
 	struct sim_slice *s = slice_of(slice);
 	unsigned number = (unsigned)(s - slices);
