@@ -88,6 +88,7 @@ struct unit {
 	uint64_t killed;    /* for memory in this slice, as last seen */
 	int64_t oom_due;    /* ms: when to look whether the main process has survived, 0: no */
 	int64_t oom_at;     /* ms: the last kill for memory in this life, 0: none */
+	int64_t oom_told;   /* ms: the last one in any life, 0: none */
 };
 
 /* A check that PID 1 makes itself, or asks the prober for once, see image_by_prober(). */

@@ -62,12 +62,14 @@ static void tell_oom(struct supervisor *sv, uint32_t slot)
 }
 
 /* The numbers may be read in the middle of a kill of all together: what follows without the
- * limit having been met again is more of the same. */
-static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_memory *memory)
+ * limit having been met again is more of the same, in the next life, too. Returns whether it is a
+ * kill of its own, and was told. */
+static bool note_oom(struct supervisor *sv, uint32_t slot, const struct slice_memory *memory)
 {
 	struct board_service *s = &sv->service[slot];
 	struct unit *u = &sv->unit[slot];
-	bool own = memory->own_oom > u->oom, more = !own && u->oom_at && sv->now - u->oom_at < OOM_FRESH;
+	bool own = memory->own_oom > u->oom;
+	bool more = !own && u->oom_told && sv->now - u->oom_told < OOM_FRESH;
 	const char *max = sv_limit(sv, u->life, CGROUP_MEMORY_MAX);
 	uint64_t peak = slice_memory_peak(&u->slice), kills = killed(memory);
 
@@ -84,9 +86,10 @@ static void note_oom(struct supervisor *sv, uint32_t slot, const struct slice_me
 	u->oom = memory->own_oom;
 	u->oom_below = memory->oom;
 	u->oom_kills = memory->oom_kill;
-	u->oom_at = sv->now;
+	u->oom_at = u->oom_told = sv->now;
 	if (!more)
 		tell_oom(sv, slot);
+	return !more;
 }
 
 bool sv_oom_killed(struct supervisor *sv, uint32_t slot)
@@ -106,6 +109,7 @@ bool sv_oom_killed(struct supervisor *sv, uint32_t slot)
 void sv_memory_event(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
+	bool in_this_life = u->oom_at;
 	struct slice_memory memory;
 
 	if (slice_memory(&u->slice, &memory) < 0)
@@ -116,7 +120,8 @@ void sv_memory_event(struct supervisor *sv, uint32_t slot)
 	}
 	if (memory.oom_kill <= u->oom_kills)
 		return;
-	note_oom(sv, slot, &memory);
+	if (!note_oom(sv, slot, &memory) && !in_this_life)
+		return;
 	/* A limit that the service has set in its slice is its own business. */
 	if (place_settings(sv, u->life)->oom_policy == OOM_IGNORE || sv->service[slot].oom_limit == 0)
 		return;

@@ -1,4 +1,5 @@
 /* What must hold of cgroups. */
+#include "init/supervisor_internal.h"
 #include "tests/sim/checks.h"
 #include "tests/sim/kernel_internal.h"
 #include "tests/sim/slices.h"
@@ -85,6 +86,9 @@ void checks_slices_look(uint32_t slot)
 	int number = sim_number(slot);
 
 	check_oom(slot, number);
+	if (u->oom_told && u->oom_told == sim.sv.now && s->oom_limit == UINT64_MAX &&
+	    cgroup_size(sv_limit(&sim.sv, u->life, CGROUP_MEMORY_MAX)) != UINT64_MAX)
+		sim_fail("s%02d: a kill at its limit is taken for the machine's", number);
 	if (u->sliced != !!(s->slice & SLICE_THERE))
 		sim_fail("s%02d: slice %d, by the record %u", number, u->sliced, s->slice);
 	if (u->sliced && slices[number].fd != u->slice.fd)

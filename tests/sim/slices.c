@@ -133,6 +133,8 @@ void slices_leave(pid_t pid)
 	if (!s || --s->live)
 		return;
 	s->oom_at = 0;
+	s->oom_kill += s->late;
+	s->late = 0;
 	if (!s->left && s->events_wd >= 0 && !kernel.calm && kernel_chance(10))
 		s->full_until = kernel.now + 1 + kernel_pick(20);
 	else
@@ -160,6 +162,13 @@ static void oom(unsigned number)
 		s->oom_kill++;
 		p->oomed = true;
 		kernel_take_signal(pid, SIGKILL);
+	}
+	/* It may not have counted all of them when the first ones are seen to die, and it tells of
+	 * each file a hundred times a second at most. */
+	if (s->together && s->memory_wd >= 0 && !kernel.calm && kernel_chance(30)) {
+		s->late++;
+		s->oom_kill--;
+		s->late_at = kernel.now + 1 + kernel_pick(10);
 	}
 	tell(s->memory_wd);
 }
@@ -194,6 +203,11 @@ void slices_run(void)
 			continue;
 		if (is_due(&s->full_until))
 			tell(s->events_wd);
+		if (is_due(&s->late_at)) {
+			s->oom_kill += s->late;
+			s->late = 0;
+			tell(s->memory_wd);
+		}
 		if (is_due(&s->oom_at) && s->live && !kernel.calm)
 			oom(i);
 		if (is_due(&s->high_at) && s->live && s->wire != UINT64_MAX)
@@ -209,7 +223,8 @@ int64_t slices_next(void)
 		const struct sim_slice *s = &slices[i];
 
 		if (s->there && !s->frozen)
-			next = sooner(sooner(next, s->full_until), sooner(s->oom_at, s->high_at));
+			next = sooner(sooner(next, s->full_until),
+			    sooner(s->late_at, sooner(s->oom_at, s->high_at)));
 	}
 	return next;
 }

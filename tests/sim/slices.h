@@ -23,11 +23,13 @@ struct sim_slice {
 	uint32_t live;  /* processes in it */
 	int64_t full_until; /* it seems to have processes until then, 0: it says how it is */
 	int64_t oom_at;     /* the kernel kills in it then, 0: it does not */
+	int64_t late_at;    /* it has counted `late` then, and tells; 0: it has */
 	int64_t high_at;    /* memory.high is passed then, 0: never */
 	int64_t slow_since; /* it was, and is still in force, 0: no */
 	uint64_t wire;      /* memory.high, UINT64_MAX: none */
 	uint64_t used, cache;
 	uint64_t high, oom, oom_kill, group; /* of memory.events */
+	uint64_t late; /* kills that are counted then, or when those killed have gone */
 };
 extern struct sim_slice slices[KERNEL_SERVICES];
 
