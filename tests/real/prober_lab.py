@@ -3,6 +3,7 @@ probes/helper.h says, and the servers that it probes are threads of the test."""
 
 import mmap
 import os
+import re
 import select
 import signal
 import socket
@@ -124,9 +125,11 @@ class Prober:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def rss(self):
-        return int(next(line.split()[1] for line in Path(f"/proc/{self.pid}/status").read_text().splitlines()
-                        if line.startswith("VmRSS")))
+    def anonymous(self):
+        """KiB of memory of its own, counted page by page: how much of the program's file is mapped says
+        nothing, nor do the kernel's running totals, which are kept for each processor."""
+        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        return int(re.search(r"^Anonymous: +(\d+) kB", rollup, re.M)[1])
 
     def wait(self):
         """Its exit code."""
