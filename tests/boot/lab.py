@@ -114,7 +114,8 @@ class Guest:
         words = [qemu, "-accel", "tcg,thread=single", *board, "-m", "512", "-display", "none",
                  "-nodefaults", "-no-user-config", "-no-reboot", "-kernel",
                  kernel(self.arch) / "vmlinuz", "-initrd", self.where / "initramfs"]
-        words += ["-smp", "1", "-icount", "shift=0,sleep=off"] if self.counted else ["-smp", "2"]
+        words += ["-smp", "1" if self.counted else str(self.machine.processors)]
+        words += ["-icount", "shift=0,sleep=off"] if self.counted else []
         # A "pipe" is two files: a FIFO, and, for us, an ordinary one.
         words += ["-chardev", f"pipe,id=console,path={self.where / 'console'}",
                   "-serial", "chardev:console", "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "monitor,mode=control",
@@ -212,14 +213,15 @@ class Guest:
     def until_console(self, pattern, limit=BOOT_LIMIT, after=0):
         """Until this (a regular expression) is on the console, not before the character `after`;
         the match. It is looked for often: a test may want to act at that moment."""
-        end = time.monotonic() + limit
-        while not (found := re.compile(pattern, re.M).search(self.console(), after)):
+        end, wanted = time.monotonic() + limit, re.compile(pattern, re.M)
+        while True:
             gone = self.process.poll() is not None
-            assert not (gone and not re.search(pattern, self.console()[after:], re.M)), \
-                f"it has gone without {pattern!r}\n{self.qemu()}{self.console()}"
+            found = wanted.search(self.console(), after)
+            if found:
+                return found
+            assert not gone, f"it has gone without {pattern!r}\n{self.qemu()}{self.console()}"
             assert time.monotonic() < end, f"no {pattern!r} in {limit} s\n{self.console()}"
             time.sleep(0.005)
-        return found
 
     def type(self, text):
         """As at a terminal on its console."""

@@ -18,17 +18,18 @@ NATIVE = "x86_64"
 
 # `qemu`: the program and its board; `console`: the first serial port, as the kernel names it;
 # `agent`: what the agent is spoken to by; `append`: further words for the kernel.
-Machine = namedtuple("Machine", "qemu console agent compiler append")
+Machine = namedtuple("Machine", "qemu processors console agent compiler append")
 
 MACHINES = {
     # The words of `append`: without them some boots hang while the clock is measured.
-    "x86_64": Machine(["qemu-system-x86_64", "-M", "q35"], "ttyS0", "/dev/ttyS1", "cc",
+    "x86_64": Machine(["qemu-system-x86_64", "-M", "q35"], 2, "ttyS0", "/dev/ttyS1", "cc",
                       "tsc_early_khz=1000000 no_timer_check"),
-    "aarch64": Machine(["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53"], "ttyAMA0",
+    "aarch64": Machine(["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53"], 2, "ttyAMA0",
                        "/dev/vport0p1", "aarch64-linux-gnu-gcc", ""),
+    # With two processors in one thread this one stops at the end of its kernel's start.
     "armhf": Machine(["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a15"],
-                     "ttyAMA0", "/dev/vport0p1", "arm-linux-gnueabihf-gcc", ""),
-    "riscv64": Machine(["qemu-system-riscv64", "-M", "virt"], "ttyS0", "/dev/vport0p1",
+                     1, "ttyAMA0", "/dev/vport0p1", "arm-linux-gnueabihf-gcc", ""),
+    "riscv64": Machine(["qemu-system-riscv64", "-M", "virt"], 2, "ttyS0", "/dev/vport0p1",
                        "riscv64-linux-gnu-gcc", ""),
 }
 

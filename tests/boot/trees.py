@@ -132,8 +132,7 @@ def squashfs(image, tree):
         put(tree, Path(top))
         devices = [word for path, node in nodes(tree)
                    for word in ("-p", f"{path} c 600 0 0 {node.major} {node.minor}")]
-        must(["mksquashfs", top, image, "-noappend", "-no-progress", "-all-root", "-comp", "xz",
-              *devices])
+        must(["mksquashfs", top, image, "-noappend", "-no-progress", "-all-root", *devices])
     return image
 
 
