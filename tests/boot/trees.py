@@ -69,6 +69,7 @@ def put(tree, where):
         place = where / path
         if what is DIRECTORY:
             place.mkdir()
+            place.chmod(0o755)
         elif isinstance(what, Link):
             place.symlink_to(what.target)
         elif not isinstance(what, Node):
@@ -127,12 +128,13 @@ def is_clean(image):
             and tool(["e2fsck", "-f", "-n", image]).returncode == 0)
 
 
-def squashfs(image, tree):
+def squashfs(image, tree, *more):
+    """Makes the file `image`; `more`: words for mksquashfs(1)."""
     with tempfile.TemporaryDirectory() as top:
         put(tree, Path(top))
         devices = [word for path, node in nodes(tree)
                    for word in ("-p", f"{path} c 600 0 0 {node.major} {node.minor}")]
-        must(["mksquashfs", top, image, "-noappend", "-no-progress", "-all-root", *devices])
+        must(["mksquashfs", top, image, "-noappend", "-no-progress", "-all-root", *more, *devices])
     return image
 
 
@@ -188,15 +190,32 @@ def module_files(names, arch=NATIVE):
     return {f"modules/{name}.ko": data for name, data in modules(names, arch).items()}
 
 
+def modprobe_files(names, arch=NATIVE):
+    """These and what they need, as modprobe(8) looks for them."""
+    found = modules(names, arch)
+    release = re.search(rb"\0vermagic=(\S+)", next(iter(found.values())))[1].decode()
+    top = f"lib/modules/{release}"
+    needs = "".join(f"{name}.ko: {' '.join(f'{other}.ko' for other in modules([name], arch) if other != name)}\n"
+                    for name in found)
+    return {**{f"{top}/{name}.ko": data for name, data in found.items()},
+            f"{top}/modules.dep": needs}
+
+
 # --- trees
 
-@lru_cache
-def applets(arch):
-    """Debian's busybox of every kind of machine has the same ones, but only ours can be asked."""
-    del arch
-    names = subprocess.run([kernel() / "busybox", "--list"], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout.split()
+def applets(arch=NATIVE):
+    """The names of busybox, which are together in the program: it may be one of another machine,
+    that cannot be asked."""
+    data = (kernel(arch) / "busybox").read_bytes()
+    begin = data.index(b"[\0[[\0")
+    names = data[begin:data.index(b"\0\0", begin)].decode().split("\0")
     return [name for name in names if name not in ("busybox", "init", "linuxrc")]
+
+
+def busybox(arch=NATIVE, names=None):
+    """It and its names, or these."""
+    return {"bin/busybox": Program((kernel(arch) / "busybox").read_bytes()),
+            **{f"bin/{name}": Link("busybox") for name in names or applets(arch)}}
 
 
 def base(arch=NATIVE, programs=("agent",), console=True):
@@ -204,8 +223,7 @@ def base(arch=NATIVE, programs=("agent",), console=True):
     tree = {path: DIRECTORY for path in PLACES}
     if console:
         tree["dev/console"] = Node(5, 1)
-    tree["bin/busybox"] = Program((kernel(arch) / "busybox").read_bytes())
-    tree.update({f"bin/{name}": Link("busybox") for name in applets(arch)})
+    tree.update(busybox(arch))
     tree["sbin/sinit"] = Program(binary(SINIT, arch))
     tree["bin/sinitctl"] = Program(binary(SINITCTL, arch))
     tree.update({f"bin/{name}": Program(program(name, arch).read_bytes()) for name in programs})
@@ -255,9 +273,8 @@ def switch_root(kind, arch=NATIVE, more=()):
     names = ("virtio_pci", "virtio_blk", *(("crc32c_generic", "ext4") if kind == "ext4" else (kind,)),
              *more)
     return archive({
-        "bin/busybox": Program((kernel(arch) / "busybox").read_bytes()),
-        **{f"bin/{name}": Link("busybox") for name in
-           ("sh", "cat", "insmod", "mkdir", "mount", "umount", "switch_root", "poweroff")},
+        **busybox(arch, ("sh", "cat", "insmod", "mkdir", "mount", "umount", "switch_root",
+                         "poweroff")),
         "init": Program(SWITCH.format(insmod=insmod(names, arch), type=kind).encode()),
         "dev/console": Node(5, 1), **module_files(names, arch)})
 

@@ -1,0 +1,85 @@
+"""Roots on a disk that is written to: what was said last is there after the power has gone, the
+file systems are clean, and swap comes and goes."""
+
+import pytest
+from board_lab import bare, watched
+from trees import ext4, is_clean, read, swap, switch_root
+
+INIT = "init=/sbin/sinit"
+FSTAB = "/dev/vda / ext4 rw,noatime 0 1\n"
+
+# Each writes when it is asked to end, as slowly as a database; the second one is not done
+# before its grace is over, and is killed.
+LAST_WORDS = """#!/bin/sh
+trap 'echo asked >/var/lib/asked; usleep 300000; echo done >/var/lib/done; exit 0' TERM
+echo here >/var/lib/here
+while :; do sleep 100000 & wait; done
+"""
+DEAF = """#!/bin/sh
+trap '' TERM
+while :; do echo line; sleep 1; done >/var/lib/deaf
+"""
+SERVICES = {
+    "conf.d/writer.ini": "[service writer]\ncommand = /bin/writer\n",
+    "conf.d/deaf.ini": "[service deaf]\ncommand = /bin/deaf\nstop_timeout = 500ms\n"
+                       "kill_mode = group\n",
+}
+
+
+def boot(new, disk, *others, **words):
+    return new(initramfs=switch_root("ext4"), disks=[disk, *others], append=INIT, **words)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    return tmp_path / "disk"
+
+
+@pytest.mark.parametrize("verb, says", [("poweroff", "Power down"), ("reboot", "Restarting system"),
+                                        ("halt", "System halted")])
+def test_nothing_is_lost_when_the_power_goes_at_the_end(new, disk, verb, says):
+    """At the very line in which the kernel says that it is over."""
+    from trees import Program
+    tree = bare(SERVICES, **{"bin/writer": Program(LAST_WORDS.encode()),
+                             "bin/deaf": Program(DEAF.encode()), "etc/fstab": FSTAB})
+    guest = boot(new, ext4(disk, tree))
+    guest.until("cat /var/lib/here /var/lib/deaf")
+    guest.check(f"sinitctl {verb} >/dev/null 2>&1 &")
+    guest.until_console(f"reboot: {says}")
+    guest.cut()
+    assert read(disk, "var/lib/asked") == b"asked\n"
+    assert read(disk, "var/lib/done") == b"done\n"
+    assert read(disk, "var/lib/deaf").startswith(b"line\n")
+    assert is_clean(disk)
+    assert "panic" not in guest.console()
+
+
+def test_a_disk_that_is_in_use_is_clean_all_the_same(new, tmp_path, disk):
+    """A second file system, a bind mount and a loop device on it, swap; processes that stay in
+    directories there. All of it is given back."""
+    other = ext4(tmp_path / "other", {"file": "a file\n"})
+    tree = bare({}, **{
+        "etc/fstab": FSTAB + "/dev/vdb /mnt/other ext4 rw 0 2\n/dev/vdc none swap sw 0 0\n",
+        "mnt/other": None, "mnt/bind": None, "mnt/loop": None})
+    guest = boot(new, ext4(disk, tree), other, swap(tmp_path / "swap"))
+    assert guest.check("grep -c '^/dev/vdc ' /proc/swaps") == "1\n"
+    assert guest.read("/mnt/other/file") == "a file\n"
+    guest.check("mount -o bind /mnt/other /mnt/bind")
+    guest.check("(cd /mnt/bind; exec sleep 100000) & (cd /mnt/other; exec sleep 100000) &")
+    guest.check("echo written >/mnt/bind/new")
+    guest.check("sinitctl poweroff >/dev/null 2>&1 &")
+    guest.until_console("reboot: Power down")
+    guest.cut()
+    assert is_clean(disk) and is_clean(other)
+    assert read(other, "new") == b"written\n"
+    assert "warning" not in guest.console(), guest.console()
+
+
+def test_a_root_that_stays_read_only(new, disk):
+    """No /etc/fstab: everything starts all the same, and the end finds nothing to complain of."""
+    guest = boot(new, ext4(disk, bare(SERVICES)))
+    assert watched(guest).until_state("agent", ready=True)
+    assert guest.check("grep -c '^/dev/vda / ext4 ro' /proc/mounts") == "1\n"
+    guest.check("sinitctl poweroff >/dev/null 2>&1 &")
+    assert guest.wait_end() == "poweroff"
+    assert is_clean(disk)
