@@ -23,6 +23,7 @@ LAYERS = [
     ("pure", "init/machine.[ch] init/graph.[ch] init/words.[ch] init/value.[ch] init/schema*.[ch] "
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
              "init/ranks.[ch] init/format.[ch] init/render*.[ch] init/board_names.c "
+             "init/mountinfo.[ch] init/fstab.[ch] "
              "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] "
              "init/option_table.[ch] init/option_text.c init/options.[ch] "
              "probes/verdict.[ch] probes/schedule.[ch] probes/fault.[ch] probes/alarms.[ch] "
@@ -37,7 +38,8 @@ LAYERS = [
                   "probes/confine.[ch]"),
     ("helpers", "probes/helpers.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),
-    ("world", "init/board*.c init/log.[ch] init/fds.[ch] reaper/*.[ch] cgroup/*.[ch]"),
+    ("world", "init/board*.c init/log.[ch] init/fds.[ch] init/report.[ch] init/mount*.[ch] "
+              "init/seed.[ch] reaper/*.[ch] cgroup/*.[ch]"),
     ("platform", "init/platform.[ch]"),
     ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h init/cgroups.c "
              "init/helper_run.[ch] init/helper_*.c ctl/control.[ch] ctl/serve.c"),
