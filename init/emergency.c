@@ -101,6 +101,9 @@ static void child_shell(void)
 	setsid();
 	for (size_t i = 0; i < ARRAY_LEN(crashes); i++)
 		signal(crashes[i], SIG_DFL);
+	/* Whoever had the terminal is not to read what is typed here (ioctl_tty(2)). */
+	ioctl(STDIN_FILENO, TIOCVHANGUP);
+	console_open();
 	ioctl(STDIN_FILENO, TIOCSCTTY, 1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -201,8 +204,8 @@ int emergency_main(char **argv)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	emergency_catch_crashes();
 	emergency_spare(&set);
-	console_open();
 	for (;;) {
+		console_open();
 		log_error(NULL, "%s", reason);
 		log_error(NULL, "emergency shell: end it (exit) to begin again; kill -TERM 1 restarts the "
 		    "machine, kill -USR2 1 switches it off");
