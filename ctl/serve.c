@@ -313,17 +313,22 @@ static void verb_measure(struct call *call)
 
 static void verb_shutdown(struct call *call)
 {
+	if (call->sinit->boot)
+		call->sinit->end = machine_end_of_verb(call->request->verb);
 	supervisor_shutdown(&call->sinit->supervisor);
 }
 
 static void verb_machine(struct call *call)
 {
-	if (call->sinit->mode == MODE_BOOT)
-		fail(call, CTL_FAILED, "%s: not supported by this build", call->request->verb);
-	else
+	const char *verb = call->request->verb;
+
+	if (!call->sinit->boot)
 		fail(call, CTL_FAILED,
-		    "%s: sinit is not the init of this machine; sinitctl shutdown stops it",
-		    call->request->verb);
+		    "%s: sinit is not the init of this machine; sinitctl shutdown stops it", verb);
+	else if (machine_end_of_verb(verb) == END_KEXEC && !machine_end_has_kexec())
+		fail(call, CTL_FAILED, "kexec: no kernel is loaded; kexec -l loads one");
+	else
+		verb_shutdown(call);
 }
 
 static void verb_ping(struct call *call)
@@ -349,6 +354,8 @@ static const struct verb {
     {"shutdown", 0, 0, verb_shutdown},
     {"reboot", 0, 0, verb_machine},
     {"poweroff", 0, 0, verb_machine},
+    {"halt", 0, 0, verb_machine},
+    {"kexec", 0, 0, verb_machine},
     {"ping", 0, 0, verb_ping},
 };
 

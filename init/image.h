@@ -29,6 +29,7 @@ typedef uint32_t ref;
 #define IMAGE_MAX_NAME     63u
 #define IMAGE_MAX_ALERTS   64u
 #define IMAGE_MAX_LISTEN   16u /* addresses of [http] */
+#define IMAGE_EMERGENCY    "emergency" /* name of the service, see CONFIG_MACHINE */
 #define IMAGE_NONE         UINT32_MAX /* no such service */
 
 struct image {

@@ -342,6 +342,7 @@ int supervisor_adopt(struct supervisor *sv, struct image *image, size_t size,
 	apply(sv);
 	sv_sweep_sets(sv);
 	sv_look_at_starts(sv);
+	sv_find_emergency(sv);
 	return 0;
 }
 
@@ -405,6 +406,7 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 	sv->gid = input->gid;
 	sv->main_directory = input->main_directory;
 	sv->main_slot = SUPERVISOR_NONE;
+	sv->machine = input->machine;
 	sv->prober_fd = -1;
 	sv->notify = input->notify;
 	sv->stats = input->stats;
@@ -436,6 +438,7 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 		return -ENOMEM;
 	rank_all(sv, set, scratch);
 	free(scratch);
+	sv_find_emergency(sv);
 	sv->board.head->started = sv->now;
 	sv->board.head->started_wall = platform_wall();
 	return 0;

@@ -1,0 +1,15 @@
+/* The console of a machine: standard input, output and error of its init. */
+#ifndef SINIT_INIT_CONSOLE_H
+#define SINIT_INIT_CONSOLE_H
+
+#include <stdbool.h>
+
+#define CONSOLE_PATH "/dev/console"
+
+/* Makes a terminal that people see descriptor 0, 1 and 2: what the kernel has opened already,
+ * else /dev/console, else the terminal that the kernel names as its console, else one that a
+ * board may have. False: there is none, and the three are /dev/null (or as they were).
+ * O_NOCTTY: it is to be the controlling terminal of a service (tty_ioctl(4)), not of init. */
+bool console_open(void);
+
+#endif
