@@ -195,8 +195,13 @@ def modprobe_files(names, arch=NATIVE):
     found = modules(names, arch)
     release = re.search(rb"\0vermagic=(\S+)", next(iter(found.values())))[1].decode()
     top = f"lib/modules/{release}"
-    needs = "".join(f"{name}.ko: {' '.join(f'{other}.ko' for other in modules([name], arch) if other != name)}\n"
-                    for name in found)
+
+    # The last one of a line is loaded first.
+    def line(name):
+        return " ".join([f"{name}.ko:", *(f"{need}.ko" for need in reversed(modules([name], arch))
+                                          if need != name)])
+
+    needs = "".join(f"{line(name)}\n" for name in found)
     return {**{f"{top}/{name}.ko": data for name, data in found.items()},
             f"{top}/modules.dep": needs}
 
