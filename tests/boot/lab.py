@@ -85,7 +85,7 @@ class Guest:
         nanosecond, so that times do not depend on the machine; it has one processor then.
         `more`: programs of this machine. `arch`: see machines.py. `initramfs`: one of trees.py,
         instead of all that. `append`: words for the kernel's command line. `disks`: images, as
-        /dev/vda... `network`: a card, behind which QEMU answers DHCP and nothing else is.
+        /dev/vda... `network`: a card, behind which QEMU itself answers DHCP.
         `agent`: one will say hello; without it boot() waits for nothing."""
         self.where = where
         self.arch = arch
@@ -126,7 +126,7 @@ class Guest:
             words += ["-drive", f"file={disk},format=raw,if=none,id=disk{i}",
                       "-device", f"virtio-blk-pci,drive=disk{i}"]
         if self.network:
-            words += ["-netdev", "user,id=net,restrict=on", "-device",
+            words += ["-netdev", "user,id=net", "-device",
                       "virtio-net-pci,netdev=net,romfile="]
         return [*words, "-append", f"console={self.machine.console} panic=-1 quiet rdinit=/init "
                                    f"{self.machine.append} {self.append}"]
