@@ -125,6 +125,20 @@ static void read_cmdline(struct cmdline *cmdline)
 		    "sinit.conf=DIR, sinit.single and sinit.debug", cmdline->unknown);
 }
 
+/* The kernel drops what a process says by /dev/kmsg beyond 10 lines in 5 s, unless told not to
+ * (printk.devkmsg in its Documentation/admin-guide/kernel-parameters.rst). Where that word is on
+ * its command line it stays as it is: then this cannot be written. */
+static void lift_kmsg_limit(void)
+{
+	int fd = open("/proc/sys/kernel/printk_devkmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "on\n", 3) < 0)
+		log_debug(NULL, "messages to the kernel's log stay limited: %s", strerror(errno));
+	close(fd);
+}
+
 static const char *look_up(const char *name)
 {
 	return getenv(name);
@@ -169,6 +183,7 @@ _Noreturn void boot_main(char **argv)
 	umask(022);
 	text_init(&faults, buffer, sizeof(buffer));
 	mounts_early(&faults);
+	lift_kmsg_limit();
 	boot.console = console_open();
 	emergency_catch_crashes();
 	/* The kernel gives its init no PATH. */
