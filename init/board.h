@@ -22,7 +22,7 @@
 
 enum {
 	BOARD_MAGIC = 0x53694264, /* "SiBd" */
-	BOARD_VERSION = 5,
+	BOARD_VERSION = 6,
 	BOARD_NAME = 72,    /* bytes of a name: 63, "@" and an instance, NUL */
 	BOARD_EVENTS = 1024, /* ring */
 	BOARD_ERRORS = 160, /* bytes of the last reload's first error */
@@ -76,6 +76,16 @@ struct board_totals {
 	uint64_t ready_ms;    /* time in which it was ready, without the present one */
 	uint64_t repair_ms;   /* time from a failure until it was ready again, summed up */
 	int64_t failed_at;    /* CLOCK_MONOTONIC ms of the failure not yet recovered, 0: none */
+};
+
+/* The first start of a service, each time once: what later lives do changes nothing.
+ * CLOCK_MONOTONIC us; 0: not so far. */
+struct board_start {
+	int64_t wanted;   /* it was to go up */
+	int64_t executed; /* the first time that its command was */
+	int64_t ready;    /* the first time that it was ready; a oneshot: done */
+	int64_t failed;   /* its first failure, before that or later */
+	int64_t ended;    /* the first time that its main process ended after it was ready */
 };
 
 /* What a service has said of itself (sd_notify(3)), and what stands in its words. */
@@ -158,6 +168,7 @@ struct board_service {
 	uint64_t oom_limit;  /* its limit then; UINT64_MAX: it was not its
 	                        own limit, 0: that of a cgroup below */
 	struct board_totals total;
+	struct board_start start;
 };
 
 struct board_event {
@@ -183,6 +194,9 @@ struct board_event {
 
 enum { BOARD_PATH = 1024 };
 
+/* What sinit is: PID 1 of a container, of the machine, or not PID 1. */
+enum mode { MODE_CONTAINER, MODE_BOOT, MODE_FOREGROUND };
+
 enum board_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_GONE };
 
 struct board_header {
@@ -201,6 +215,12 @@ struct board_header {
 	_Atomic uint64_t last_event; /* greatest seq written */
 	int64_t started;      /* CLOCK_MONOTONIC ms */
 	int64_t started_wall; /* CLOCK_REALTIME ns */
+	int64_t began;        /* CLOCK_MONOTONIC us of sinit's first line; in boot mode this is
+	                         what the kernel has taken before */
+	_Atomic int64_t asked;/* CLOCK_MONOTONIC us: by then every service that is part of the
+	                         start had been asked to go up; 0: not all so far */
+	uint32_t mode;        /* enum mode */
+	uint32_t spare;
 	_Atomic int64_t measured; /* CLOCK_MONOTONIC ms: when all slices had last been read */
 	char cgroup[BOARD_PATH];  /* directory of the slices, "": there are none; never changes */
 	_Atomic uint64_t orphans;    /* processes reaped that were no service's */

@@ -9,8 +9,6 @@
 #include "init/options.h"
 #include "init/supervisor.h"
 
-enum mode { MODE_CONTAINER, MODE_BOOT, MODE_FOREGROUND };
-
 /* A configuration being read by a child. */
 struct reload {
 	int image_fd;       /* memfd it writes the image to, -1: none is going on */
@@ -22,6 +20,7 @@ struct reload {
 struct sinit {
 	struct options options;
 	enum mode mode;
+	int64_t began;      /* CLOCK_MONOTONIC us of sinit's first line */
 	struct supervisor supervisor;
 	struct control control;
 	struct reload reload;

@@ -210,6 +210,8 @@ struct supervisor_input {
 	int rundir;             /* descriptor, or -1 */
 	uid_t uid;              /* sinit's own */
 	gid_t gid;
+	enum mode mode;         /* for readers of the board */
+	int64_t began;          /* likewise: CLOCK_MONOTONIC us of sinit's first line */
 };
 
 /* What the machine knows of a service, in its present life. */

@@ -436,6 +436,8 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 		return -ENOMEM;
 	rank_all(sv, set, scratch);
 	free(scratch);
+	sv->board.head->mode = input->mode;
+	sv->board.head->began = input->began;
 	sv->board.head->started = sv->now;
 	sv->board.head->started_wall = platform_wall();
 	return 0;
@@ -450,6 +452,7 @@ void supervisor_start(struct supervisor *sv)
 		if (s->enabled && !s->broken && !sv->service[slot].by_hand)
 			sv_want_up(sv, slot, CAUSE_NONE);
 	}
+	atomic_store(&sv->board.head->asked, platform_now_us());
 	sv_look_at_starts(sv); /* there may be none */
 	/* Who reads "running" finds no service that is only about to be started. */
 	atomic_store(&sv->board.head->phase, PHASE_RUNNING);

@@ -184,6 +184,8 @@ static int set_up(struct sinit *sinit, struct image *image)
 	    .state_dir = copy_state_dir(image),
 	    .uid = getuid(),
 	    .gid = getgid(),
+	    .mode = sinit->mode,
+	    .began = sinit->began,
 	    .main_directory = sinit->directory[0] ? sinit->directory : NULL};
 	int rc;
 
@@ -226,6 +228,7 @@ int supervisor_main(const struct options *options)
 		schema_write_defaults(print_piece, &out);
 		return EXIT_CODE_OK;
 	}
+	sinit.began = platform_now_us();
 	sinit.options = *options;
 	sinit.reload.image_fd = sinit.reload.messages_fd = -1;
 	block_signals();
