@@ -15,7 +15,7 @@ void plot_xml(struct text *text, const char *string)
 {
 	static const char *const escapes[][2] = {
 	    {"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}};
-	char clean[1024];
+	char clean[4096];
 	struct text piece;
 
 	text_init(&piece, clean, sizeof(clean));

@@ -43,13 +43,12 @@ static void add_bars(
 {
 	bool executed = row->executed != STARTUP_NEVER;
 	bool failed = row->end == STARTUP_FAILED;
-	int64_t until = plot->startup->now, end = row->ended;
+	int64_t until = executed ? row->executed : failed ? row->failed : plot->startup->now;
+	int64_t end = row->ended;
 
-	if (!executed && failed)
-		until = row->failed;
-	if (row->wanted != STARTUP_NEVER)
-		add_bar(text, plot, "waiting", line, row->wanted, executed ? row->executed : until,
-		    false);
+	/* When one that was not executed was taken down is not known. */
+	if (row->wanted != STARTUP_NEVER && (executed || row->end != STARTUP_STOPPED))
+		add_bar(text, plot, "waiting", line, row->wanted, until, false);
 	if (executed)
 		until = row->executed + startup_took(plot->startup, row);
 	/* What runs first, so that a short start is not hidden by it. */

@@ -159,8 +159,10 @@ int64_t startup_took(const struct startup *startup, const struct startup_row *ro
 		return STARTUP_NEVER;
 	if (row->end == STARTUP_READY)
 		end = row->ready;
-	else if (row->failed != STARTUP_NEVER)
+	else if (row->end == STARTUP_FAILED && row->failed != STARTUP_NEVER)
 		end = row->failed;
+	else if (row->end == STARTUP_STOPPED && row->ended != STARTUP_NEVER)
+		end = row->ended;
 	return end > row->executed ? end - row->executed : 0;
 }
 

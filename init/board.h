@@ -85,7 +85,8 @@ struct board_start {
 	int64_t executed; /* the first time that its command was */
 	int64_t ready;    /* the first time that it was ready; a oneshot: done */
 	int64_t failed;   /* its first failure, before that or later */
-	int64_t ended;    /* the first time that its main process ended after it was ready */
+	int64_t ended;    /* the first time that its main process ended after it was ready, or
+	                     since it was to go down */
 };
 
 /* What a service has said of itself (sd_notify(3)), and what stands in its words. */

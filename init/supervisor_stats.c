@@ -95,6 +95,7 @@ void sv_start_times(struct supervisor *sv, uint32_t slot, enum event event)
 {
 	const struct machine *m = &sv->service[slot].m;
 	struct board_start *start = &sv->service[slot].start;
+	bool oneshot = sv->service[slot].type == TYPE_ONESHOT; /* its end is what makes it ready */
 	const struct {
 		int64_t *at;
 		bool happened;
@@ -102,7 +103,7 @@ void sv_start_times(struct supervisor *sv, uint32_t slot, enum event event)
 	    {&start->wanted, m->want == WANT_UP},
 	    {&start->executed, event == EVENT_SPAWNED},
 	    {&start->failed, sv->service[slot].total.failures || m->state == STATE_FAILED},
-	    {&start->ended, start->ready && event == EVENT_EXITED},
+	    {&start->ended, event == EVENT_EXITED && (start->ready ? !oneshot : m->want == WANT_DOWN)},
 	    {&start->ready, m->ready}, /* last: what ends now was not ready before */
 	};
 	int64_t now = 0;
