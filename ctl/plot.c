@@ -106,23 +106,18 @@ static int64_t find_range(const struct plot *plot)
 	return later(last, RANGE_LEAST);
 }
 
-bool plot_shown(const struct plot *plot, const struct startup_row *row)
-{
-	return !row->late && plot->shown(plot->context, row->name);
-}
-
 void plot_init(struct plot *plot)
 {
 	size_t longest = NAME_LEAST;
 
 	plot->lines = 1; /* sinit's own */
-	plot->number = 0;
 	for (uint32_t i = 0; i < plot->startup->rows; i++) {
 		const struct startup_row *row = &plot->startup->row[i];
 		size_t columns = format_columns(row->name);
-		if (!plot_shown(plot, row))
+		plot->line_of[i] = STARTUP_NONE;
+		if (row->late || !plot->shown(plot->context, row->name))
 			continue;
-		plot->lines++;
+		plot->line_of[i] = plot->lines++;
 		longest = columns > longest ? columns : longest;
 	}
 	longest = longest > NAME_MOST ? NAME_MOST : longest;

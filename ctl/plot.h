@@ -16,20 +16,21 @@ struct plot {
 	const struct board_header *head;
 	bool (*shown)(const void *context, const char *name); /* is a row to be drawn? */
 	const void *context;
+	uint32_t *line_of; /* room for a number for each row */
+	/* By plot_init(): */
 	uint32_t lines;  /* rows that are */
 	int64_t range;   /* us from the left edge to the right one */
 	unsigned left;   /* px: where the bars begin */
 	unsigned height;
-	uint32_t number; /* rows drawn so far */
 };
 
-/* The rest of *plot has been filled in. */
+/* All but the last fields have been filled in. */
 void plot_init(struct plot *plot);
 
 void plot_head(struct text *text, const struct plot *plot);
 
-/* Draws row `i`, if it is shown. `line_of[i]` is kept by the caller, one for each row. */
-void plot_row(struct text *text, struct plot *plot, uint32_t i, uint32_t *line_of);
+/* Draws row `i`, if it is shown. */
+void plot_row(struct text *text, const struct plot *plot, uint32_t i);
 
 void plot_foot(struct text *text, const struct plot *plot);
 

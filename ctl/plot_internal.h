@@ -34,6 +34,4 @@ void plot_px(struct text *text, int64_t tenths);
 /* Tenths of px from the left for a moment; what is beyond the edge is at the edge. */
 int64_t plot_x(const struct plot *plot, int64_t us);
 
-bool plot_shown(const struct plot *plot, const struct startup_row *row);
-
 #endif

@@ -62,10 +62,10 @@ static void add_bars(
 
 /* The line from what had let it go, down to this row and on until it was ready. */
 static void add_path(struct text *text, const struct plot *plot, const struct startup_row *row,
-    uint32_t line, const uint32_t *line_of)
+    uint32_t line)
 {
 	bool first = row->waited == STARTUP_NONE;
-	uint32_t above = first ? 0 : line_of[row->waited];
+	uint32_t above = first ? 0 : plot->line_of[row->waited];
 	int64_t ready = plot_x(plot, row->ready);
 
 	if (!row->critical)
@@ -168,22 +168,19 @@ static void add_own(struct text *text, const struct plot *plot)
 	text_add(text, "</text></g>\n");
 }
 
-void plot_row(struct text *text, struct plot *plot, uint32_t i, uint32_t *line_of)
+void plot_row(struct text *text, const struct plot *plot, uint32_t i)
 {
 	const struct startup_row *row = &plot->startup->row[i];
-	uint32_t line;
+	uint32_t line = plot->line_of[i];
 
-	for (uint32_t other = 0; i == 0 && other < plot->startup->rows; other++)
-		line_of[other] = STARTUP_NONE;
 	if (i == 0)
 		add_own(text, plot);
-	if (!plot_shown(plot, row))
+	if (line == STARTUP_NONE)
 		return;
-	line = line_of[i] = ++plot->number;
 	text_add(text, "<g>");
 	add_tip(text, plot, row);
 	add_bars(text, plot, row, line);
 	add_texts(text, plot, row, line);
-	add_path(text, plot, row, line, line_of);
+	add_path(text, plot, row, line);
 	text_add(text, "</g>\n");
 }

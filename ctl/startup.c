@@ -45,6 +45,7 @@ bool startup_take(struct startup_row *ret, uint32_t slot, const struct board_ser
 	    .ended = since(start->ended, head->began),
 	    .end = end_of(s),
 	    .oneshot = s->type == TYPE_ONESHOT,
+	    .again = s->m.want == WANT_UP && !machine_settled(&s->m),
 	    .late = start->wanted && head->asked && start->wanted > head->asked,
 	    .blocker = STARTUP_NONE,
 	    .let_go = STARTUP_NEVER,
@@ -80,14 +81,6 @@ void startup_sort(struct startup *startup)
 {
 	if (startup->rows)
 		qsort(startup->row, startup->rows, sizeof(*startup->row), by_execution);
-}
-
-uint32_t startup_find(const struct startup *startup, const char *name)
-{
-	for (uint32_t i = 0; i < startup->rows; i++)
-		if (strcmp(startup->row[i].name, name) == 0)
-			return i;
-	return STARTUP_NONE;
 }
 
 /* --- What waited for what ---------------------------------------------------------------- */
@@ -209,7 +202,7 @@ static void add_end(struct text *text, const struct startup_row *row)
 		text_add(text, row->failed < row->ready ? " before it was ready" : " later");
 		break;
 	case STARTUP_FAILED:
-		text_add(text, "failed");
+		text_add(text, row->again ? "failed, is tried again" : "failed");
 		break;
 	case STARTUP_STOPPED:
 		text_add(text, "stopped before it was ready");

@@ -27,6 +27,7 @@ struct startup_row {
 	int64_t wanted, executed, ready, failed, ended;
 	enum startup_end end;
 	bool oneshot;
+	bool again;       /* it failed, and is tried again */
 	bool late;        /* wanted after the start of the system, of which it is no part */
 	bool critical;    /* on the critical path */
 	uint32_t blocker; /* slot of what it waits for or failed with, or STARTUP_NONE */
@@ -58,9 +59,6 @@ void startup_edge(
 /* Finds the totals and the critical path: from the last one to become ready back to what had let
  * it go, and so on. */
 void startup_finish(struct startup *startup);
-
-/* Row of a name, or STARTUP_NONE. */
-uint32_t startup_find(const struct startup *startup, const char *name);
 
 /* us from execution until it was ready, or failed, or until now; STARTUP_NEVER: not executed. */
 int64_t startup_took(const struct startup *startup, const struct startup_row *row);

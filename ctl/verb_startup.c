@@ -30,6 +30,7 @@ static bool is_asked(const void *context, const char *name)
 
 /* --- What is known ------------------------------------------------------------------------ */
 
+/* Of one that was not executed the board knows what it waits for. */
 static void take_blockers(struct startup *startup)
 {
 	for (uint32_t i = 0; i < startup->rows; i++)
@@ -37,26 +38,50 @@ static void take_blockers(struct startup *startup)
 			startup_edge(startup, i, to, NULL, false);
 }
 
+static int join_edges(struct look_back *back, const struct edges *edges)
+{
+	struct startup *startup = &back->startup;
+	uint32_t *row_of = arena_get(&back->view.arena, (edges->names + 1) * sizeof(*row_of));
+
+	if (!row_of) {
+		ctl_error("out of memory");
+		return CTL_FAILED;
+	}
+	for (uint32_t i = 0; i < edges->names; i++)
+		row_of[i] = STARTUP_NONE;
+	for (uint32_t i = 0; i < startup->rows; i++) {
+		uint32_t name = edges_find(edges, startup->row[i].name);
+		if (name != EDGE_NONE)
+			row_of[name] = i;
+	}
+	for (uint32_t i = 0; i < edges->edges; i++) {
+		const struct edge *edge = &edges->edge[i];
+		uint32_t from = row_of[edge->from], to = row_of[edge->to];
+		if (from != STARTUP_NONE && to != STARTUP_NONE && edge->kind < EDGE_RESTART_WITH)
+			startup_edge(startup, from, to, edge_names[edge->kind],
+			    edge->kind == EDGE_REQUIRES);
+	}
+	return CTL_OK;
+}
+
 /* Who may not ask, or finds nobody to ask, sees the times all the same. */
 static void take_edges(struct look_back *back)
 {
-	struct startup *startup = &back->startup;
 	struct edges edges = {0};
+	int code = CTL_NOT_RUNNING;
 
-	if (back->view.life != BOARD_LIVE)
-		ctl_error("sinit is not running on %s: what needed what is not known any more",
+	if (back->view.life == BOARD_LIVE) {
+		code = edges_of_sinit(&edges, back->ctl);
+		code = code == CTL_OK ? edges_sort(&edges) : code;
+		code = code == CTL_OK ? join_edges(back, &edges) : code;
+	}
+	if (code == CTL_NOT_RUNNING)
+		ctl_error("sinit is not running on %s: only the times are known, not what needed what",
 		    back->ctl->rundir);
-	else if (edges_of_sinit(&edges, back->ctl) == CTL_OK && edges_sort(&edges) == CTL_OK)
-		for (uint32_t i = 0; i < edges.edges; i++) {
-			const struct edge *edge = &edges.edge[i];
-			uint32_t from = startup_find(startup, edges.name[edge->from]);
-			uint32_t to = startup_find(startup, edges.name[edge->to]);
-			if (from != STARTUP_NONE && to != STARTUP_NONE && edge->kind < EDGE_RESTART_WITH)
-				startup_edge(startup, from, to, edge_names[edge->kind],
-				    edge->kind == EDGE_REQUIRES);
-		}
+	else if (code != CTL_OK)
+		ctl_error("only the times are shown, without what needed what");
 	edges_free(&edges);
-	take_blockers(startup);
+	take_blockers(&back->startup);
 }
 
 static int take_rows(struct look_back *back)
@@ -258,16 +283,22 @@ static void put_line(const struct look_back *back, const struct startup_row *row
 	text_add(text, "\n");
 }
 
-static void put_names(const struct look_back *back, enum startup_end end, const char *before)
+/* Who was not ready, and how that came. */
+static void put_late_ones(const struct look_back *back)
 {
-	struct out *out = back->ctl->out;
+	static const char *const ends[] = {"", " (failed)", " (stopped)", " (starting)"};
 	const struct startup *startup = &back->startup;
+	struct out *out = back->ctl->out;
+	const char *before = startup->on_way ? "; not ready yet: " : "; never ready: ";
 
 	for (uint32_t i = 0; i < startup->rows; i++) {
-		if (startup->row[i].late || startup->row[i].end != end)
+		const struct startup_row *row = &startup->row[i];
+		bool waits = row->end == STARTUP_ON_WAY && row->executed == STARTUP_NEVER;
+		if (row->late || row->end == STARTUP_READY)
 			continue;
 		out_add(out, before);
-		out_clean(out, startup->row[i].name);
+		out_clean(out, row->name);
+		out_add(out, waits ? " (waiting)" : ends[row->end]);
 		before = ", ";
 	}
 }
@@ -293,9 +324,7 @@ static void put_total(const struct look_back *back)
 		startup_time(text, head->began);
 		text_add(text, " before it");
 	}
-	put_names(back, STARTUP_ON_WAY, "; not ready yet: ");
-	put_names(back, STARTUP_FAILED, "; never ready (failed): ");
-	put_names(back, STARTUP_STOPPED, "; never ready (stopped): ");
+	put_late_ones(back);
 	out_add(back->ctl->out, "\n");
 }
 
@@ -340,16 +369,16 @@ static int put_plot(struct look_back *back)
 	    .head = back->view.board.head,
 	    .shown = is_asked,
 	    .context = back->ctl};
-	uint32_t *line_of = arena_get(&back->view.arena, (back->startup.rows + 1) * sizeof(*line_of));
 
-	if (!line_of) {
+	plot.line_of = arena_get(&back->view.arena, (back->startup.rows + 1) * sizeof(*plot.line_of));
+	if (!plot.line_of) {
 		ctl_error("out of memory");
 		return CTL_FAILED;
 	}
 	plot_init(&plot);
 	plot_head(out_text(back->ctl->out), &plot);
 	for (uint32_t i = 0; i < back->startup.rows; i++)
-		plot_row(out_text(back->ctl->out), &plot, i, line_of);
+		plot_row(out_text(back->ctl->out), &plot, i);
 	plot_foot(out_text(back->ctl->out), &plot);
 	return CTL_OK;
 }
