@@ -166,6 +166,7 @@ _Noreturn void boot_main(char **argv)
 	struct text faults;
 	int rc;
 
+	boot.began = platform_now_us();
 	umask(022);
 	text_init(&faults, buffer, sizeof(buffer));
 	mounts_early(&faults);
