@@ -18,7 +18,7 @@ struct sinit;
 
 struct boot {
 	int64_t began; /* CLOCK_MONOTONIC us of sinit's first line */
-	bool console;  /* there is one */
+	bool console;  /* there is one that people see */
 	struct cmdline cmdline;
 };
 

@@ -63,7 +63,7 @@ def test_P102_often(verb, tmp_path):
 ])
 def test_who_asks_for_what(bare, ask, how):
     guest = bare()
-    guest.line.sendall(b"run 1 60000 %d 0\n" % len(ask) + ask.encode())
+    guest.tell(ask)
     ended(guest, how)
 
 
@@ -71,7 +71,7 @@ def test_who_asks_for_what(bare, ask, how):
 def test_halt(bare, ask):
     """It stands still: QEMU goes on, and nothing more is said."""
     guest = bare()
-    guest.line.sendall(b"run 1 60000 %d 0\n" % len(ask) + ask.encode())
+    guest.tell(ask)
     guest.until_console("reboot: System halted")
     assert "Kernel panic" not in guest.console()
     assert guest.process.poll() is None
@@ -91,7 +91,7 @@ def test_asked_twice(bare):
                                            "while :; do sleep 1; done\"\nstop_timeout = 1000s\n",
                         "sinit.ini": "[sinit]\nshutdown_timeout = 2000s\n"})
     guest.until_console("^deaf")
-    guest.check("kill -USR2 1")
+    guest.tell("kill -USR2 1")
     guest.until_console("deaf: stopping")
     guest.press("ctrl", "alt", "delete")
     assert "asked again to stop" in ended(guest, "reboot")
@@ -128,5 +128,5 @@ def test_what_is_left_of_everything_is_ended(bare):
                 "while :; do sleep 0.1; done' &) ; sleep 0.2")
     guest.check("echo 0 >/dev/null; for p in $(pidof sh); do echo $p >/sys/fs/cgroup/cgroup.procs "
                 "2>/dev/null; done; true")
-    guest.check("kill -USR2 1")
+    guest.tell("kill -USR2 1")
     assert re.search("^told to go", ended(guest, "poweroff"), re.M)

@@ -22,9 +22,9 @@ def tree(files=None, console=True, **more):
 @pytest.fixture
 def bare(new):
     """bare(append, agent=, ...): booted with sinit as its init; the rest is for tree()."""
-    def boot(append="", agent=True, **more):
+    def boot(append="", agent=True, console_name=None, **more):
         return new(initramfs=archive(tree(**more)), append=f"rdinit=/sbin/sinit {append}",
-                   agent=agent)
+                   agent=agent, console_name=console_name)
     return boot
 
 
@@ -42,9 +42,8 @@ def test_everything_is_mounted_and_set(bare):
     assert guest.check("stat -c %a /dev/shm /run") == "1777\n755\n"
     assert guest.check("hostname") == "board\n"
     assert guest.check("ping -c 1 -W 5 127.0.0.1 >/dev/null && readlink /proc/1/exe") == "/sbin/sinit\n"
-    assert guest.check("cat /proc/1/environ | tr '\\0' '\\n' | grep -c ^PATH=") in ("0\n", "1\n")
     assert "/sbin" in guest.check("tr '\\0' '\\n' </proc/$PPID/environ | grep ^PATH=")
-    assert guest.check("readlink /proc/1/fd/0 /proc/1/fd/1 /proc/1/fd/2") == "/dev/console\n" * 3
+    assert guest.check("cd /proc/1/fd; for n in 0 1 2; do readlink $n; done") == "/dev/console\n" * 3
     status = Watched(guest, RUN).until_state(state="running", ready=True)
     assert set(status) == {"agent", "sleeper"}
     assert warnings(guest) == []
@@ -60,7 +59,7 @@ def test_words_for_others_and_for_sinit(bare):
 
 
 def test_a_command_behind_the_dashes_is_main(bare):
-    guest = bare("-- /bin/sh -c 'sleep 100000'")
+    guest = bare('-- /bin/sh -c "sleep 100000"')
     assert Watched(guest, RUN).until_state("main", state="running")
 
 
@@ -77,19 +76,18 @@ def test_debug(bare):
 
 
 def test_P106_no_console_node(bare):
-    """The kernel can open none, so that 0, 1 and 2 are closed; there is one once /dev is
-    mounted."""
-    guest = bare(console=False)
-    assert "unable to open an initial console" in guest.console() + guest.check("dmesg")
-    assert guest.check("readlink /proc/1/fd/0 /proc/1/fd/1 /proc/1/fd/2") == "/dev/console\n" * 3
+    """0, 1 and 2 are closed, as the kernel leaves them then; there is one once /dev is mounted.
+    (The kernel has such a node in its own initramfs.)"""
+    script = "#!/bin/sh\n/bin/rm /dev/console\nexec /sbin/sinit 0<&- 1>&- 2>&-\n"
+    guest = bare("rdinit=/init", init=Program(script))
+    assert guest.check("cd /proc/1/fd; for n in 0 1 2; do readlink $n; done") == "/dev/console\n" * 3
     guest.until_console("sinit: sleeper: started")
 
 
 def test_P106_no_console_at_all(bare):
     """Nobody would see its messages on a terminal: the kernel keeps them."""
-    guest = bare("console=ttyS7")
-    assert guest.check("readlink /proc/1/fd/0") == "/dev/null\n"
-    assert "sinit: sleeper: started" in guest.check("dmesg")
+    guest = bare(console_name="ttyUSB0")
+    guest.until("dmesg | grep 'sinit: sleeper: started'")
 
 
 def test_nothing_is_there(bare):
@@ -117,14 +115,14 @@ def test_a_full_run(new):
     script = """#!/bin/sh
 /bin/mkdir -p /run
 /bin/mount -t tmpfs -o size=4k,nr_inodes=3 run /run
-/bin/busybox dd if=/dev/zero of=/run/fill bs=4k count=1 2>/dev/null
+/bin/cat /bin/busybox >/run/fill 2>/run/errors
 exec /sbin/sinit
 """
     guest = new(initramfs=archive(tree(init=Program(script))))
     assert "4096" in guest.check("ls -l /run/fill")
     guest.check("pidof sleep && pidof sinit")
     assert "sinitctl" in guest.console()
-    guest.check("kill -USR2 1")
+    guest.tell("kill -USR2 1")
     assert guest.wait_end() == "poweroff"
 
 
