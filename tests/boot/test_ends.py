@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lab import Guest
+from machines import kernel, program
 from test_init import RUN, bare, tree  # noqa: F401: a fixture
 from sinit_lab import Watched
-from trees import archive
+from trees import Program, archive
 
 BOOTS = 20
 
@@ -130,3 +131,18 @@ def test_what_is_left_of_everything_is_ended(bare):
                 "2>/dev/null; done; true")
     guest.tell("kill -USR2 1")
     assert re.search("^told to go", ended(guest, "poweroff"), re.M)
+
+
+def test_kexec(new):
+    """Into the same kernel and sinit once more; the agent says hello a second time."""
+    second = archive(tree())
+    first = tree(**{"boot/vmlinuz": (kernel() / "vmlinuz").read_bytes(), "boot/initramfs": second,
+                    "bin/kexec": Program(program("kexec").read_bytes())})
+    guest = new(initramfs=archive(first), append="rdinit=/sbin/sinit")
+    guest.check('kexec /boot/vmlinuz /boot/initramfs "$(cat /proc/cmdline) again"')
+    guest.tell("sinitctl kexec")
+    guest.until_console("sinit: starting the loaded kernel")
+    guest.hello()
+    assert " again" in guest.read("/proc/cmdline")
+    assert "Kernel panic" not in guest.console()
+    Watched(guest, RUN).until_state(state="running", ready=True)

@@ -13,7 +13,8 @@ SLEEPER = "[service sleeper]\ncommand = sleep 100000\n"
 
 
 def tree(files=None, console=True, **more):
-    """An initramfs that is sinit's own: with `files` of its configuration and the agent."""
+    """An initramfs that is sinit's own: with `files` of its configuration and the agent; a file or
+    directory that is `...` is left out."""
     files = {"conf.d/agent.ini": AGENT, "conf.d/sleeper.ini": SLEEPER, **(files or {})}
     full = {**base(console=console), "etc/hostname": "board\n", **configuration(files), **more}
     return {path: what for path, what in full.items() if what is not Ellipsis}
