@@ -65,6 +65,19 @@ int mountinfo_parse(char *line, struct mountinfo *ret_mount)
 	return 0;
 }
 
+bool mountinfo_in_memory(const char *type)
+{
+	static const char types[][16] = {"rootfs", "tmpfs", "ramfs", "proc", "sysfs", "devtmpfs",
+	    "devpts", "cgroup", "cgroup2", "mqueue", "securityfs", "selinuxfs", "smackfs", "bpf",
+	    "configfs", "fusectl", "pstore", "efivarfs", "debugfs", "tracefs", "binfmt_misc",
+	    "hugetlbfs", "autofs", "rpc_pipefs", "nfsd"};
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Lines are "nodev\tTYPE" or "\tTYPE". */
 bool filesystems_has(const char *list, const char *type)
 {

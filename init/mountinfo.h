@@ -21,6 +21,10 @@ int mountinfo_parse(char *line, struct mountinfo *ret_mount);
 /* Replaces each \ooo (octal) in place, as mount tables write blanks: \040 is a blank. */
 void mountinfo_unescape(char *word);
 
+/* Whether file systems of this type hold nothing that a disk should get: those of the kernel, and
+ * tmpfs. */
+bool mountinfo_in_memory(const char *type);
+
 /* Whether `list`, the content of /proc/filesystems, has this type. */
 bool filesystems_has(const char *list, const char *type);
 
