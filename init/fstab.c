@@ -180,7 +180,7 @@ int fstab_swap_flags(const char *data)
 		char number[8] = "";
 		uint32_t priority;
 
-		if (strncmp(data, "discard", 7) == 0)
+		if (strncmp(data, "discard", 7) == 0 && (length == 7 || data[7] == '='))
 			flags |= SWAP_FLAG_DISCARD;
 		if (strncmp(data, "pri=", 4) == 0 && length - 4 < sizeof(number)) {
 			memcpy(number, data + 4, length - 4);

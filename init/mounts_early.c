@@ -98,8 +98,8 @@ static int mount_dev_instead(const struct early *row, struct text *faults)
 	int error = mount_plain(row, "tmpfs");
 
 	if (error == 0)
-		text_add(faults, "/dev: the kernel has no devtmpfs (CONFIG_DEVTMPFS): only the most "
-				 "needed nodes are there; let mdev or udev make the others\n");
+		text_add(faults, "/dev: the kernel has no devtmpfs (CONFIG_DEVTMPFS): only the "
+				 "most needed nodes are there; let mdev make the others\n");
 	return error;
 }
 

@@ -206,8 +206,8 @@ static void swap_off(const struct report *report)
 		path[strcspn(path, " \t\n")] = '\0';
 		mountinfo_unescape(path);
 		if (swapoff(path) < 0 && report)
-			report_line(report, LOG_LEVEL_WARNING, "swap on %s cannot be switched off: %s",
-			    path, strerror(errno));
+			report_line(report, LOG_LEVEL_WARNING, "swap on %s cannot be switched "
+			    "off: %s", path, strerror(errno));
 	}
 }
 

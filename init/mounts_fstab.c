@@ -30,7 +30,9 @@ static void tell(const struct job *job, enum log_level level, const char *what, 
 
 static void fail(const struct job *job, const char *what, const char *why)
 {
-	tell(job, job->options.marks & FSTAB_NOFAIL ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, what, why);
+	bool calm = job->options.marks & FSTAB_NOFAIL;
+
+	tell(job, calm ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, what, why);
 }
 
 /* `device` may be no device at all ("tmpfs"), and then it is not what is missing. */
@@ -114,8 +116,8 @@ static bool find_device(struct job *job, struct text *path)
 		job->device = path->data;
 		return true;
 	}
-	fail(job, job->entry.source, "no such device is there, or nobody made its link in /dev/disk; "
-				     "name the device itself (/dev/...)");
+	fail(job, job->entry.source, "no such device is there, or nobody made its link in "
+				     "/dev/disk; name the device itself (/dev/...)");
 	return false;
 }
 
@@ -208,8 +210,8 @@ void mounts_configured(const struct report *report)
 	int error = mount_read_text(MOUNTS_FSTAB, text, sizeof(text));
 
 	if (error && error != -ENOENT)
-		report_line(report, LOG_LEVEL_WARNING, MOUNTS_FSTAB ": %s; nothing of it is mounted",
-		    strerror(-error));
+		report_line(report, LOG_LEVEL_WARNING, MOUNTS_FSTAB ": %s; nothing of it is "
+		    "mounted", strerror(-error));
 	if (error)
 		return;
 	bool whole = strlen(text) < sizeof(text) - 1;

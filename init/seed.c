@@ -1,6 +1,7 @@
 #include "init/seed.h"
 
 #include "init/base.h"
+#include "init/mount_basics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,10 +48,11 @@ static int write_all(int fd, const void *bytes, size_t size)
 
 static int open_directory(const char *state_dir)
 {
-	int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = mount_make_directory(state_dir);
 
-	if (fd < 0 && errno == ENOENT && mkdir(state_dir, 0755) == 0)
-		fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (error)
+		return error;
+	int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -165,8 +167,9 @@ static int write_seed(int directory)
 
 static void tell(const struct report *report, const char *state_dir, const char *what, int error)
 {
-	report_line(report, error == -EROFS ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "%s/" NAME ": %s: %s",
-	    state_dir, what, strerror(-error));
+	enum log_level level = error == -EROFS ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+
+	report_line(report, level, "%s/" NAME ": %s: %s", state_dir, what, strerror(-error));
 }
 
 /* 0, or the error of removing it from the disk. */
