@@ -58,8 +58,8 @@ int fstab_parse(char *line, struct fstab_entry *ret_entry, const char **ret_faul
 enum word { FLAGS, PROPAGATION, MARKS };
 
 static const struct option {
-	char name[16]; /* no pointer, which would have to be relocated */
-	enum word word;
+	char name[15]; /* no pointer, which would have to be relocated */
+	uint8_t word;
 	uint32_t set;
 	uint32_t clear;
 } options_known[] = {
@@ -80,18 +80,11 @@ static const struct option {
     {"nodiratime", FLAGS, MS_NODIRATIME, 0},
     {"diratime", FLAGS, 0, MS_NODIRATIME},
     {"relatime", FLAGS, MS_RELATIME, MS_NOATIME | MS_STRICTATIME},
-    {"norelatime", FLAGS, 0, MS_RELATIME},
     {"strictatime", FLAGS, MS_STRICTATIME, MS_NOATIME | MS_RELATIME},
-    {"nostrictatime", FLAGS, 0, MS_STRICTATIME},
     {"lazytime", FLAGS, MS_LAZYTIME, 0},
-    {"nolazytime", FLAGS, 0, MS_LAZYTIME},
     {"nosymfollow", FLAGS, MS_NOSYMFOLLOW, 0},
     {"iversion", FLAGS, MS_I_VERSION, 0},
     {"noiversion", FLAGS, 0, MS_I_VERSION},
-    {"mand", FLAGS, MS_MANDLOCK, 0},
-    {"nomand", FLAGS, 0, MS_MANDLOCK},
-    {"silent", FLAGS, MS_SILENT, 0},
-    {"loud", FLAGS, 0, MS_SILENT},
     {"bind", FLAGS, MS_BIND, 0},
     {"rbind", FLAGS, MS_BIND | MS_REC, 0},
     {"remount", FLAGS, MS_REMOUNT, 0},
@@ -111,6 +104,7 @@ static const struct option {
     {"nofail", MARKS, FSTAB_NOFAIL, 0},
     {"fail", MARKS, 0, FSTAB_NOFAIL},
     {"_netdev", MARKS, FSTAB_NETWORK, 0},
+    {"loop", MARKS, FSTAB_LOOP, 0},
 };
 
 /* Notes for other programs. */
@@ -195,12 +189,6 @@ int fstab_swap_flags(const char *data)
 
 bool fstab_is_network(const char *type)
 {
-	static const char *const types[] = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "afs",
-	    "lustre", "gfs2", "ocfs2", "glusterfs", "davfs", "fuse.sshfs", "fuse.glusterfs",
-	    "fuse.ceph", "fuse.davfs"};
-
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (strcmp(type, types[i]) == 0)
-			return true;
-	return false;
+	return mountinfo_word_in("nfs nfs4 cifs smb3 smbfs ceph afs lustre gfs2 ocfs2 glusterfs davfs "
+				 "fuse.sshfs fuse.glusterfs fuse.ceph fuse.davfs", type);
 }

@@ -24,6 +24,7 @@ enum fstab_mark {
 	FSTAB_NOAUTO = 1,  /* not at the start */
 	FSTAB_NOFAIL = 2,  /* its failure is nothing to worry about */
 	FSTAB_NETWORK = 4, /* _netdev */
+	FSTAB_LOOP = 8,    /* needs a loop device to be set up */
 };
 
 struct fstab_options {

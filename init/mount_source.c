@@ -16,7 +16,7 @@
 static const struct tag {
 	char name[12];
 	char links[14];
-	char key[10]; /* in the kernel's uevent file; PARTUUID since Linux 6.17 */
+	char key[10]; /* in the kernel's uevent file; PARTUUID only of new kernels */
 } tags[] = {
     {"UUID=", "by-uuid", ""},
     {"LABEL=", "by-label", ""},
@@ -82,7 +82,8 @@ static bool is_device(const char *name, const struct tag *tag, const char *value
 		return false;
 	device[strcspn(device, "\n")] = '\0';
 	found[strcspn(found, "\n")] = '\0';
-	if (strcasecmp(found, value) != 0)
+	/* A UUID may be written in capitals; a name means itself. */
+	if ((strcmp(tag->key, "PARTUUID") == 0 ? strcasecmp : strcmp)(found, value) != 0)
 		return false;
 	text_addf(path, "/dev/%s", device);
 	return true;

@@ -65,31 +65,28 @@ int mountinfo_parse(char *line, struct mountinfo *ret_mount)
 	return 0;
 }
 
+bool mountinfo_word_in(const char *list, const char *word)
+{
+	size_t wanted = strlen(word);
+
+	while (*list) {
+		size_t length = strcspn(list, " \t\n");
+
+		if (length && length == wanted && memcmp(list, word, length) == 0)
+			return true;
+		list += length + (list[length] != '\0');
+	}
+	return false;
+}
+
 bool mountinfo_in_memory(const char *type)
 {
-	static const char types[][16] = {"rootfs", "tmpfs", "ramfs", "proc", "sysfs", "devtmpfs",
-	    "devpts", "cgroup", "cgroup2", "mqueue", "securityfs", "selinuxfs", "smackfs", "bpf",
-	    "configfs", "fusectl", "pstore", "efivarfs", "debugfs", "tracefs", "binfmt_misc",
-	    "hugetlbfs", "autofs", "rpc_pipefs", "nfsd"};
-
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (strcmp(type, types[i]) == 0)
-			return true;
-	return false;
+	return mountinfo_word_in("rootfs tmpfs ramfs proc sysfs devtmpfs devpts cgroup cgroup2 mqueue "
+				 "securityfs selinuxfs smackfs bpf configfs fusectl pstore efivarfs "
+				 "debugfs tracefs binfmt_misc hugetlbfs autofs rpc_pipefs nfsd", type);
 }
 
 /* Lines are "nodev\tTYPE" or "\tTYPE". */
-bool filesystems_has(const char *list, const char *type)
-{
-	size_t length = strlen(type);
-
-	for (const char *at = list; (at = strchr(at, '\t')); at++)
-		if (strncmp(at + 1, type, length) == 0 &&
-		    (at[1 + length] == '\n' || at[1 + length] == '\0'))
-			return true;
-	return false;
-}
-
 bool filesystems_next(const char **list, char *type, size_t size)
 {
 	while (**list) {

@@ -107,7 +107,7 @@ static void mount_row(const struct early *row, const char *known, struct text *f
 {
 	if (mount_is_point(row->target))
 		return;
-	if (row->when == IF_KNOWN && !filesystems_has(known, row->type))
+	if (row->when == IF_KNOWN && !mountinfo_word_in(known, row->type))
 		return;
 	int error = mount_make_directory(row->target);
 	if (error && row->when == IF_KNOWN)

@@ -90,7 +90,7 @@ static int mount_bind(const struct job *job)
 {
 	const char *target = job->entry.target;
 	unsigned long flags = job->options.flags;
-	unsigned long others = flags & ~(unsigned long)(MS_BIND | MS_REC | MS_SILENT);
+	unsigned long others = flags & ~(unsigned long)(MS_BIND | MS_REC);
 
 	if (mount(job->device, target, NULL, flags & (MS_BIND | MS_REC), NULL) < 0)
 		return errno;
@@ -152,6 +152,10 @@ static void mount_job(struct job *job, struct text *path)
 	if (fstab_is_network(job->entry.type) || job->options.marks & FSTAB_NETWORK) {
 		tell(job, LOG_LEVEL_INFO, "skipped: it needs the network; mount it by a service "
 		    "that comes after the network", "");
+		return;
+	}
+	if (job->options.marks & FSTAB_LOOP) {
+		fail(job, "the option loop is not understood; mount it by a oneshot service", "");
 		return;
 	}
 	if (!decide_remount(job))

@@ -24,6 +24,9 @@
 #define GRND_INSECURE 4
 #endif
 
+_Static_assert(offsetof(struct rand_pool_info, buf) == sizeof(struct rand_pool_info),
+    "the bytes come right after it");
+
 enum {
 	HEAD = sizeof(HEAD_READY) - 1,
 	SEED = 32, /* bytes: the kernel's pool holds no more */
@@ -31,9 +34,10 @@ enum {
 	FILE_MAX = 512,
 };
 
+/* As RNDADDENTROPY takes it, so that no copy has to be wiped. */
 struct seed {
+	struct rand_pool_info pool;
 	unsigned char bytes[FILE_MAX];
-	size_t size;
 	bool ready; /* made by a generator that was ready, and kept where only root could see it */
 };
 
@@ -56,34 +60,31 @@ static int open_directory(const char *state_dir)
 	return fd < 0 ? -errno : fd;
 }
 
-static int read_fd(int fd, struct seed *ret_seed)
+static int read_fd(int fd, struct seed *seed)
 {
-	struct seed seed = {.size = 0};
 	struct stat info;
 
 	if (fstat(fd, &info) < 0)
 		return -errno;
 	if (!S_ISREG(info.st_mode))
 		return -EINVAL;
-	ssize_t count = read(fd, seed.bytes, sizeof(seed.bytes));
+	ssize_t count = read(fd, seed->bytes, sizeof(seed->bytes));
 	if (count < 0)
 		return -errno;
-	seed.size = (size_t)count;
-	seed.ready = seed.size >= HEAD + SEED_MIN && memcmp(seed.bytes, HEAD_READY, HEAD) == 0 &&
-		     info.st_uid == geteuid() && !(info.st_mode & 077);
-	*ret_seed = seed;
-	explicit_bzero(&seed, sizeof(seed));
+	seed->pool.buf_size = (int)count;
+	seed->ready = count >= HEAD + SEED_MIN && memcmp(seed->bytes, HEAD_READY, HEAD) == 0 &&
+		      info.st_uid == geteuid() && !(info.st_mode & 077);
 	return 0;
 }
 
 /* 0 or -errno; -ENOENT: there is none. */
-static int read_seed(int directory, struct seed *ret_seed)
+static int read_seed(int directory, struct seed *seed)
 {
 	int fd = openat(directory, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	int error = read_fd(fd, ret_seed);
+	int error = read_fd(fd, seed);
 	close(fd);
 	return error;
 }
@@ -98,23 +99,17 @@ static int forget_seed(int directory)
 
 /* Into the kernel's pool, with or without being counted. The head goes in as well: it does no
  * harm, and a file of others' make has none. */
-static int give_to_kernel(const struct seed *seed, bool count)
+static int give_to_kernel(struct seed *seed, bool count)
 {
-	struct {
-		struct rand_pool_info info;
-		unsigned char bytes[FILE_MAX];
-	} pool = {.info.buf_size = (int)seed->size};
 	int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return -errno;
-	pool.info.entropy_count = count ? SEED * 8 : 0;
-	memcpy(pool.bytes, seed->bytes, seed->size);
-	int error = ioctl(fd, RNDADDENTROPY, &pool) < 0 ? -errno : 0;
+	seed->pool.entropy_count = count ? SEED * 8 : 0;
+	int error = ioctl(fd, RNDADDENTROPY, &seed->pool) < 0 ? -errno : 0;
 	/* What is drawn from now on depends on it, also where the generator was ready before. An
 	 * error says that it is not ready yet, and then it is drawn from the pool anyway. */
 	(void)ioctl(fd, RNDRESEEDCRNG);
-	explicit_bzero(&pool, sizeof(pool));
 	close(fd);
 	return error;
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import LIMIT, SINIT, TOP, until
 
-WRAPPED = ("ioctl", "fsync", "getrandom")
+WRAPPED = ("ioctl", "fsync", "getrandom", "statx")
 
 
 @lru_cache
@@ -56,11 +56,12 @@ class Tree:
     def write(self, path, text):
         self.sh(f"mkdir -p $(dirname {path}); cat >{path}", text)
 
-    def run(self, *words):
+    def run(self, *words, **env):
         """What the program said, without its result; that is in `result`."""
         if words[0] == "early":
             assert "dev" in self.mounts(), "this machine's own /dev would be filled"
-        *lines, last = self.sh(f"chroot . /mounter {' '.join(words)}").splitlines()
+        *lines, last = self.sh(f"{' '.join(f'{k}={v}' for k, v in env.items())} chroot . /mounter "
+                               f"{' '.join(words)}").splitlines()
         self.result = int(last.removeprefix("= "))
         return lines
 

@@ -3,9 +3,9 @@
  *     mounter early | configured | end | restore DIR | save DIR
  * Of the seed it prints what matters for its safety, in order: "fsync", and "add BYTES COUNTED"
  * with "there" or "gone" for the file at that moment. With EARLY in the environment the kernel's
- * generator is not ready.
+ * generator is not ready; with `old` it is a kernel whose statx(2) knows no mounts.
  *
- * Linked with --wrap for ioctl, fsync and getrandom. */
+ * Linked with --wrap for ioctl, fsync, getrandom and statx. */
 #include "init/mounts.h"
 #include "init/seed.h"
 
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int __real_ioctl(int fd, unsigned long request, void *argument);
@@ -24,6 +25,9 @@ int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 ssize_t __real_getrandom(void *bytes, size_t size, unsigned flags);
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
+
+int __real_statx(int at, const char *path, int flags, unsigned mask, struct statx *info);
+int __wrap_statx(int at, const char *path, int flags, unsigned mask, struct statx *info);
 
 static char seed_file[512];
 
@@ -50,6 +54,15 @@ ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
 		return -1;
 	}
 	return __real_getrandom(bytes, size, flags);
+}
+
+int __wrap_statx(int at, const char *path, int flags, unsigned mask, struct statx *info)
+{
+	int result = __real_statx(at, path, flags, mask, info);
+
+	if (getenv("old"))
+		info->stx_attributes_mask = 0;
+	return result;
 }
 
 static void tell(void *context, enum log_level level, const char *line)

@@ -68,12 +68,22 @@ def test_nothing_is_mounted_twice(tree):
     assert tree.sh("cat /proc/self/mountinfo") == before
 
 
-def test_what_is_mounted_is_left_alone(tree):
+@pytest.mark.parametrize("kernel", ["new", "old"])
+def test_what_is_mounted_is_left_alone(tree, kernel):
     tree.sh("mkdir run proc; mount -t ramfs mine run; echo x >run/mine; mount -t tmpfs x proc; "
-            "mkdir other; echo y >other/mine; mkdir dev/shm; mount --bind other dev/shm")
+            "mkdir other dev/shm; mount -t tmpfs o other; echo y >other/mine; "
+            "mount --bind other dev/shm")
+    for _ in range(2):
+        assert tree.run("early", **{kernel: "1"}) == []
+        assert tree.mounts()["run"][0] == "ramfs" and tree.mounts()["proc"][0] == "tmpfs"
+        assert tree.sh("cat run/mine dev/shm/mine") == "x\ny\n"
+        assert tree.sh(f"grep -c ' {tree.root}/sys ' /proc/self/mountinfo") == "1\n"
+
+
+def test_a_bind_mount_of_the_same_file_system_is_one(tree):
+    tree.sh("mkdir run other; echo x >other/mine; mount --bind other run")
     assert tree.run("early") == []
-    assert tree.mounts()["run"][0] == "ramfs" and tree.mounts()["proc"][0] == "tmpfs"
-    assert tree.sh("cat run/mine dev/shm/mine") == "x\ny\n"
+    assert tree.sh("cat run/mine") == "x\n"
 
 
 def test_nodes_and_links_of_an_empty_dev(tree):
@@ -148,7 +158,7 @@ def test_what_is_skipped(tree):
 def test_failures_are_named_and_the_next_line_counts(tree):
     assert fstab(tree, "/dev/none /a ext4 defaults", "/dev/none /b ext4 nofail", "/dev/none", "x y z",
                  "UUID=12 /c ext4", "none /d nosuchfs", "tmpfs /e tmpfs size=x", "/f /g none bind",
-                 "/f none swap", "LABEL=x none swap nofail", "tmpfs /ok tmpfs", "x" * 4096,
+                 "/f none swap", "LABEL=x none swap nofail", "/f /h squashfs loop,ro", "tmpfs /ok tmpfs", "x" * 4096,
                  "tmpfs /ok2 tmpfs") == [
         "warning: 1: /a: mounting /dev/none (ext4): it is not there (yet)",
         "info: 2: /b: mounting /dev/none (ext4): it is not there (yet)",
@@ -162,8 +172,17 @@ def test_failures_are_named_and_the_next_line_counts(tree):
         "warning: 9: swap: /f: it is not there (yet)",
         "info: 10: swap: LABEL=x: no such device is there, or nobody made its link in /dev/disk; "
         "name the device itself (/dev/...)",
-        "warning: 12: skipped: longer than 4095 bytes"]
+        "warning: 11: /h: the option loop is not understood; mount it by a oneshot service",
+        "warning: 13: skipped: longer than 4095 bytes"]
     assert {"ok", "ok2"} < set(tree.mounts())
+
+
+def test_what_a_power_cut_made_of_it(tree):
+    tree.sh("mkdir etc; printf 'tmpfs /a tmpfs\\n' >etc/fstab; head -c 50 /dev/zero >>etc/fstab; "
+            "printf '\\ntmpfs /b tmpfs' >>etc/fstab")
+    assert tree.run("configured") == ["warning: /etc/fstab:2: an entry has at least three fields: "
+                                      "device, directory, type"]
+    assert {"a", "b"} < set(tree.mounts())
 
 
 def test_a_file_without_a_swap_area(tree):

@@ -97,6 +97,7 @@ static const struct {
     {"remount,ro", MS_REMOUNT | MS_RDONLY, 0, 0, ""},
     {"noauto,nofail,_netdev", 0, 0, FSTAB_NOAUTO | FSTAB_NOFAIL | FSTAB_NETWORK, ""},
     {"noauto,auto", 0, 0, 0, ""},
+    {"loop,loop=x", 0, 0, FSTAB_LOOP, "loop=x"},
     {"size=1m,nosuid,mode=1777", MS_NOSUID, 0, 0, "size=1m,mode=1777"},
     {"x-systemd.automount,comment=a b,X-x,uhelper=y,acl", 0, 0, 0, "acl"},
     {"nosuidx,nosui,errors=remount-ro", 0, 0, 0, "nosuidx,nosui,errors=remount-ro"},

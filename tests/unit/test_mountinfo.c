@@ -70,16 +70,19 @@ static void test_in_memory(void **state)
 
 static const char known[] = "nodev\tsysfs\nnodev\ttmpfs\n\text3\n\text4\nnodev\tcgroup2\n\txfs";
 
-static void test_has(void **state)
+static void test_words(void **state)
 {
 	(void)state;
-	assert_true(filesystems_has(known, "sysfs"));
-	assert_true(filesystems_has(known, "cgroup2"));
-	assert_true(filesystems_has(known, "xfs"));
-	assert_false(filesystems_has(known, "cgroup"));
-	assert_false(filesystems_has(known, "fs"));
-	assert_false(filesystems_has(known, "nodev"));
-	assert_false(filesystems_has("", "xfs"));
+	assert_true(mountinfo_word_in(known, "sysfs"));
+	assert_true(mountinfo_word_in(known, "cgroup2"));
+	assert_true(mountinfo_word_in(known, "xfs"));
+	assert_false(mountinfo_word_in(known, "cgroup"));
+	assert_false(mountinfo_word_in(known, "fs"));
+	assert_false(mountinfo_word_in(known, "ext"));
+	assert_false(mountinfo_word_in(known, ""));
+	assert_false(mountinfo_word_in("", "xfs"));
+	assert_true(mountinfo_word_in("a bc", "bc"));
+	assert_true(mountinfo_word_in(" a  bc ", "a"));
 }
 
 static void test_next(void **state)
@@ -108,7 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_lines),
 	    cmocka_unit_test(test_in_memory),
-	    cmocka_unit_test(test_has),
+	    cmocka_unit_test(test_words),
 	    cmocka_unit_test(test_next),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
