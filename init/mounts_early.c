@@ -88,8 +88,7 @@ static int mount_plain(const struct early *row, const char *type)
 	if (errno == EINVAL && row->data &&
 	    mount(type, row->target, type, row->flags, NULL) == 0)
 		return 0;
-	/* EBUSY: this very file system is there already. */
-	return errno == EBUSY ? 0 : errno;
+	return errno;
 }
 
 /* A kernel without devtmpfs: an empty /dev, which fill_dev() fills. */

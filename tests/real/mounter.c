@@ -1,11 +1,13 @@
 /* Calls one of the functions of boot mode as sinit would, in the world that it is started in;
  * prints what they report, a line "LEVEL: TEXT" each, and at the end "= RESULT".
  *     mounter early | configured | end | restore DIR | save DIR
- * Of the seed it prints what matters for its safety, in order: "fsync", and "add BYTES COUNTED"
- * with "there" or "gone" for the file at that moment. With EARLY in the environment the kernel's
- * generator is not ready; with `old` it is a kernel whose statx(2) knows no mounts.
+ * Of the seed it prints what matters for its safety, in order: "fsync", "reseed", and "add BYTES
+ * COUNTED" with "there" or "gone" for the file at that moment. With EARLY in the environment the kernel's
+ * generator is not ready; with `old` it is a kernel whose statx(2) knows no mounts, and whose
+ * cgroup2 has no options; with `small` one without devtmpfs; with `stubborn` bind mounts cannot be
+ * changed.
  *
- * Linked with --wrap for ioctl, fsync, getrandom and statx. */
+ * Linked with --wrap for the functions below. */
 #include "init/mounts.h"
 #include "init/seed.h"
 
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +29,10 @@ int __wrap_fsync(int fd);
 ssize_t __real_getrandom(void *bytes, size_t size, unsigned flags);
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
 
+int __real_mount(
+    const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+int __wrap_mount(
+    const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 int __real_statx(int at, const char *path, int flags, unsigned mask, struct statx *info);
 int __wrap_statx(int at, const char *path, int flags, unsigned mask, struct statx *info);
 
@@ -38,6 +45,8 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
 	if (request == RNDADDENTROPY)
 		printf("add %d %d %s\n", pool->buf_size, pool->entropy_count,
 		    access(seed_file, F_OK) == 0 ? "there" : "gone");
+	if (request == RNDRESEEDCRNG)
+		puts("reseed");
 	return __real_ioctl(fd, request, argument);
 }
 
@@ -63,6 +72,18 @@ int __wrap_statx(int at, const char *path, int flags, unsigned mask, struct stat
 	if (getenv("old"))
 		info->stx_attributes_mask = 0;
 	return result;
+}
+
+int __wrap_mount(
+    const char *source, const char *target, const char *type, unsigned long flags, const void *data)
+{
+	bool missing = getenv("small") && type && strcmp(type, "devtmpfs") == 0;
+	bool unknown = getenv("old") && type && strcmp(type, "cgroup2") == 0 && data;
+
+	bool refused = getenv("stubborn") && (flags & MS_REMOUNT) && (flags & MS_BIND);
+
+	errno = missing ? ENODEV : unknown ? EINVAL : EPERM;
+	return missing || unknown || refused ? -1 : __real_mount(source, target, type, flags, data);
 }
 
 static void tell(void *context, enum log_level level, const char *line)

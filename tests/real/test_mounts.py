@@ -95,6 +95,21 @@ def test_nodes_and_links_of_an_empty_dev(tree):
         "/proc/self/fd", "/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"]
 
 
+def test_a_kernel_without_devtmpfs(tree):
+    tree.sh("umount dev")
+    assert tree.run("early", small=1) == [
+        "/dev: the kernel has no devtmpfs (CONFIG_DEVTMPFS): only the most needed nodes are there; "
+        "let mdev make the others"]
+    assert tree.mounts()["dev"][0] == "tmpfs" and "nosuid" in tree.mounts()["dev"][1]
+    assert tree.sh("stat -c %a:%t:%T dev dev/null dev/console").split() == ["755:0:0", "666:1:3", "600:5:1"]
+    assert {"dev/pts", "dev/shm"} < set(tree.mounts())
+
+
+def test_a_cgroup2_without_options(tree):
+    assert tree.run("early", old=1) == []
+    assert tree.mounts()["sys/fs/cgroup"][0] == "cgroup2"
+
+
 def test_a_node_that_is_there_is_left_alone(tree):
     tree.sh("echo mine >dev/console; ln -s mine dev/fd")
     assert tree.run("early") == []
@@ -208,6 +223,14 @@ def test_bind(tree):
     assert tree.sh("cat b/file c/sub/z f d/file; ls b/sub d/sub") == "x\nz\ny\nx\nb/sub:\n\nd/sub:\n"
 
 
+def test_a_bind_mount_without_its_options_does_not_stay(tree):
+    tree.sh("mkdir a")
+    tree.write("etc/fstab", "/a /b none bind,nosuid\n/a /c none bind\n")
+    assert tree.run("configured", stubborn=1) == [
+        "warning: /etc/fstab:1: /b: mounting /a (none): Operation not permitted"]
+    assert "b" not in tree.mounts() and "c" in tree.mounts()
+
+
 def test_shared(tree):
     assert fstab(tree, "tmpfs /a tmpfs shared") == []
     assert "shared:" in tree.sh(f"grep ' {tree.root}/a ' /proc/self/mountinfo")
@@ -317,7 +340,15 @@ def test_all_is_unmounted_in_reverse_order(tree, disk):
             "mkdir over; mount --bind 'a b\\c/d' over; mount -t tmpfs o over; mount -t devpts p dev/pts")
     assert end(tree) == [] and tree.result == 0
     assert set(tree.mounts()) == {"", "dev", "dev/pts", "proc", "proc/swaps"}
+    assert "rw" in tree.mounts()[""][2]  # it is memory: nothing to save
     assert tree.sh(f"mount /dev/{disk} run; cat run/file; umount run") == "kept\n"
+
+
+def test_a_mount_that_was_moved_below_a_younger_one(tree):
+    with_proc(tree)
+    tree.sh("mkdir a b; mount -t tmpfs b b; mount -t tmpfs a a; mkdir a/b; mount --move b a/b")
+    assert end(tree) == []
+    assert set(tree.mounts()) == {"", "dev", "proc", "proc/swaps"}
 
 
 def test_a_busy_one_becomes_read_only(tree, disk):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not AS_ROOT, reason="adds to the kernel's entrop
 
 READY, EARLY = b"sinit1R\n", b"sinit1E\n"
 WRITTEN = ["fsync", "fsync"]  # the file, and its directory
-USED = ["fsync", "add 40 256 gone"]  # off the disk before it counts
+USED = ["fsync", "add 40 256 gone", "reseed"]  # off the disk before it counts
 
 
 def call(what, directory, **env):
@@ -51,7 +51,7 @@ def test_each_boot_and_each_end_has_another_one(state, seed):
 def test_what_was_made_too_early_does_not_count(state, seed):
     assert call("save", state, EARLY="1") == WRITTEN
     assert seed.read_bytes().startswith(EARLY) and seed.read_bytes()[8:] != bytes(32)
-    assert call("restore", state) == ["fsync", "add 40 0 gone", *WRITTEN]
+    assert call("restore", state) == ["fsync", "add 40 0 gone", "reseed", *WRITTEN]
     assert seed.read_bytes().startswith(READY)
 
 
@@ -65,7 +65,7 @@ def test_files_of_others(state, seed, content, said):
     state.mkdir(parents=True)
     seed.touch(0o600)
     seed.write_bytes(content)
-    assert call("restore", state) == ["fsync", said, *WRITTEN]
+    assert call("restore", state) == ["fsync", said, "reseed", *WRITTEN]
     assert len(seed.read_bytes()) == 40
 
 
@@ -73,7 +73,7 @@ def test_files_of_others(state, seed, content, said):
 def test_one_that_others_could_see_or_write_does_not_count(state, seed, spoil):
     call("save", state)
     spoil(seed)
-    assert call("restore", state) == ["fsync", "add 40 0 gone", *WRITTEN]
+    assert call("restore", state) == ["fsync", "add 40 0 gone", "reseed", *WRITTEN]
     assert seed.stat().st_mode & 0o777 == 0o600 and seed.stat().st_uid == 0
 
 
@@ -102,7 +102,7 @@ def test_a_read_only_directory(tmp_path):
         tree.run("save", "/state")
         tree.sh("mount --bind state state; mount -o remount,bind,ro state; cp -a state/random-seed before")
         for _ in range(2):
-            assert tree.run("restore", "/state") == ["add 40 0 there", (
+            assert tree.run("restore", "/state") == ["add 40 0 there", "reseed", (
                 "info: /state/random-seed: the random seed cannot be removed, so it is used without "
                 "being counted: Read-only file system")]
         assert tree.run("save", "/state") == [
