@@ -1,8 +1,9 @@
 """A root file system of its own, in which mounter.c's program runs the functions of boot mode.
 
 Nothing of this machine is touched: the tree is a tmpfs in a private mount namespace, entered by
-chroot, so nothing outside can be named. What all namespaces share never gets into it: no devtmpfs
-(/dev is a tmpfs), and cgroup2 only in a cgroup namespace, where its options do not count."""
+chroot, so nothing outside can be named. What all namespaces share never gets into it: mounter.c
+knows no devtmpfs (/dev is a tmpfs), and cgroup2 is in a cgroup namespace, where its options do not
+count."""
 
 import glob
 import os
@@ -58,8 +59,6 @@ class Tree:
 
     def run(self, *words, **env):
         """What the program said, without its result; that is in `result`."""
-        if words[0] == "early":
-            assert "small" in env or "dev" in self.mounts(), "this machine's own /dev would be filled"
         *lines, last = self.sh(f"{' '.join(f'{k}={v}' for k, v in env.items())} chroot . /mounter "
                                f"{' '.join(words)}").splitlines()
         self.result = int(last.removeprefix("= "))
@@ -103,16 +102,18 @@ def make_disk(path):
     return path
 
 
+def shell(script):
+    return subprocess.run(["sh", "-ec", script], check=True, capture_output=True, text=True).stdout
+
+
 @contextmanager
-def loop(image, *options):
+def loop(image, options="", through=shell):
     """A loop device on an image; "loopN"."""
-    done = subprocess.run(["losetup", "--find", "--show", *options, str(image)], check=True,
-                          capture_output=True, text=True)
-    name = Path(done.stdout.strip()).name
-    attached = Path("/sys/block", name, "loop/backing_file")
+    device = through(f"losetup --find --show {options} {image}").strip()
+    attached = Path("/sys/block", Path(device).name, "loop/backing_file")
     whole = attached.read_text()
     try:
-        yield name
+        yield Path(device).name
     finally:  # a test may have detached it, and somebody else may have it now
         if attached.exists() and attached.read_text() == whole:
-            subprocess.run(["losetup", "--detach", done.stdout.strip()], check=True)
+            shell(f"losetup --detach {device}")

@@ -97,7 +97,7 @@ def test_nodes_and_links_of_an_empty_dev(tree):
 
 def test_a_kernel_without_devtmpfs(tree):
     tree.sh("umount dev")
-    assert tree.run("early", small=1) == [
+    assert tree.run("early") == [
         "/dev: the kernel has no devtmpfs (CONFIG_DEVTMPFS): only the most needed nodes are there; "
         "let mdev make the others"]
     assert tree.mounts()["dev"][0] == "tmpfs" and "nosuid" in tree.mounts()["dev"][1]
@@ -403,17 +403,17 @@ def test_a_root_that_is_written_to_is_named(tree, disk):
         assert tree.result == 1
 
 
-def test_a_loop_device_is_detached(tree, disk, tmp_path):
+def test_a_loop_device_is_detached(tree, disk):
     """One whose image lies on a disk that cannot go before."""
     with_proc(tree)
     node(tree, disk)
     tree.sh(f"mkdir a b; mount /dev/{disk} a; truncate -s 1M a/image; mkfs.ext4 -q a/image")
-    inner = tree.sh("losetup --find --show a/image").strip().removeprefix("/dev/")
-    node(tree, inner)
-    tree.sh(f"mount /dev/{inner} b; mkdir -p sys/block/{inner}/loop sys/block/loop255/loop; "
-            f"echo >sys/block/{inner}/loop/backing_file; echo >sys/block/loop255/loop/backing_file")
-    assert end(tree) == [] and tree.result == 0
-    assert not {"a", "b"} & set(tree.mounts())
+    with loop("a/image", through=tree.sh) as inner:
+        node(tree, inner)
+        tree.sh(f"mount /dev/{inner} b; mkdir -p sys/block/{inner}/loop sys/block/loop255/loop; "
+                f"echo >sys/block/{inner}/loop/backing_file; echo >sys/block/loop255/loop/backing_file")
+        assert end(tree) == [] and tree.result == 0
+        assert not {"a", "b"} & set(tree.mounts())
 
 
 def test_a_server_that_may_be_gone(tree):
