@@ -103,9 +103,34 @@ static int walk_mounts(const struct walk *walk)
 	return done;
 }
 
+static unsigned long flags_of(const char *options)
+{
+	struct fstab_options result;
+	char rest[1];
+	struct text ignored;
+
+	text_init(&ignored, rest, sizeof(rest));
+	fstab_options(options, &result, &ignored);
+	return result.flags;
+}
+
+/* The file system as a whole, wherever it is mounted; this mount keeps its options. */
+static int make_read_only(const struct mountinfo *info)
+{
+	unsigned long flags = MS_REMOUNT | MS_RDONLY | flags_of(info->options);
+
+	if (flags_of(info->super_options) & MS_RDONLY)
+		return 0;
+	return mount(NULL, info->target, NULL, flags, NULL);
+}
+
+/* Read-only first, if it can be: a file system outlives its last mount as long as something else
+ * needs it, as an overlay does its layers, and nobody would write its end to the disk. */
 static int step_unmount(const struct mountinfo *info, const struct report *report)
 {
 	(void)report;
+	if (kind_of(info) == LOCAL)
+		(void)make_read_only(info);
 	return umount2(info->target, UMOUNT_NOFOLLOW) == 0;
 }
 
@@ -119,17 +144,6 @@ static int step_force(const struct mountinfo *info, const struct report *report)
 	return 0;
 }
 
-static unsigned long flags_of(const char *options)
-{
-	struct fstab_options result;
-	char rest[1];
-	struct text ignored;
-
-	text_init(&ignored, rest, sizeof(rest));
-	fstab_options(options, &result, &ignored);
-	return result.flags;
-}
-
 static void sync_one(const char *target)
 {
 	int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -140,26 +154,20 @@ static void sync_one(const char *target)
 	}
 }
 
-/* Makes the file system read-only wherever it is mounted; this mount keeps its options. Counts
- * those that stay writable. No MNT_DETACH for what is on a disk: it would only be out of sight,
- * and as writable as before. */
+/* Counts those that stay writable. No MNT_DETACH for what is on a disk: it would only be out of
+ * sight, and as writable as before. */
 static int step_read_only(const struct mountinfo *info, const struct report *report)
 {
-	unsigned long flags = MS_REMOUNT | MS_RDONLY | flags_of(info->options);
-	bool root = strcmp(info->target, "/") == 0;
-
-	if (flags_of(info->super_options) & MS_RDONLY)
-		return 0;
-	if (mount(NULL, info->target, NULL, flags, NULL) == 0) {
-		if (!root)
-			report_line(report, LOG_LEVEL_INFO, "%s (%s on %s) is in use: it is "
-			    "read-only now", info->target, info->type, info->source);
-		return 0;
+	if (make_read_only(info) < 0) {
+		report_line(report, LOG_LEVEL_WARNING, "%s (%s on %s) stays writable: %s",
+		    info->target, info->type, info->source, strerror(errno));
+		sync_one(info->target);
+		return 1;
 	}
-	report_line(report, LOG_LEVEL_WARNING, "%s (%s on %s) stays writable: %s", info->target,
-	    info->type, info->source, strerror(errno));
-	sync_one(info->target);
-	return 1;
+	if (strcmp(info->target, "/") != 0)
+		report_line(report, LOG_LEVEL_INFO, "%s (%s on %s) is in use: it is read-only now",
+		    info->target, info->type, info->source);
+	return 0;
 }
 
 /* As long as a round gets rid of one: what was busy may have been below that. */

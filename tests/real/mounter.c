@@ -4,8 +4,8 @@
  * Of the seed it prints what matters for its safety, in order: "fsync", "reseed", and "add BYTES
  * COUNTED" with "there" or "gone" for the file at that moment. With EARLY in the environment the kernel's
  * generator is not ready; with `old` it is a kernel whose statx(2) knows no mounts, and whose
- * cgroup2 has no options; with `stubborn` bind mounts cannot be changed. There never is a devtmpfs:
- * it would be this machine's own /dev, whatever the namespace.
+ * cgroup2 has no options; with `stubborn` nothing can be remounted. There never is a devtmpfs: it
+ * would be this machine's own /dev, whatever the namespace.
  *
  * Linked with --wrap for the functions below. */
 #include "init/mounts.h"
@@ -80,7 +80,7 @@ int __wrap_mount(
 	bool missing = type && strcmp(type, "devtmpfs") == 0;
 	bool unknown = getenv("old") && type && strcmp(type, "cgroup2") == 0 && data;
 
-	bool refused = getenv("stubborn") && (flags & MS_REMOUNT) && (flags & MS_BIND);
+	bool refused = getenv("stubborn") && (flags & MS_REMOUNT);
 
 	errno = missing ? ENODEV : unknown ? EINVAL : EPERM;
 	return missing || unknown || refused ? -1 : __real_mount(source, target, type, flags, data);
