@@ -95,6 +95,14 @@ static void do_reload(struct call *call, uint32_t slot)
 		    rc == -EAGAIN ? "paused" : "not running");
 }
 
+/* Who is hidden is meant by its very name only. */
+static bool is_meant(const struct board_service *s, const char *pattern)
+{
+	if (!s->used)
+		return false;
+	return board_service_hidden(s) ? !strcmp(pattern, s->name) : !fnmatch(pattern, s->name, 0);
+}
+
 /* Calls `what` for the services that match any of argv[0..n-1]; each at most once. */
 static void each_service(struct call *call, size_t n, on_service *what)
 {
@@ -104,8 +112,7 @@ static void each_service(struct call *call, size_t n, on_service *what)
 		bool found = false;
 
 		for (uint32_t slot = 0; slot < sv->count; slot++) {
-			if (!sv->service[slot].used ||
-			    fnmatch(call->request->argv[i], sv->service[slot].name, 0))
+			if (!is_meant(&sv->service[slot], call->request->argv[i]))
 				continue;
 			found = true;
 			tell_service(call, slot);
@@ -174,7 +181,7 @@ static void verb_signal(struct call *call)
 	for (uint32_t slot = 0; slot < sv->count; slot++) {
 		int rc;
 
-		if (!sv->service[slot].used || fnmatch(pattern, sv->service[slot].name, 0))
+		if (!is_meant(&sv->service[slot], pattern))
 			continue;
 		found = true;
 		rc = supervisor_signal(sv, slot, sig);
@@ -313,17 +320,22 @@ static void verb_measure(struct call *call)
 
 static void verb_shutdown(struct call *call)
 {
+	if (call->sinit->boot)
+		call->sinit->end = machine_end_of_verb(call->request->verb);
 	supervisor_shutdown(&call->sinit->supervisor);
 }
 
 static void verb_machine(struct call *call)
 {
-	if (call->sinit->mode == MODE_BOOT)
-		fail(call, CTL_FAILED, "%s: not supported by this build", call->request->verb);
-	else
+	const char *verb = call->request->verb;
+
+	if (!call->sinit->boot)
 		fail(call, CTL_FAILED,
-		    "%s: sinit is not the init of this machine; sinitctl shutdown stops it",
-		    call->request->verb);
+		    "%s: sinit is not the init of this machine; sinitctl shutdown stops it", verb);
+	else if (machine_end_of_verb(verb) == END_KEXEC && !machine_end_has_kexec())
+		fail(call, CTL_FAILED, "kexec: no kernel is loaded; kexec -l loads one");
+	else
+		verb_shutdown(call);
 }
 
 static void verb_ping(struct call *call)
@@ -349,6 +361,8 @@ static const struct verb {
     {"shutdown", 0, 0, verb_shutdown},
     {"reboot", 0, 0, verb_machine},
     {"poweroff", 0, 0, verb_machine},
+    {"halt", 0, 0, verb_machine},
+    {"kexec", 0, 0, verb_machine},
     {"ping", 0, 0, verb_ping},
 };
 

@@ -45,6 +45,18 @@ static void add_main(struct loader *loader)
 		loader->no_memory = true;
 }
 
+/* Adds the shell of last resort, unless there is a service of that name. */
+static void add_emergency(struct loader *loader)
+{
+	if (!(loader->input->flags & CONFIG_MACHINE))
+		return;
+	struct draft *draft = loader_add(loader, IMAGE_EMERGENCY);
+	if (draft)
+		draft->is_emergency = !draft->used;
+	else
+		loader->no_memory = true;
+}
+
 /* With CONFIG_TOLERANT the image is made in spite of errors: it says which services not to
  * start, and why. */
 static void mark_broken(struct loader *loader)
@@ -79,6 +91,7 @@ static void add_machines(struct loader *loader)
 static int finish(struct loader *loader, struct image **ret_image)
 {
 	add_main(loader);
+	add_emergency(loader);
 	if (loader->no_memory)
 		return -ENOMEM;
 	loader_orphans(loader);

@@ -44,6 +44,7 @@ void config_errors_free(struct config_errors *errors);
 
 enum config_flag {
 	CONFIG_TOLERANT = 1, /* boot mode: a service with errors is there, but marked broken */
+	CONFIG_MACHINE = 2,  /* boot mode: there is a service `emergency` in any case */
 };
 
 /* What else the configuration depends on. */

@@ -199,7 +199,7 @@ void loader_orphans(struct loader *loader)
 	loader->count = 0;
 	for (uint32_t i = 0; i < all; i++) {
 		struct draft *draft = drafts[i];
-		if (!draft->used && !draft->is_main)
+		if (!draft->used && !draft->is_main && !draft->is_emergency)
 			continue;
 		drafts[i] = drafts[loader->count];
 		drafts[loader->count++] = draft;

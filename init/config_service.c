@@ -4,10 +4,13 @@
 #include "init/value.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 /* Room for a path and a number. */
 enum { PLACE_SIZE = 1200 };
+
+#define CONSOLE "/dev/console" /* console(4): wherever the kernel's messages go */
 
 ref loader_texts(struct loader *loader, const char *const *texts, uint32_t count)
 {
@@ -129,11 +132,36 @@ static const char *place(const struct loader *loader, const struct draft *draft,
 	return buffer;
 }
 
+/* Nothing of [defaults]: it has to work when all else is wrong. A shell passes TERM over, and
+ * HUP is what its terminal would send. */
+static void make_emergency(struct loader *loader, uint32_t index)
+{
+	struct service_settings service = loader->builtin;
+
+	service.name = text(loader, IMAGE_EMERGENCY);
+	service.where = text(loader, "[sinit] emergency");
+	service.description = text(loader, "shell on the console, for when nothing else can run");
+	service.tty = text(loader, CONSOLE);
+	service.flags |= SERVICE_LAST_RESORT;
+	service.enabled = 0;
+	service.restart = RESTART_ALWAYS;
+	service.max_restarts = SETTING_UNLIMITED;
+	service.stop_signal = SIGHUP;
+	loader->list->count = 1;
+	loader->list->item[0] = image_settings(builder_image(&loader->builder))->emergency;
+	service.command = builder_list(&loader->builder, loader->list);
+	*builder_service(&loader->builder, index) = service;
+}
+
 static void make_service(struct loader *loader, struct draft *draft, uint32_t index)
 {
 	struct service_settings base = loader->template;
 	char where[PLACE_SIZE];
 
+	if (draft->is_emergency) {
+		make_emergency(loader, index);
+		return;
+	}
 	if (draft->is_main) {
 		main_base(loader, &base);
 		check_main(loader, draft);

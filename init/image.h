@@ -29,6 +29,7 @@ typedef uint32_t ref;
 #define IMAGE_MAX_NAME     63u
 #define IMAGE_MAX_ALERTS   64u
 #define IMAGE_MAX_LISTEN   16u /* addresses of [http] */
+#define IMAGE_EMERGENCY    "emergency" /* name of the service, see CONFIG_MACHINE */
 #define IMAGE_NONE         UINT32_MAX /* no such service */
 
 struct image {
@@ -111,6 +112,7 @@ enum service_flag {
 	SERVICE_UNKNOWN_USER = 16, /* `user` is not known: starting it must fail, step user */
 	SERVICE_UNKNOWN_GROUP =
 	    32, /* `group` or one of `groups` is not known: likewise, step group */
+	SERVICE_LAST_RESORT = 64,  /* made of [sinit] emergency */
 };
 
 /* A service: one member a key, named like it (but `stdin`, a macro of <stdio.h>, which is

@@ -47,7 +47,7 @@ static void dump_status(const struct supervisor *sv)
 	struct text text;
 
 	for (uint32_t slot = 0; slot < sv->count; slot++)
-		if (sv->service[slot].used)
+		if (sv->service[slot].used && !board_service_hidden(&sv->service[slot]))
 			number[sv->service[slot].m.state]++;
 	text_init(&text, buffer, sizeof(buffer));
 	for (unsigned state = 0; state < STATE_COUNT; state++)
@@ -78,9 +78,12 @@ static void ask_reload(struct sinit *sinit)
 static void one_signal(struct sinit *sinit, const struct signalfd_siginfo *info, pid_t *hint,
     bool *child)
 {
-	unsigned role = 0;
+	enum machine_end end = sinit->boot ? machine_end_of_signal((int)info->ssi_signo) : END_NONE;
+	unsigned role = end ? ROLE_SHUTDOWN : 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+	if (end)
+		sinit->end = end;
+	for (size_t i = 0; i < ARRAY_LEN(roles) && !end; i++)
 		if (roles[i].signal == info->ssi_signo)
 			role = roles[i].role;
 	switch (role) {
@@ -131,7 +134,7 @@ static void read_signals(struct sinit *sinit)
 static int64_t next_deadline(const struct sinit *sinit)
 {
 	int64_t next = supervisor_deadline(&sinit->supervisor);
-	const int64_t more[] = {sinit->flush_at, helpers_deadline(sinit),
+	const int64_t more[] = {sinit->flush_at, helpers_deadline(sinit), sinit->watchdog.due,
 	    sinit->reload.image_fd >= 0 && !sinit->supervisor.loader_done ? sinit->reload.deadline
 									 : 0};
 
@@ -193,6 +196,20 @@ static void note_turn(struct helpers *helpers, int64_t took)
 		helpers->lag_us = took;
 }
 
+/* Whoever wants the machine reset rather than without a critical service has a watchdog. While
+ * it is going down the loop's own time limits see to that. */
+static void feed_watchdog(struct sinit *sinit)
+{
+	const struct supervisor *sv = &sinit->supervisor;
+	const char *name = sv->stopping ? NULL : supervisor_critical_down(sv);
+	char buffer[128];
+	struct text unwell;
+
+	text_init(&unwell, buffer, sizeof(buffer));
+	text_addf(&unwell, "%s is critical and down", name ? name : "");
+	watchdog_turn(&sinit->watchdog, sv->now, name ? buffer : NULL);
+}
+
 static void turn(struct sinit *sinit)
 {
 	struct supervisor *sv = &sinit->supervisor;
@@ -215,6 +232,8 @@ static void turn(struct sinit *sinit)
 		supervisor_settle(sv);
 	}
 	helpers_turn(sinit);
+	if (sinit->watchdog.due && sinit->watchdog.due <= sv->now)
+		feed_watchdog(sinit);
 	if (!supervisor_measuring(sv))
 		control_answer_measure(&sinit->control);
 	sinit->flush_at = log_flush() ? sv->now + FLUSH_AGAIN : 0;

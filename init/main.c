@@ -2,6 +2,7 @@
  * supervisor; by another name it is one of PID 1's helpers (probes/helper.h). In wrapper
  * mode nothing of the supervisor is touched and nothing is allocated. */
 #include "init/base.h"
+#include "init/boot.h"
 #include "init/fds.h"
 #include "init/options.h"
 #include "init/raw_syscall.h"
@@ -119,11 +120,11 @@ static int run(const struct options *options)
 	bool plain = options->personality != PERSONALITY_SINIT;
 
 	if (options->action == ACTION_CHECK || options->action == ACTION_PRINT_DEFAULTS)
-		return supervisor_main(options);
+		return supervisor_main(options, NULL);
 	if (options->action != ACTION_RUN)
 		return tell(options);
 	if (!plain && has_configuration(options->config))
-		return supervisor_main(options);
+		return supervisor_main(options, NULL);
 	if (!options->command)
 		return refuse_nothing(options);
 	return wrapper_run(&options->wrapper, options->command);
@@ -157,6 +158,10 @@ int main(int argc, char **argv)
 	helper_main *helper = helper_find(argv[0]);
 	if (helper)
 		return helper(argv);
+	if (strcmp(argv[0] ? argv[0] : "", EMERGENCY_NAME) == 0)
+		return emergency_main(argv);
+	if (boot_is_ours())
+		boot_main(argv);
 	int code = parse(argv, &options);
 	return code != 0 ? code : run(&options);
 }

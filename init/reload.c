@@ -57,7 +57,7 @@ static int load(void *context)
 	struct config_errors errors = {0};
 	struct config_input input = {.environ = sinit->supervisor.environ,
 	    .main_argv = sinit->options.command,
-	    .flags = sinit->mode == MODE_BOOT ? CONFIG_TOLERANT : 0};
+	    .flags = sinit->mode == MODE_BOOT ? CONFIG_MACHINE : 0};
 	struct messages sink = {.fd = sinit->reload.messages_fd, .kind = "error"};
 	struct image *image;
 	int rc;
@@ -193,7 +193,7 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 	}
 	helpers_configure(sinit);
 	if (!same) {
-		sinit_open_log(image);
+		sinit_open_log(sinit, image);
 		log_info(NULL, "reload: [sinit] has changed: log_* and shutdown_timeout hold from now "
 			       "on, the rest from the next start of sinit");
 	}

@@ -5,11 +5,11 @@
 
 #include "cgroup/tree.h"
 #include "ctl/control.h"
+#include "init/boot.h"
 #include "init/helper_run.h"
 #include "init/options.h"
 #include "init/supervisor.h"
-
-enum mode { MODE_CONTAINER, MODE_BOOT, MODE_FOREGROUND };
+#include "init/watchdog.h"
 
 /* A configuration being read by a child. */
 struct reload {
@@ -22,6 +22,10 @@ struct reload {
 struct sinit {
 	struct options options;
 	enum mode mode;
+	const struct boot *boot;  /* NULL: it is not the init of a machine */
+	enum machine_end end;     /* of the machine, as it was asked for last */
+	struct watchdog watchdog;
+	int64_t began;      /* CLOCK_MONOTONIC us of sinit's first line */
 	struct supervisor supervisor;
 	struct control control;
 	struct reload reload;
@@ -41,7 +45,7 @@ struct sinit {
 /* --- supervisor_main.c --- */
 
 /* Opens the log as the image's [sinit] says, or on stderr if that cannot be. */
-void sinit_open_log(const struct image *image);
+void sinit_open_log(const struct sinit *sinit, const struct image *image);
 
 /* --- loop.c --- */
 

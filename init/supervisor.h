@@ -186,6 +186,10 @@ struct supervisor {
 	bool stopping;                 /* shutdown has begun */
 	bool killing;                  /* its patience has ended */
 	int64_t stop_deadline;         /* then it ends, or (killing) is given up */
+	bool machine;                  /* sinit is the init of a machine */
+	bool single;                   /* only the emergency shell was started */
+	bool critical_down;            /* the shutdown began since a critical service was down */
+	uint32_t emergency;            /* slot of the service of that name, machine only */
 	int exit_code;                 /* of sinit, as far as known */
 	uint32_t main_slot;            /* service main, or SUPERVISOR_NONE */
 	pid_t loader;                  /* child that reads the configuration, 0: none */
@@ -210,6 +214,8 @@ struct supervisor_input {
 	int rundir;             /* descriptor, or -1 */
 	uid_t uid;              /* sinit's own */
 	gid_t gid;
+	enum mode mode;         /* for readers of the board */
+	int64_t began;          /* likewise: CLOCK_MONOTONIC us of sinit's first line */
 };
 
 /* What the machine knows of a service, in its present life. */
@@ -230,6 +236,12 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 
 /* Asks for every enabled service (and what it needs) to go up. */
 void supervisor_start(struct supervisor *sv);
+
+/* Asks for the emergency shell instead; what else there is starts when it is asked for. */
+void supervisor_start_single(struct supervisor *sv);
+
+/* The critical service that is down for good, NULL: none is. */
+const char *supervisor_critical_down(const struct supervisor *sv);
 
 /* --- one turn of the loop, in this order ------------------------------------- */
 

@@ -297,6 +297,7 @@ void supervisor_settle(struct supervisor *sv)
 		if (sv->reloading)
 			finish_reload(sv);
 	}
+	sv_emergency(sv);
 	sv_tell_prober(sv);
 	sv_measure_some(sv);
 }

@@ -42,6 +42,14 @@ void sv_deliver_kind(struct supervisor *sv, uint32_t slot, enum event kind, enum
  * this is asked whenever a process of it, or an orphan that may be of it, was reaped. */
 bool sv_session_left(struct supervisor *sv, uint32_t slot, unsigned i);
 
+/* --- supervisor_emergency.c --- */
+
+/* There is a new configuration. */
+void sv_find_emergency(struct supervisor *sv);
+/* The init of a machine: starts the emergency shell if nothing else can run, and lets it go
+ * when that is over. */
+void sv_emergency(struct supervisor *sv);
+
 /* --- supervisor_fill.c --- */
 
 /* Rooms for every service of the image. 0 or -ENOMEM. */
@@ -209,6 +217,8 @@ void sv_stats(struct supervisor *sv, uint32_t slot, enum probe_role role, enum c
 void sv_stats_start(struct supervisor *sv, uint32_t slot);
 /* Keeps the record's totals; called after each step of the machine. */
 void sv_totals(struct supervisor *sv, uint32_t slot, const struct before *before);
+/* Notes the times of the first start; called after sv_totals(). */
+void sv_start_times(struct supervisor *sv, uint32_t slot, enum event event);
 
 /* --- supervisor_checks.c --- */
 

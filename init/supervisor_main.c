@@ -1,4 +1,5 @@
 /* Service mode: sets everything up, runs the loop, and takes it down again. */
+#include "init/boot.h"
 #include "init/config.h"
 #include "init/log.h"
 #include "init/sinit.h"
@@ -21,9 +22,6 @@
 extern char **environ;
 
 enum { PATIENCE = 3000 }; /* ms for a standard error that takes nothing */
-
-/* The kernel's first PID namespace always has this inode (include/linux/proc_ns.h). */
-#define FIRST_PID_NAMESPACE 0xEFFFFFFCu
 
 static void print_line(void *context, const char *line)
 {
@@ -59,17 +57,6 @@ static void log_line(void *context, const char *line)
 	log_warning(NULL, "%s", line);
 }
 
-static enum mode find_mode(void)
-{
-	struct stat st;
-
-	if (!platform_is_pid1())
-		return MODE_FOREGROUND;
-	if (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == FIRST_PID_NAMESPACE)
-		return MODE_BOOT;
-	return MODE_CONTAINER;
-}
-
 /* --check: every error, or the order of starting. */
 static int check(const struct options *options)
 {
@@ -92,13 +79,17 @@ static int check(const struct options *options)
 	return EXIT_CODE_OK;
 }
 
-void sinit_open_log(const struct image *image)
+void sinit_open_log(const struct sinit *sinit, const struct image *image)
 {
 	const struct sinit_settings *settings = image_settings(image);
 	const char *target = image_string(image, settings->log_target);
 	int rc;
 
-	log_set_level((enum log_level)settings->log_level);
+	if (!sinit->boot || !sinit->boot->cmdline.debug)
+		log_set_level((enum log_level)settings->log_level);
+	/* Where nobody would see it the kernel keeps it. */
+	if (sinit->boot && !sinit->boot->console && (!target || !strcmp(target, "stderr")))
+		target = "kmsg";
 	rc = log_open(target ? target : "stderr", (enum log_format)settings->log_format);
 	if (rc == 0)
 		return;
@@ -106,7 +97,7 @@ void sinit_open_log(const struct image *image)
 	log_warning(NULL, "log_target %s: %s; messages go to stderr", target, strerror(-rc));
 }
 
-/* Every signal is read from a descriptor; services get an empty mask of their own. The
+/* Every signal is read from a descriptor (those of sinit's own crashes never come to it); services get an empty mask of their own. The
  * dispositions are the defaults, so that SIGCHLD is not ignored (then there would be no
  * exit status to have, waitpid(2)). */
 static int open_signals(struct sinit *sinit)
@@ -119,11 +110,13 @@ static int open_signals(struct sinit *sinit)
 	return sinit->signal_fd < 0 || sinit->epoll_fd < 0 ? -errno : 0;
 }
 
-static void block_signals(void)
+static void block_signals(const struct boot *boot)
 {
 	sigset_t all;
 
 	sigfillset(&all);
+	if (boot)
+		emergency_spare(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	signal(SIGCHLD, SIG_DFL);
 }
@@ -146,7 +139,7 @@ static int load(struct sinit *sinit, struct image **ret)
 	struct config_errors errors = {0};
 	struct config_input input = {.environ = environ,
 	    .main_argv = sinit->options.command,
-	    .flags = sinit->mode == MODE_BOOT ? CONFIG_TOLERANT : 0};
+	    .flags = sinit->boot ? CONFIG_TOLERANT | CONFIG_MACHINE : 0};
 	struct patient err = {STDERR_FILENO, platform_now() + PATIENCE};
 	char reason[256];
 	int rc;
@@ -160,7 +153,7 @@ static int load(struct sinit *sinit, struct image **ret)
 		config_errors_free(&errors);
 		return rc;
 	}
-	sinit_open_log(*ret);
+	sinit_open_log(sinit, *ret);
 	config_warnings_write(&errors, log_line, NULL);
 	config_errors_free(&errors);
 	return 0;
@@ -175,7 +168,7 @@ static const char *copy_state_dir(const struct image *image)
 	return path ? strdup(path) : NULL;
 }
 
-/* The exit code if sinit cannot start. */
+/* The exit code; anything but EXIT_CODE_OK: sinit cannot start. */
 static int set_up(struct sinit *sinit, struct image *image)
 {
 	struct supervisor_input input = {.image = image,
@@ -184,6 +177,8 @@ static int set_up(struct sinit *sinit, struct image *image)
 	    .state_dir = copy_state_dir(image),
 	    .uid = getuid(),
 	    .gid = getgid(),
+	    .mode = sinit->mode,
+	    .began = sinit->began,
 	    .main_directory = sinit->directory[0] ? sinit->directory : NULL};
 	int rc;
 
@@ -214,7 +209,26 @@ static int set_up(struct sinit *sinit, struct image *image)
 	return EXIT_CODE_OK;
 }
 
-int supervisor_main(const struct options *options)
+/* The services from the first to the last. */
+static void run(struct sinit *sinit)
+{
+	struct supervisor *sv = &sinit->supervisor;
+
+	/* First, so that they see the services start. */
+	helpers_turn(sinit);
+	if (sinit->boot && sinit->boot->cmdline.single)
+		supervisor_start_single(sv);
+	else
+		supervisor_start(sv);
+	loop_run(sinit);
+	helpers_close(sinit);
+	loop_end_all(sinit);
+	cgroups_close(sinit);
+	control_close(&sinit->control);
+	atomic_store(&sv->board.head->phase, PHASE_GONE);
+}
+
+int supervisor_main(const struct options *options, const struct boot *boot)
 {
 	static struct sinit sinit;
 	struct image *image;
@@ -226,10 +240,12 @@ int supervisor_main(const struct options *options)
 		schema_write_defaults(print_piece, &out);
 		return EXIT_CODE_OK;
 	}
+	sinit.began = boot ? boot->began : platform_now_us();
 	sinit.options = *options;
 	sinit.reload.image_fd = sinit.reload.messages_fd = -1;
-	block_signals();
-	sinit.mode = find_mode();
+	sinit.boot = boot;
+	block_signals(boot);
+	sinit.mode = boot ? MODE_BOOT : platform_is_pid1() ? MODE_CONTAINER : MODE_FOREGROUND;
 	if (!getcwd(sinit.directory, sizeof(sinit.directory)))
 		sinit.directory[0] = '\0';
 	sinit.options.config = make_absolute(&sinit, options->config, sinit.config_path,
@@ -238,6 +254,8 @@ int supervisor_main(const struct options *options)
 	    sizeof(sinit.run_path));
 	if (load(&sinit, &image) < 0)
 		return EXIT_CODE_CONFIG;
+	if (boot)
+		boot_configured(&sinit, image);
 	code = set_up(&sinit, image);
 	if (code != EXIT_CODE_OK) {
 		log_flush();
@@ -248,15 +266,9 @@ int supervisor_main(const struct options *options)
 		log_warning(NULL, "cannot change to /: %s", strerror(errno));
 	if (image->service_count == 0)
 		log_warning(NULL, "no service is configured in %s: waiting for a reload", sinit.options.config);
-	/* First, so that they see the services start. */
-	helpers_turn(&sinit);
-	supervisor_start(&sinit.supervisor);
-	loop_run(&sinit);
-	helpers_close(&sinit);
-	loop_end_all(&sinit);
-	cgroups_close(&sinit);
-	control_close(&sinit.control);
-	atomic_store(&sinit.supervisor.board.head->phase, PHASE_GONE);
+	run(&sinit);
+	if (boot)
+		boot_end(&sinit);
 	log_info(NULL, "stopped, exit code %d", sinit.supervisor.exit_code);
 	log_flush();
 	return sinit.supervisor.exit_code;

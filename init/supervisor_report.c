@@ -142,13 +142,19 @@ static void say_reason(struct supervisor *sv, uint32_t slot)
 static void report_critical(struct supervisor *sv, uint32_t slot)
 {
 	const struct machine *m = &sv->service[slot].m;
+	const struct sinit_settings *settings = image_settings(sv->set[sv->current].image);
 	int code = m->cause == CAUSE_DEPENDENCY ? 0 : code_of(m);
 
 	if (sv->stopping)
 		return;
+	if (sv->machine && settings->critical_action == CRITICAL_ALERT) {
+		log_error(sv->service[slot].name, "is critical and down for good; critical_action = alert: going on without it");
+		return;
+	}
 	if (!code)
 		code = 1;
 	log_error(sv->service[slot].name, "is critical: stopping everything, exit code %d", code);
+	sv->critical_down = true;
 	sv->exit_code = code;
 	supervisor_shutdown(sv);
 }

@@ -1,8 +1,8 @@
 /* The guest's end of the line to the tests: runs what they say, one request after the other.
  *
- *   agent TTY
+ *   agent DEVICE
  *
- * Says "hello\n" when it is there. A request is a line "run ID MS TEXT INPUT\n", the last two
+ * The device is a terminal, or a port of virtio-serial. Says "hello\n" when it is there. A request is a line "run ID MS TEXT INPUT\n", the last two
  * being lengths, and then so many bytes of each: a text for sh, and its standard input. The
  * answer is "ID STATUS LENGTH\n" and as many bytes of output. STATUS is as a shell has it; 124
  * when it was not done after MS ms, and then its process group is killed. What the text leaves
@@ -122,22 +122,43 @@ static void serve(const char *id, int ms, size_t text_size, size_t input_size)
 	free(data);
 }
 
-int main(int argc, char **argv)
+/* A port appears a moment after its driver, and one that another agent had, has it for a moment
+ * more. A terminal carries bytes as they are, both ways, before the first is sent. */
+static int open_line(const char *path)
 {
-	size_t text, input;
+	enum { TURN_MS = 20, TURNS = 1000 };
 	struct termios raw;
-	char id[32], head[128];
-	int ms, fd;
+	int fd = -1;
 
-	/* Bytes as they are, both ways, before the first is sent. */
-	line = open(argc > 1 ? argv[1] : "/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (line < 0 || tcgetattr(line, &raw))
-		err(1, "tty");
+	for (int i = 0; fd < 0 && i < TURNS; i++) {
+		fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+		if (fd < 0)
+			poll(NULL, 0, TURN_MS);
+	}
+	if (fd < 0)
+		err(1, "%s", path);
+	if (!isatty(fd))
+		return fd;
+	if (tcgetattr(fd, &raw))
+		err(1, "%s", path);
 	cfmakeraw(&raw);
 	raw.c_cflag |= CLOCAL;
 	cfsetspeed(&raw, B115200);
-	if (tcsetattr(line, TCSANOW, &raw) || !(in = fdopen(dup(line), "r")))
-		err(1, "tty");
+	if (tcsetattr(fd, TCSANOW, &raw))
+		err(1, "%s", path);
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	size_t text, input;
+	char id[32], head[128];
+	int ms, fd;
+
+	line = open_line(argc > 1 ? argv[1] : "/dev/ttyS1");
+	in = fdopen(fcntl(line, F_DUPFD_CLOEXEC, 3), "r");
+	if (!in)
+		err(1, "fdopen");
 	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	if (fd >= 0 && write(fd, "-1000", 5) == 5)
 		close(fd);

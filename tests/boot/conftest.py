@@ -37,6 +37,24 @@ def machine(request, tmp_path_factory):
     yield from life(Guest(tmp_path_factory.mktemp("machine"), boots=request.module.FILES))
 
 
+@pytest.fixture
+def new(tmp_path):
+    """new(...): a guest of the test's own, booted, see Guest. However it ends, it is gone then."""
+    made = []
+
+    def boot(**words):
+        where = tmp_path / f"guest{len(made)}"
+        where.mkdir()
+        made.append(Guest(where, **words))
+        guests.append(made[-1])
+        return made[-1].boot()
+
+    yield boot
+    for instance in made:
+        instance.end()
+        guests.remove(instance)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport():
     report = (yield).get_result()

@@ -1,37 +1,43 @@
 """Guests: a real kernel in QEMU, and programs inside it.
 
-A Guest is booted from an initramfs of sinit, busybox and the programs of this directory. Its
-first serial port is the console, which goes to a file; at the second one agent.c runs what the
-tests say. PID 1 is either a few lines of shell, below which a test starts as many sinits as it
-likes (`Guest(directory)`), or, with `boots=` a configuration, sinit itself.
+A Guest is booted from an initramfs. Its first serial port is the console, which goes to a file,
+and what is typed at it comes from a FIFO; at a second line agent.c runs what the tests say. Who is
+PID 1:
+  - a few lines of shell, below which a test starts as many sinits as it likes: Guest(directory)
+  - sinit, after those lines have mounted everything, with a configuration: boots={...}
+  - whatever the initramfs says: initramfs=archive({...}), see trees.py; sinit as its /init, or a
+    root on a disk.
 
 Everything has a limit. QEMU emulates the processor, always: where it might do better with the
 help of the machine it may as well not do at all.
 """
 
 import ctypes
+import json
 import os
+import re
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import time
 from collections import namedtuple
-from functools import lru_cache
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-TOP = HERE.parents[1]
-SINIT = Path(os.environ.get("SINIT") or TOP / "build/sinit").resolve()
-SINITCTL = Path(os.environ.get("SINITCTL") or TOP / "build/sinitctl").resolve()
-KERNEL = TOP / "build/kernel/x86_64"
+from machines import MACHINES, NATIVE, kernel, need
+from trees import (Program, agent_service, archive, base, configuration, insmod, module_files,
+                   with_libraries)
+
 LIMIT = 60  # seconds after which what was waited for will not come
 BOOT_LIMIT = 100  # seconds; a boot takes 2, on a busy machine 10
 PROGRAMS = ("agent", "cell", "eat", "spin", "bomb", "family")
-MODULES = ("net/ipv4/inet_diag.ko", "net/ipv4/tcp_diag.ko",  # who listens on a port
-           "fs/configfs/configfs.ko", "drivers/block/null_blk/null_blk.ko")  # a disk
+MODULES = ("inet_diag", "tcp_diag", "configfs", "null_blk")  # who listens on a port; a disk
+LINE = ("virtio_pci", "virtio_console")  # what the agent's line needs, but on x86_64
 PR_SET_PDEATHSIG = 1
+
+# How the console tells of the end of the machine.
+ENDS = {"reboot: Power down": "poweroff", "reboot: Restarting system": "reboot",
+        "reboot: System halted": "halt", "kexec_core: Starting new kernel": "kexec",
+        "Kernel panic": "panic"}
 
 Result = namedtuple("Result", "status output")
 
@@ -44,104 +50,25 @@ mount -t devtmpfs dev /dev
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs -o mode=755 run /run
 mount -t tmpfs tmp /tmp
-for module in inet_diag tcp_diag configfs; do insmod /modules/$module.ko; done
-insmod /modules/null_blk.ko nr_devices=1 gb=1
-ip link set lo up
+{insmod}ip link set lo up
 hostname guest
 """
 
 
-def need(condition, why):
-    """These tests cannot be skipped: without a guest nothing of it is proven."""
-    if not condition:
-        raise RuntimeError(f"no guest: {why}")
+def line_modules(arch=NATIVE):
+    """Those that have to be loaded before an agent can be heard."""
+    return LINE if MACHINES[arch].agent.startswith("/dev/vport") else ()
 
 
-@lru_cache
-def program(name):
-    """The program of NAME.c, built beside sinit; by rename, for tests may run side by side."""
-    source, result = HERE / f"{name}.c", SINIT.with_name("boot") / name
-    if not result.exists() or result.stat().st_mtime < source.stat().st_mtime:
-        result.parent.mkdir(exist_ok=True)
-        fresh = result.with_name(f"{name}.{os.getpid()}")
-        subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-static",
-                        "-o", fresh, source], check=True)
-        fresh.rename(result)
-    return result
-
-
-@lru_cache
-def kernel():
-    """Where .ci/kernel has put it, and if need be puts it now."""
-    done = subprocess.run([TOP / ".ci/kernel"], stdin=subprocess.DEVNULL, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    need(done.returncode == 0, done.stdout)
-    return KERNEL
-
-
-# --- the initramfs: the format "newc" of cpio, see the kernel's
-# Documentation/driver-api/early-userspace/buffer-format.rst
-
-def entry(name, mode, data=b"", device=(0, 0)):
-    fields = (0, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name.encode()) + 1, 0)
-    head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
-    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
-
-
-def directory(name):
-    return entry(name, stat.S_IFDIR | 0o755)
-
-
-def file(name, data, mode=0o755):
-    return entry(name, stat.S_IFREG | mode, data)
-
-
-@lru_cache
-def base():
-    """All that guests have in common."""
-    names = subprocess.run([kernel() / "busybox", "--list"], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout.split()
-    parts = [directory(name) for name in
-             ("bin", "sbin", "dev", "proc", "sys", "run", "tmp", "etc", "root", "modules", "var",
-              "var/lib")]
-    parts.append(entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1)))
-    parts.append(file("bin/busybox", (kernel() / "busybox").read_bytes()))
-    parts += [entry(f"bin/{name}", stat.S_IFLNK | 0o777, b"busybox") for name in names
-              if name != "busybox"]
-    parts.append(file("sbin/sinit", SINIT.read_bytes()))
-    parts.append(file("bin/sinitctl", SINITCTL.read_bytes()))
-    parts += [file(f"bin/{name}", program(name).read_bytes()) for name in PROGRAMS]
-    parts += [file(f"modules/{Path(name).name}", (kernel() / "modules" / name).read_bytes())
-              for name in MODULES]
-    parts.append(file("etc/passwd", b"root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"))
-    parts.append(file("etc/group", b"root:x:0:\nnogroup:x:65534:\n"))
-    return b"".join(parts)
-
-
-def with_libraries(name):
-    """{path: content} of a program of this machine and what it is linked with (ld.so(8))."""
-    path = shutil.which(name)
-    need(path, f"no {name} here; .ci/setup boot installs it")
-    loaded = subprocess.run(["ldd", path], check=True, text=True, stdout=subprocess.PIPE).stdout
-    libraries = [word for word in loaded.split() if word.startswith("/")]
-    return {f"bin/{name}": Path(path).read_bytes(),
-            **{library.lstrip("/"): Path(library).read_bytes() for library in libraries}}
-
-
-def initramfs(init, files, programs=()):
-    """`files`: {path without the first slash: text}; `programs`: names."""
-    parts = [base(), file("init", init.encode())]
-    contents = {name: (text.encode(), 0o644) for name, text in files.items()}
+def prepared(init, files, programs=(), arch=NATIVE):
+    """The initramfs whose first process mounts everything and then does `init`, with `files`, a
+    tree. `programs`: names of some of this machine."""
+    names = (*MODULES, *line_modules(arch))
+    script = PREPARE.format(insmod=insmod(names, arch, {"null_blk": "nr_devices=1 gb=1"})) + init
+    tree = {**base(arch, PROGRAMS), **module_files(names, arch), "init": Program(script.encode())}
     for each in programs:
-        contents.update({name: (data, 0o755) for name, data in with_libraries(each).items()})
-    made = set()
-    for name, (data, mode) in contents.items():
-        for above in reversed(Path(name).parents[:-1]):
-            if str(above) not in made:
-                made.add(str(above))
-                parts.append(directory(str(above)))
-        parts.append(file(name, data, mode))
-    return b"".join(parts) + entry("TRAILER!!!", 0)
+        tree.update(with_libraries(each))
+    return archive({**tree, **files})
 
 
 # --- the guest
@@ -151,45 +78,74 @@ def die_with_parent():
 
 
 class Guest:
-    def __init__(self, where, boots=None, counted=False, more=()):
+    def __init__(self, where, boots=None, counted=False, more=(), arch=NATIVE, initramfs=None,
+                 append="", disks=(), network=False, agent=True, console_name=None):
         """`boots`: sinit is PID 1, with these files ({"sinit.ini": text, "conf.d/X.ini"...});
         one of its services has to be AGENT. `counted`: its clock counts instructions, one a
         nanosecond, so that times do not depend on the machine; it has one processor then.
-        `more`: programs of this machine."""
+        `more`: programs of this machine. `arch`: see machines.py. `initramfs`: one of trees.py,
+        instead of all that. `append`: words for the kernel's command line. `disks`: images, as
+        /dev/vda... `network`: a card, behind which QEMU answers DHCP and nothing else is.
+        `agent`: one will say hello; without it boot() waits for nothing. `console_name`: what the
+        kernel is told to have as its console."""
         self.where = where
+        self.arch = arch
+        self.machine = MACHINES[arch]
         self.counted = counted
-        self.console_file = where / "console"
+        self.append = append
+        self.console_name = console_name or self.machine.console
+        self.disks = disks
+        self.network = network
+        self.has_agent = agent
+        self.console_file = where / "console.out"
         self.requests = 0
         self.buffer = b""
-        self.process = None
-        if boots is None:
-            init, files = "/bin/agent /dev/ttyS1\npoweroff -f\n", {}
-        else:
-            init = "exec /sbin/sinit\n"
-            files = {f"etc/sinit/{name}": text for name, text in boots.items()}
-        (where / "initramfs").write_bytes(initramfs(PREPARE + init, files, more))
+        self.process = self.line = self.monitor = self.keyboard = None
+        if initramfs is None:
+            last = "exec /sbin/sinit\n" if boots else f"/bin/agent {self.machine.agent}\npoweroff -f\n"
+            initramfs = prepared(last, configuration(boots or {}), more, arch)
+        (where / "initramfs").write_bytes(initramfs)
+
+    def words(self, agent, monitor):
+        """QEMU's command line; `agent` and `monitor`: descriptors."""
+        program, *board = self.machine.qemu
+        qemu = shutil.which(program)
+        need(qemu, f"no {program} here; .ci/setup boot (or boards) installs it")
+        # One thread for both processors: with one each, a busy machine has seen them wait for
+        # each other for ever, while the kernel changed its own code.
+        words = [qemu, "-accel", "tcg,thread=single", *board, "-m", "512", "-display", "none",
+                 "-nodefaults", "-no-user-config", "-no-reboot", "-kernel",
+                 kernel(self.arch) / "vmlinuz", "-initrd", self.where / "initramfs"]
+        words += ["-smp", "1" if self.counted else str(self.machine.processors)]
+        words += ["-icount", "shift=0,sleep=off"] if self.counted else []
+        # A "pipe" is two files: a FIFO, and, for us, an ordinary one.
+        words += ["-chardev", f"pipe,id=console,path={self.where / 'console'}",
+                  "-serial", "chardev:console", "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "monitor,mode=control",
+                  "-chardev", f"socket,id=agent,fd={agent}"]
+        words += ["-serial", "chardev:agent"] if not line_modules(self.arch) else [
+            "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent"]
+        for i, disk in enumerate(self.disks):
+            words += ["-drive", f"file={disk},format=raw,if=none,id=disk{i}",
+                      "-device", f"virtio-blk-pci,drive=disk{i}"]
+        if self.network:
+            words += ["-netdev", "user,id=net,restrict=on", "-device",
+                      "virtio-net-pci,netdev=net,romfile="]
+        return [*words, "-append", f"console={self.console_name} panic=-1 quiet rdinit=/init "
+                                   f"{self.machine.append} {self.append}"]
 
     def boot(self):
-        qemu = shutil.which("qemu-system-x86_64")
-        need(qemu, "no qemu-system-x86_64 here; .ci/setup boot installs it")
-        here, there = socket.socketpair()
-        with there, (self.where / "qemu").open("wb") as log:
-            clock = ["-smp", "1", "-icount", "shift=0,sleep=off"] if self.counted else ["-smp", "2"]
-            # One thread for both processors: with one each, a busy machine has seen them wait for
-            # each other for ever, while the kernel changed its own code.
-            words = [qemu, "-accel", "tcg,thread=single", "-M", "q35", *clock, "-m", "512",
-                     "-display", "none", "-monitor", "none", "-nodefaults", "-no-user-config",
-                     "-no-reboot", "-serial", f"file:{self.console_file}",
-                     "-chardev", f"socket,id=agent,fd={there.fileno()}", "-serial", "chardev:agent",
-                     "-kernel", kernel() / "vmlinuz", "-initrd", self.where / "initramfs",
-                     # The last two: without them some boots hang while the clock is measured.
-                     "-append", "console=ttyS0 panic=-1 quiet rdinit=/init "
-                                "tsc_early_khz=1000000 no_timer_check"]
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            pass_fds=[there.fileno()],
+        self.console_file.touch()
+        os.mkfifo(self.where / "console.in")
+        self.keyboard = os.open(self.where / "console.in", os.O_RDWR | os.O_CLOEXEC)
+        self.line, agent = socket.socketpair()
+        self.monitor, monitor = socket.socketpair()
+        with agent, monitor, (self.where / "qemu").open("wb") as log:
+            ends = agent.fileno(), monitor.fileno()
+            self.process = subprocess.Popen(self.words(*ends), stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, pass_fds=ends,
                                             preexec_fn=die_with_parent)
-        self.line = here
-        self.hello(BOOT_LIMIT)
+        if self.has_agent:
+            self.hello(BOOT_LIMIT)
         return self
 
     def hello(self, limit=LIMIT):
@@ -208,6 +164,11 @@ class Guest:
         number, status, size = self.receive_line(end).split()
         assert int(number) == self.requests, f"answer {number} to request {self.requests}"
         return Result(int(status), self.receive(int(size), end).decode(errors="replace"))
+
+    def tell(self, text):
+        """Has sh run what ends the machine, and may end the agent first: nothing comes back."""
+        body = text.encode()
+        self.line.sendall(f"run end {LIMIT * 1000} {len(body)} 0\n".encode() + body)
 
     def check(self, text, **more):
         """The output of what has to succeed."""
@@ -251,27 +212,83 @@ class Guest:
         line, _, self.buffer = self.buffer.partition(b"\n")
         return line.decode(errors="replace")
 
-    # --- what it says, and its end
+    # --- the console and the monitor
 
     def console(self):
         return self.console_file.read_text(errors="replace") if self.console_file.exists() else ""
 
+    def until_console(self, pattern, limit=BOOT_LIMIT, after=0):
+        """Until this (a regular expression) is on the console, not before the character `after`;
+        the match. It is looked for often: a test may want to act at that moment."""
+        end, wanted = time.monotonic() + limit, re.compile(pattern, re.M)
+        while True:
+            gone = self.process.poll() is not None
+            found = wanted.search(self.console(), after)
+            if found:
+                return found
+            assert not gone, f"it has gone without {pattern!r}\n{self.qemu()}{self.console()}"
+            assert time.monotonic() < end, f"no {pattern!r} in {limit} s\n{self.console()}"
+            time.sleep(0.005)
+
+    def type(self, text):
+        """As at a terminal on its console."""
+        os.write(self.keyboard, text.encode())
+
+    def qmp(self, command, **arguments):
+        """What QEMU's monitor answers; see the QEMU Machine Protocol's reference."""
+        if not hasattr(self, "monitor_lines"):
+            self.monitor.settimeout(LIMIT)
+            self.monitor_lines = self.monitor.makefile("r")
+            self.monitor_lines.readline()  # its greeting
+            self.qmp("qmp_capabilities")
+        self.monitor.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
+        while "event" in (answer := json.loads(self.monitor_lines.readline())):
+            pass
+        assert "return" in answer, f"{command}: {answer}"
+        return answer["return"]
+
+    def press(self, *keys):
+        """Keys, all together: press("ctrl", "alt", "delete")."""
+        self.qmp("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+
     def qemu(self):
         return (self.where / "qemu").read_text(errors="replace")
 
+    # --- its end
+
+    def said_of_its_end(self):
+        """poweroff, reboot, halt, kexec, panic: the last of these on the console, or None."""
+        found = [(self.console().rfind(text), what) for text, what in ENDS.items()]
+        return max(found)[1] if max(found)[0] >= 0 else None
+
+    def wait_end(self, limit=BOOT_LIMIT):
+        """Until it has ended by itself; how. (A halted machine does not end QEMU.)"""
+        try:
+            self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"after {limit} s it still runs\n{self.console()}") from None
+        return self.said_of_its_end()
+
     def poweroff(self, limit=LIMIT):
         """Has it end by itself."""
-        body = b"poweroff -f"
-        self.line.sendall(f"run end {limit * 1000} {len(body)} 0\n".encode() + body)
+        self.tell("poweroff -f")
         self.process.wait(limit)
+
+    def cut(self):
+        """The power, at once."""
+        self.process.kill()
+        self.process.wait()
 
     def end(self):
         """Nothing is left of it, whatever the tests did."""
         if self.process:
-            if self.process.poll() is None:
-                self.process.kill()
-            self.process.wait()
-            self.line.close()
+            self.cut()
+        for end in (self.line, self.monitor):
+            if end:
+                end.close()
+        if self.keyboard is not None:
+            os.close(self.keyboard)
+            self.keyboard = None
 
 
-AGENT = "[service agent]\ncommand = /bin/agent /dev/ttyS1\noom_score_adj = -1000\n"
+AGENT = agent_service()

@@ -24,13 +24,13 @@ LAYERS = [
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
              "init/ranks.[ch] init/format.[ch] init/render*.[ch] init/board_names.c "
              "init/mountinfo.[ch] init/fstab.[ch] "
-             "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] "
+             "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] ctl/startup.[ch] ctl/plot*.[ch] "
              "init/option_table.[ch] init/option_text.c init/options.[ch] "
              "probes/verdict.[ch] probes/schedule.[ch] probes/fault.[ch] probes/alarms.[ch] "
              "probes/search.[ch] probes/prober_message.[ch] probes/http_request.[ch] "
              "probes/grpc_message.[ch] probes/check.[ch] probes/web_*.[ch] "
              "probes/metrics*.[ch] probes/stats.[ch] init/notify.[ch] probes/alert_*.[ch] "
-             "cgroup/limits.[ch] cgroup/place.[ch] cgroup/reading.[ch]"),
+             "init/cmdline.[ch] cgroup/limits.[ch] cgroup/place.[ch] cgroup/reading.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
@@ -39,9 +39,11 @@ LAYERS = [
     ("helpers", "probes/helpers.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),
     ("world", "init/board*.c init/log.[ch] init/fds.[ch] init/report.[ch] init/mount*.[ch] "
-              "init/seed.[ch] reaper/*.[ch] cgroup/*.[ch]"),
+              "init/seed.[ch] init/console.[ch] init/watchdog.[ch] init/machine_end.[ch] init/net_loopback.[ch] "
+              "reaper/*.[ch] cgroup/*.[ch]"),
     ("platform", "init/platform.[ch]"),
     ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h init/cgroups.c "
+             "init/boot.[ch] init/emergency.c "
              "init/helper_run.[ch] init/helper_*.c ctl/control.[ch] ctl/serve.c"),
     ("supervisor", "init/supervisor*.[ch]"),
     ("sinitctl", "ctl/*.[ch]"),

@@ -87,7 +87,7 @@ static void test_enumerations(void **state)
 	assert_true(LOG_FORMAT_TEXT == 0 && LOG_FORMAT_JSON == 1);
 	words(KEY_SINIT_log_format, "0=text 1=json ");
 	assert_true(CRITICAL_REBOOT == 0 && CRITICAL_ALERT == 1);
-	words(KEY_SINIT_critical_action, "0=reboot 1=alert! ");
+	words(KEY_SINIT_critical_action, "0=reboot 1=alert ");
 	words(KEY_SERVICE_priority, "");
 	assert_true(ALERT_JSON == 0 && ALERT_NTFY == 1);
 	words(KEY_ALERT_format, "0=json 1=ntfy ");

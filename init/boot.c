@@ -1,0 +1,268 @@
+#include "init/boot.h"
+
+#include "init/console.h"
+#include "init/log.h"
+#include "init/mounts.h"
+#include "init/net_loopback.h"
+#include "init/seed.h"
+#include "init/sinit.h"
+#include "init/supervisor_main.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	MOUNT_LIMIT = 60000, /* ms for all of /etc/fstab: a journal may have to be replayed */
+	END_LIMIT = 30000,   /* ms for what is written back and unmounted at the end */
+	LOOK = 1000,         /* ms between two looks at such a child, so that the watchdog is fed */
+	KTHREADD = 2,        /* process number of the kernel's thread that makes the others */
+	ARGUMENTS = CMDLINE_WORDS + 1,
+};
+
+/* The kernel's first PID namespace always has this inode (include/linux/proc_ns.h). */
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCu
+
+bool boot_is_ours(void)
+{
+	struct stat st;
+
+	if (getpid() != 1)
+		return false;
+	if (stat("/proc/self/ns/pid", &st) == 0)
+		return st.st_ino == FIRST_PID_NAMESPACE;
+	/* Without /proc: only in the first namespace is process 2 a thread of the kernel's, in no
+	 * session and no group. */
+	return getsid(KTHREADD) == 0 && getpgid(KTHREADD) == 0;
+}
+
+/* --- A child with a limit ------------------------------------------------------------- */
+
+/* Waits for a death until `until`, or for LOOK. SIGCHLD is blocked, so none is missed. */
+static void wait_a_while(int64_t until)
+{
+	int64_t left = until - platform_now();
+	sigset_t child;
+
+	if (left > LOOK)
+		left = LOOK;
+	if (left < 0)
+		left = 0;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigtimedwait(&child, NULL,
+	    &(struct timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000});
+}
+
+/* Runs work(sinit) in a child. 0: it has ended; -ETIMEDOUT: it has not, and is left alone (it
+ * sits in the kernel); -errno: there is no child. */
+static int run_child(struct sinit *sinit, int (*work)(void *), int limit)
+{
+	int64_t until = platform_now() + limit;
+	pid_t pid;
+
+	log_flush();
+	pid = platform_fork(work, sinit);
+	if (pid < 0)
+		return pid;
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		if (platform_now() >= until) {
+			kill(pid, SIGKILL);
+			return -ETIMEDOUT;
+		}
+		watchdog_turn(&sinit->watchdog, platform_now(), NULL);
+		wait_a_while(until);
+	}
+	return 0;
+}
+
+static void tell(void *context, enum log_level level, const char *line)
+{
+	(void)context;
+	if (level >= LOG_LEVEL_ERROR)
+		log_error(NULL, "%s", line);
+	else if (level == LOG_LEVEL_WARNING)
+		log_warning(NULL, "%s", line);
+	else if (level == LOG_LEVEL_INFO)
+		log_info(NULL, "%s", line);
+	else
+		log_debug(NULL, "%s", line);
+	log_flush();
+}
+
+static const struct report to_log = {.tell = tell};
+
+/* --- The beginning --------------------------------------------------------------------- */
+
+static void tell_faults(char *faults)
+{
+	for (char *line = faults, *end; *line; line = end) {
+		end = line + strcspn(line, "\n");
+		if (*end)
+			*end++ = '\0';
+		log_warning(NULL, "%s", line);
+	}
+}
+
+static void read_cmdline(struct cmdline *cmdline)
+{
+	char bytes[CMDLINE_SIZE];
+	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? 0 : read(fd, bytes, sizeof(bytes));
+
+	if (fd >= 0)
+		close(fd);
+	cmdline_parse(cmdline, bytes, size > 0 ? (size_t)size : 0);
+	if (cmdline->unknown[0])
+		log_warning(NULL, "%s on the kernel's command line: there is no such word; there are "
+		    "sinit.conf=DIR, sinit.single and sinit.debug", cmdline->unknown);
+}
+
+static const char *look_up(const char *name)
+{
+	return getenv(name);
+}
+
+/* Nobody could read a help text here, and an init that ends is a panic: what is wrong with the
+ * command line is told, and passed over. */
+static void parse_options(char **argv, const struct cmdline *cmdline, struct options *ret)
+{
+	static char *words[ARGUMENTS + 1];
+	char buffer[1024];
+	struct text error;
+	unsigned count = 0;
+
+	words[count++] = (char[]){"sinit"};
+	argv += argv[0] != NULL;
+	argv += cmdline_foreign(cmdline, argv);
+	/* A new image of sinit is not given them again. */
+	for (char *const *word = *argv ? argv : (char *const *)cmdline->word; *word && count < ARGUMENTS;)
+		words[count++] = *word++;
+	text_init(&error, buffer, sizeof(buffer));
+	if (options_parse(words, look_up, ret, &error) < 0) {
+		log_error(NULL, "the words for sinit on the kernel's command line are not used: %s", buffer);
+		options_parse((char *[]){words[0], NULL}, look_up, ret, &error);
+	}
+	if (ret->action != ACTION_RUN)
+		log_warning(NULL, "the init of a machine can only run: --check and the like are for sinit "
+		    "as a command");
+	ret->action = ACTION_RUN;
+	if (cmdline->config[0])
+		ret->config = cmdline->config;
+}
+
+_Noreturn void boot_main(char **argv)
+{
+	static struct boot boot;
+	static struct options options;
+	char buffer[4096], reason[128];
+	struct text faults;
+	int rc;
+
+	boot.began = platform_now_us();
+	umask(022);
+	text_init(&faults, buffer, sizeof(buffer));
+	mounts_early(&faults);
+	boot.console = console_open();
+	emergency_catch_crashes();
+	/* The kernel gives its init no PATH. */
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
+	if (!boot.console)
+		log_open("kmsg", LOG_FORMAT_TEXT);
+	tell_faults(buffer);
+	read_cmdline(&boot.cmdline);
+	if (boot.cmdline.debug)
+		log_set_level(LOG_LEVEL_DEBUG);
+	parse_options(argv, &boot.cmdline, &options);
+	rc = machine_end_catch_keys();
+	if (rc < 0)
+		log_warning(NULL, "ctrl-alt-del resets the machine at once: %s", strerror(-rc));
+	rc = net_loopback_up();
+	if (rc < 0)
+		log_warning(NULL, "the loopback interface cannot be set up: %s", strerror(-rc));
+	log_flush();
+	rc = supervisor_main(&options, &boot);
+	snprintf(reason, sizeof(reason), "it cannot start (code %d): the lines above tell why", rc);
+	emergency_enter(reason);
+}
+
+/* --- After the configuration ------------------------------------------------------------- */
+
+static void set_hostname(const char *configured)
+{
+	char name[256];
+	int fd = configured ? -1 : open("/etc/hostname", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? 0 : read(fd, name, sizeof(name) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	name[size > 0 ? size : 0] = '\0';
+	name[strcspn(name, " \t\r\n")] = '\0';
+	if (!configured)
+		configured = name;
+	if (*configured && sethostname(configured, strlen(configured)) < 0)
+		log_warning(NULL, "the host name cannot be set to %s: %s", configured, strerror(errno));
+}
+
+static int mount_configured(void *context)
+{
+	(void)context;
+	mounts_configured(&to_log);
+	return 0;
+}
+
+void boot_configured(struct sinit *sinit, const struct image *image)
+{
+	const struct sinit_settings *settings = image_settings(image);
+	int rc;
+
+	emergency_shell(image_string(image, settings->emergency));
+	set_hostname(image_string(image, settings->hostname));
+	watchdog_init(&sinit->watchdog, image_string(image, settings->watchdog), settings->watchdog_timeout);
+	watchdog_turn(&sinit->watchdog, platform_now(), NULL);
+	if (settings->mounts) {
+		rc = run_child(sinit, mount_configured, MOUNT_LIMIT);
+		if (rc < 0)
+			log_error(NULL, MOUNTS_FSTAB ": %s; going on with what is mounted", rc == -ETIMEDOUT
+			    ? "a mount takes too long" : strerror(-rc));
+	}
+	seed_restore(image_string(image, settings->state_dir), &to_log);
+}
+
+/* --- The end --------------------------------------------------------------------------- */
+
+static int write_back(void *context)
+{
+	const struct sinit *sinit = context;
+
+	if (sinit->supervisor.state_dir)
+		seed_save(sinit->supervisor.state_dir, &to_log);
+	return mounts_end(&to_log);
+}
+
+_Noreturn void boot_end(struct sinit *sinit)
+{
+	int rc;
+
+	/* A log file would keep its file system busy. */
+	log_open(sinit->boot->console ? "stderr" : "kmsg", LOG_FORMAT_TEXT);
+	log_info(NULL, "unmounting file systems");
+	rc = run_child(sinit, write_back, END_LIMIT);
+	if (rc == -ETIMEDOUT)
+		log_error(NULL, "a file system does not answer: going on without it");
+	else if (rc < 0) /* no process to be had: then PID 1 does it, whatever it takes */
+		write_back(sinit);
+	/* What was not clean the watchdog may end. */
+	if (rc == 0)
+		watchdog_close(&sinit->watchdog);
+	if (!sinit->end) /* nobody has asked: COMMAND has ended, or a critical service is down */
+		sinit->end = sinit->supervisor.critical_down ? END_REBOOT : END_POWEROFF;
+	machine_end_now(sinit->end);
+}

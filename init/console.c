@@ -1,0 +1,59 @@
+#include "init/console.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NAME = 64 };
+
+static bool use(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	for (int target = 0; target <= 2; target++)
+		dup2(fd, target);
+	close(fd);
+	return true;
+}
+
+/* The last one of the kernel's consoles is that of /dev/console (the kernel's
+ * Documentation/ABI/testing/sysfs-tty). */
+static bool use_active(void)
+{
+	char names[256], path[NAME + 8];
+	int fd = open("/sys/class/tty/console/active", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, names, sizeof(names) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (size <= 0)
+		return false;
+	names[size] = '\0';
+	names[strcspn(names, "\n")] = '\0';
+	const char *blank = strrchr(names, ' '), *name = blank ? blank + 1 : names;
+	return snprintf(path, sizeof(path), "/dev/%s", name) < (int)sizeof(path) && use(path);
+}
+
+/* Better than nothing: somebody may sit there and type. */
+static void use_any(void)
+{
+	static const char *const paths[] = {
+	    "/dev/tty0", "/dev/ttyS0", "/dev/ttyAMA0", "/dev/hvc0", "/dev/null"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (use(paths[i]))
+			return;
+}
+
+bool console_open(void)
+{
+	if (isatty(0) && isatty(1) && isatty(2))
+		return true;
+	if (use(CONSOLE_PATH) || use_active())
+		return true;
+	use_any();
+	return false;
+}
