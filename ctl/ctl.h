@@ -132,6 +132,8 @@ int ctl_shutdown(struct ctl *ctl); /* verb_order.c: shutdown, reboot, poweroff *
 int ctl_show(struct ctl *ctl);     /* verb_show.c */
 int ctl_top(struct ctl *ctl);      /* verb_top.c */
 int ctl_graph(struct ctl *ctl);    /* verb_graph.c */
+int ctl_plot(struct ctl *ctl);    /* verb_startup.c */
+int ctl_blame(struct ctl *ctl);   /* verb_startup.c */
 int ctl_check(struct ctl *ctl);    /* verb_check.c */
 int ctl_help(struct ctl *ctl);     /* usage.c */
 

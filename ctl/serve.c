@@ -95,6 +95,14 @@ static void do_reload(struct call *call, uint32_t slot)
 		    rc == -EAGAIN ? "paused" : "not running");
 }
 
+/* Who is hidden is meant by its very name only. */
+static bool is_meant(const struct board_service *s, const char *pattern)
+{
+	if (!s->used)
+		return false;
+	return board_service_hidden(s) ? !strcmp(pattern, s->name) : !fnmatch(pattern, s->name, 0);
+}
+
 /* Calls `what` for the services that match any of argv[0..n-1]; each at most once. */
 static void each_service(struct call *call, size_t n, on_service *what)
 {
@@ -104,8 +112,7 @@ static void each_service(struct call *call, size_t n, on_service *what)
 		bool found = false;
 
 		for (uint32_t slot = 0; slot < sv->count; slot++) {
-			if (!sv->service[slot].used ||
-			    fnmatch(call->request->argv[i], sv->service[slot].name, 0))
+			if (!is_meant(&sv->service[slot], call->request->argv[i]))
 				continue;
 			found = true;
 			tell_service(call, slot);
@@ -174,7 +181,7 @@ static void verb_signal(struct call *call)
 	for (uint32_t slot = 0; slot < sv->count; slot++) {
 		int rc;
 
-		if (!sv->service[slot].used || fnmatch(pattern, sv->service[slot].name, 0))
+		if (!is_meant(&sv->service[slot], pattern))
 			continue;
 		found = true;
 		rc = supervisor_signal(sv, slot, sig);

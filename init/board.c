@@ -308,7 +308,7 @@ bool board_read(const struct board *board, uint32_t i, struct board_service *ret
 			nanosleep(&pause, NULL);
 	}
 	ret->name[BOARD_NAME - 1] = '\0';
-	return ret->used != 0;
+	return ret->used != 0 && !board_service_hidden(ret);
 }
 
 void board_read_words(const struct board *board, uint32_t i, const struct board_service *s,

@@ -22,7 +22,7 @@
 
 enum {
 	BOARD_MAGIC = 0x53694264, /* "SiBd" */
-	BOARD_VERSION = 5,
+	BOARD_VERSION = 6,
 	BOARD_NAME = 72,    /* bytes of a name: 63, "@" and an instance, NUL */
 	BOARD_EVENTS = 1024, /* ring */
 	BOARD_ERRORS = 160, /* bytes of the last reload's first error */
@@ -76,6 +76,17 @@ struct board_totals {
 	uint64_t ready_ms;    /* time in which it was ready, without the present one */
 	uint64_t repair_ms;   /* time from a failure until it was ready again, summed up */
 	int64_t failed_at;    /* CLOCK_MONOTONIC ms of the failure not yet recovered, 0: none */
+};
+
+/* The first start of a service, each time once: what later lives do changes nothing.
+ * CLOCK_MONOTONIC us; 0: not so far. */
+struct board_start {
+	int64_t wanted;   /* it was to go up */
+	int64_t executed; /* the first time that its command was */
+	int64_t ready;    /* the first time that it was ready; a oneshot: done */
+	int64_t failed;   /* its first failure, before that or later */
+	int64_t ended;    /* the first time that its main process ended after it was ready, or
+	                     since it was to go down */
 };
 
 /* What a service has said of itself (sd_notify(3)), and what stands in its words. */
@@ -145,6 +156,8 @@ struct board_service {
 	uint8_t held;        /* waiting: for a service that is to stay down, see `blocker` */
 	uint8_t said;        /* bits of enum board_said, of this life */
 	uint8_t slice;       /* bits of enum board_slice */
+	uint8_t last_resort; /* the emergency shell that sinit has added by itself */
+	uint8_t spare[3];
 	int32_t error;       /* its errno */
 	struct board_probe probe[PROBE_ROLES]; /* by enum probe_role */
 	int32_t priority;
@@ -158,6 +171,7 @@ struct board_service {
 	uint64_t oom_limit;  /* its limit then; UINT64_MAX: it was not its
 	                        own limit, 0: that of a cgroup below */
 	struct board_totals total;
+	struct board_start start;
 };
 
 struct board_event {
@@ -183,6 +197,9 @@ struct board_event {
 
 enum { BOARD_PATH = 1024 };
 
+/* What sinit is: PID 1 of a container, of the machine, or not PID 1. */
+enum mode { MODE_CONTAINER, MODE_BOOT, MODE_FOREGROUND };
+
 enum board_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_GONE };
 
 struct board_header {
@@ -201,6 +218,12 @@ struct board_header {
 	_Atomic uint64_t last_event; /* greatest seq written */
 	int64_t started;      /* CLOCK_MONOTONIC ms */
 	int64_t started_wall; /* CLOCK_REALTIME ns */
+	int64_t began;        /* CLOCK_MONOTONIC us of sinit's first line; in boot mode this is
+	                         what the kernel has taken before */
+	_Atomic int64_t asked;/* CLOCK_MONOTONIC us: by then every service that is part of the
+	                         start had been asked to go up; 0: not all so far */
+	uint32_t mode;        /* enum mode */
+	uint32_t spare;
 	_Atomic int64_t measured; /* CLOCK_MONOTONIC ms: when all slices had last been read */
 	char cgroup[BOARD_PATH];  /* directory of the slices, "": there are none; never changes */
 	_Atomic uint64_t orphans;    /* processes reaped that were no service's */
@@ -273,7 +296,7 @@ int board_open(struct board *ret, const char *rundir, enum board_life *ret_life)
  * it. 0, -EPROTO (no board of this layout), -errno. */
 int board_map(struct board *ret, int fd);
 
-/* Copies slot `i` consistently. False if it is free. The numbers in it are another
+/* Copies slot `i` consistently. False if it is free, or hidden (below). The numbers in it are another
  * process's: not to be used as an index unchecked. */
 bool board_read(const struct board *board, uint32_t i, struct board_service *ret);
 
@@ -291,6 +314,12 @@ bool board_read_event(const struct board *board, uint64_t seq, struct board_even
 /* Name of the service in a slot, written to `buffer`; NULL for -1 or a free one. */
 const char *board_slot_name(
     const struct board *board, int32_t slot, char buffer[static BOARD_NAME]);
+
+/* Nobody asks about the shell of last resort as long as it is not needed. */
+static inline bool board_service_hidden(const struct board_service *s)
+{
+	return s->last_resort && s->m.state == STATE_STOPPED;
+}
 
 /* Is it as it should be? It has become ready, its readiness probe does not fail, it has not
  * said that it is stopping, and it is not paused. */

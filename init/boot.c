@@ -58,7 +58,7 @@ static void wait_a_while(int64_t until)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigtimedwait(&child, NULL,
-	    &(struct timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000});
+	    &(struct timespec){.tv_sec = left / 1000, .tv_nsec = (long)(left % 1000 * 1000000)});
 }
 
 /* Runs work(sinit) in a child. 0: it has ended; -ETIMEDOUT: it has not, and is left alone (it
@@ -180,6 +180,7 @@ _Noreturn void boot_main(char **argv)
 	struct text faults;
 	int rc;
 
+	boot.began = platform_now_us();
 	umask(022);
 	text_init(&faults, buffer, sizeof(buffer));
 	mounts_early(&faults);

@@ -11,12 +11,14 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct image;
 struct sinit;
 
 struct boot {
-	bool console; /* there is one */
+	int64_t began; /* CLOCK_MONOTONIC us of sinit's first line */
+	bool console;  /* there is one that people see */
 	struct cmdline cmdline;
 };
 

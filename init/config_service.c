@@ -142,6 +142,7 @@ static void make_emergency(struct loader *loader, uint32_t index)
 	service.where = text(loader, "[sinit] emergency");
 	service.description = text(loader, "shell on the console, for when nothing else can run");
 	service.tty = text(loader, CONSOLE);
+	service.flags |= SERVICE_LAST_RESORT;
 	service.enabled = 0;
 	service.restart = RESTART_ALWAYS;
 	service.max_restarts = SETTING_UNLIMITED;

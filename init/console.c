@@ -37,22 +37,23 @@ static bool use_active(void)
 	return snprintf(path, sizeof(path), "/dev/%s", name) < (int)sizeof(path) && use(path);
 }
 
-static bool use_any(void)
+/* Better than nothing: somebody may sit there and type. */
+static void use_any(void)
 {
-	static const char *const paths[] = {"/dev/tty0", "/dev/ttyS0", "/dev/ttyAMA0", "/dev/hvc0"};
+	static const char *const paths[] = {
+	    "/dev/tty0", "/dev/ttyS0", "/dev/ttyAMA0", "/dev/hvc0", "/dev/null"};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		if (use(paths[i]))
-			return true;
-	return false;
+			return;
 }
 
 bool console_open(void)
 {
 	if (isatty(0) && isatty(1) && isatty(2))
 		return true;
-	if (use(CONSOLE_PATH) || use_active() || use_any())
+	if (use(CONSOLE_PATH) || use_active())
 		return true;
-	use("/dev/null");
+	use_any();
 	return false;
 }

@@ -7,8 +7,9 @@
 #define CONSOLE_PATH "/dev/console"
 
 /* Makes a terminal that people see descriptor 0, 1 and 2: what the kernel has opened already,
- * else /dev/console, else the terminal that the kernel names as its console, else one that a
- * board may have. False: there is none, and the three are /dev/null (or as they were).
+ * else /dev/console, else the terminal that the kernel names as its console. False: there is
+ * none of these; the three are some terminal that boards have, or /dev/null, and what is written
+ * there may be seen by nobody.
  * O_NOCTTY: it is to be the controlling terminal of a service (tty_ioctl(4)), not of init. */
 bool console_open(void);
 

@@ -112,6 +112,7 @@ enum service_flag {
 	SERVICE_UNKNOWN_USER = 16, /* `user` is not known: starting it must fail, step user */
 	SERVICE_UNKNOWN_GROUP =
 	    32, /* `group` or one of `groups` is not known: likewise, step group */
+	SERVICE_LAST_RESORT = 64,  /* made of [sinit] emergency */
 };
 
 /* A service: one member a key, named like it (but `stdin`, a macro of <stdio.h>, which is

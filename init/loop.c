@@ -47,7 +47,7 @@ static void dump_status(const struct supervisor *sv)
 	struct text text;
 
 	for (uint32_t slot = 0; slot < sv->count; slot++)
-		if (sv->service[slot].used)
+		if (sv->service[slot].used && !board_service_hidden(&sv->service[slot]))
 			number[sv->service[slot].m.state]++;
 	text_init(&text, buffer, sizeof(buffer));
 	for (unsigned state = 0; state < STATE_COUNT; state++)

@@ -23,7 +23,7 @@ static bool other_device(const char *path)
 
 bool mount_is_point(const char *path)
 {
-	struct statx info;
+	struct statx info = {.stx_attributes_mask = 0};
 
 	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, 0, &info) == 0 &&
 	    info.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
@@ -65,6 +65,9 @@ int mount_read_text(const char *path, char *text, size_t size)
 	}
 	int error = count < 0 ? -errno : 0;
 	close(fd);
+	for (size_t i = 0; i < used; i++)
+		if (text[i] == '\0')
+			text[i] = '?';
 	text[used] = '\0';
 	return error;
 }

@@ -15,7 +15,8 @@ bool mount_is_point(const char *path);
 /* Makes a directory and those above it, with mode 0755. 0 (it is there) or -errno. */
 int mount_make_directory(const char *path);
 
-/* Reads a file of /proc or /sys as text, at most size-1 bytes of it. 0 or -errno. */
+/* Reads a file as text, at most size-1 bytes of it; a NUL in it, as a power cut leaves them, is
+ * read as a question mark. 0 or -errno. */
 int mount_read_text(const char *path, char *text, size_t size);
 
 /* strerror(3), but for mount(2)'s errors that would mislead. */

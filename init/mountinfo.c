@@ -65,18 +65,28 @@ int mountinfo_parse(char *line, struct mountinfo *ret_mount)
 	return 0;
 }
 
-/* Lines are "nodev\tTYPE" or "\tTYPE". */
-bool filesystems_has(const char *list, const char *type)
+bool mountinfo_word_in(const char *list, const char *word)
 {
-	size_t length = strlen(type);
+	size_t wanted = strlen(word);
 
-	for (const char *at = list; (at = strchr(at, '\t')); at++)
-		if (strncmp(at + 1, type, length) == 0 &&
-		    (at[1 + length] == '\n' || at[1 + length] == '\0'))
+	while (*list) {
+		size_t length = strcspn(list, " \t\n");
+
+		if (length && length == wanted && memcmp(list, word, length) == 0)
 			return true;
+		list += length + (list[length] != '\0');
+	}
 	return false;
 }
 
+bool mountinfo_in_memory(const char *type)
+{
+	return mountinfo_word_in("rootfs tmpfs ramfs proc sysfs devtmpfs devpts cgroup cgroup2 mqueue "
+				 "securityfs selinuxfs smackfs bpf configfs fusectl pstore efivarfs "
+				 "debugfs tracefs binfmt_misc hugetlbfs autofs rpc_pipefs nfsd", type);
+}
+
+/* Lines are "nodev\tTYPE" or "\tTYPE". */
 bool filesystems_next(const char **list, char *type, size_t size)
 {
 	while (**list) {

@@ -21,11 +21,16 @@ int mountinfo_parse(char *line, struct mountinfo *ret_mount);
 /* Replaces each \ooo (octal) in place, as mount tables write blanks: \040 is a blank. */
 void mountinfo_unescape(char *word);
 
-/* Whether `list`, the content of /proc/filesystems, has this type. */
-bool filesystems_has(const char *list, const char *type);
+/* Whether file systems of this type hold nothing that a disk should get: those of the kernel, and
+ * tmpfs. */
+bool mountinfo_in_memory(const char *type);
 
-/* The next type that lives on a block device: copies its name to type[0 .. size-1] and moves
- * *list behind it. False at the end. */
+/* Whether `word` is one of those in `list`, which have blanks, tabs or newlines between them: a
+ * type in the content of /proc/filesystems. */
+bool mountinfo_word_in(const char *list, const char *word);
+
+/* The next type in /proc/filesystems that lives on a block device: copies its name to
+ * type[0 .. size-1] and moves *list behind it. False at the end. */
 bool filesystems_next(const char **list, char *type, size_t size);
 
 #endif

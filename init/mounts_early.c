@@ -88,8 +88,7 @@ static int mount_plain(const struct early *row, const char *type)
 	if (errno == EINVAL && row->data &&
 	    mount(type, row->target, type, row->flags, NULL) == 0)
 		return 0;
-	/* EBUSY: this very file system is there already. */
-	return errno == EBUSY ? 0 : errno;
+	return errno;
 }
 
 /* A kernel without devtmpfs: an empty /dev, which fill_dev() fills. */
@@ -98,8 +97,8 @@ static int mount_dev_instead(const struct early *row, struct text *faults)
 	int error = mount_plain(row, "tmpfs");
 
 	if (error == 0)
-		text_add(faults, "/dev: the kernel has no devtmpfs (CONFIG_DEVTMPFS): only the most "
-				 "needed nodes are there; let mdev or udev make the others\n");
+		text_add(faults, "/dev: the kernel has no devtmpfs (CONFIG_DEVTMPFS): only the "
+				 "most needed nodes are there; let mdev make the others\n");
 	return error;
 }
 
@@ -107,7 +106,7 @@ static void mount_row(const struct early *row, const char *known, struct text *f
 {
 	if (mount_is_point(row->target))
 		return;
-	if (row->when == IF_KNOWN && !filesystems_has(known, row->type))
+	if (row->when == IF_KNOWN && !mountinfo_word_in(known, row->type))
 		return;
 	int error = mount_make_directory(row->target);
 	if (error && row->when == IF_KNOWN)

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 int64_t platform_now(void);  /* CLOCK_MONOTONIC, ms: clock_gettime(2) */
+int64_t platform_now_us(void); /* the same clock, us: for what is shorter than a turn */
 int64_t platform_wall(void); /* CLOCK_REALTIME, ns */
 
 /* Opens what stays open for good, once, at load. 0 or -errno: it is tried again when needed. */

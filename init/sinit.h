@@ -11,8 +11,6 @@
 #include "init/supervisor.h"
 #include "init/watchdog.h"
 
-enum mode { MODE_CONTAINER, MODE_BOOT, MODE_FOREGROUND };
-
 /* A configuration being read by a child. */
 struct reload {
 	int image_fd;       /* memfd it writes the image to, -1: none is going on */
@@ -27,6 +25,7 @@ struct sinit {
 	const struct boot *boot;  /* NULL: it is not the init of a machine */
 	enum machine_end end;     /* of the machine, as it was asked for last */
 	struct watchdog watchdog;
+	int64_t began;      /* CLOCK_MONOTONIC us of sinit's first line */
 	struct supervisor supervisor;
 	struct control control;
 	struct reload reload;

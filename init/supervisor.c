@@ -144,6 +144,7 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 		u->beat = 0;
 	}
 	sv_totals(sv, slot, &before);
+	sv_start_times(sv, slot, event->kind);
 	board_end(s);
 	/* What is paused takes no signal, and what is born in its slice would be frozen, too. */
 	if (s->m.state != STATE_RUNNING)

@@ -211,11 +211,11 @@ struct supervisor_input {
 	struct cgroup_tree *cgroups; /* opened or not, NULL: none; borrowed */
 	struct probe_stats *stats; /* for each check of the board's slots, NULL: none; borrowed */
 	const char *main_directory; /* directory that sinit was started in; NULL: unknown */
-	bool machine;           /* sinit is the init of a machine: no end without an order, and a
-	                           shell on the console when nothing else can run */
 	int rundir;             /* descriptor, or -1 */
 	uid_t uid;              /* sinit's own */
 	gid_t gid;
+	enum mode mode;         /* for readers of the board */
+	int64_t began;          /* likewise: CLOCK_MONOTONIC us of sinit's first line */
 };
 
 /* What the machine knows of a service, in its present life. */

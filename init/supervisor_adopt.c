@@ -26,6 +26,7 @@ static void describe(struct supervisor *sv, uint32_t slot, struct place place)
 	record->type = (uint8_t)s->type;
 	record->enabled = (uint8_t)s->enabled;
 	record->critical = (uint8_t)s->critical;
+	record->last_resort = (s->flags & SERVICE_LAST_RESORT) != 0;
 	record->priority = s->priority;
 	record->start_timeout = s->start_timeout;
 	board_end(record);
@@ -406,7 +407,7 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 	sv->gid = input->gid;
 	sv->main_directory = input->main_directory;
 	sv->main_slot = SUPERVISOR_NONE;
-	sv->machine = input->machine;
+	sv->machine = input->mode == MODE_BOOT;
 	sv->prober_fd = -1;
 	sv->notify = input->notify;
 	sv->stats = input->stats;
@@ -439,6 +440,8 @@ int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
 	rank_all(sv, set, scratch);
 	free(scratch);
 	sv_find_emergency(sv);
+	sv->board.head->mode = input->mode;
+	sv->board.head->began = input->began;
 	sv->board.head->started = sv->now;
 	sv->board.head->started_wall = platform_wall();
 	return 0;
@@ -453,6 +456,7 @@ void supervisor_start(struct supervisor *sv)
 		if (s->enabled && !s->broken && !sv->service[slot].by_hand)
 			sv_want_up(sv, slot, CAUSE_NONE);
 	}
+	atomic_store(&sv->board.head->asked, platform_now_us());
 	sv_look_at_starts(sv); /* there may be none */
 	/* Who reads "running" finds no service that is only about to be started. */
 	atomic_store(&sv->board.head->phase, PHASE_RUNNING);

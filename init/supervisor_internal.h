@@ -217,6 +217,8 @@ void sv_stats(struct supervisor *sv, uint32_t slot, enum probe_role role, enum c
 void sv_stats_start(struct supervisor *sv, uint32_t slot);
 /* Keeps the record's totals; called after each step of the machine. */
 void sv_totals(struct supervisor *sv, uint32_t slot, const struct before *before);
+/* Notes the times of the first start; called after sv_totals(). */
+void sv_start_times(struct supervisor *sv, uint32_t slot, enum event event);
 
 /* --- supervisor_checks.c --- */
 

@@ -177,7 +177,8 @@ static int set_up(struct sinit *sinit, struct image *image)
 	    .state_dir = copy_state_dir(image),
 	    .uid = getuid(),
 	    .gid = getgid(),
-	    .machine = sinit->boot,
+	    .mode = sinit->mode,
+	    .began = sinit->began,
 	    .main_directory = sinit->directory[0] ? sinit->directory : NULL};
 	int rc;
 
@@ -239,6 +240,7 @@ int supervisor_main(const struct options *options, const struct boot *boot)
 		schema_write_defaults(print_piece, &out);
 		return EXIT_CODE_OK;
 	}
+	sinit.began = boot ? boot->began : platform_now_us();
 	sinit.options = *options;
 	sinit.reload.image_fd = sinit.reload.messages_fd = -1;
 	sinit.boot = boot;

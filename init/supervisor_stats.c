@@ -91,6 +91,30 @@ static bool has_failed(const struct machine *m, const struct before *before)
 	return m->restarts != before->restarts && before->state != STATE_BACKOFF;
 }
 
+void sv_start_times(struct supervisor *sv, uint32_t slot, enum event event)
+{
+	const struct machine *m = &sv->service[slot].m;
+	struct board_start *start = &sv->service[slot].start;
+	bool oneshot = sv->service[slot].type == TYPE_ONESHOT; /* its end is what makes it ready */
+	const struct {
+		int64_t *at;
+		bool happened;
+	} times[] = {
+	    {&start->wanted, m->want == WANT_UP},
+	    {&start->executed, event == EVENT_SPAWNED},
+	    {&start->failed, sv->service[slot].total.failures || m->state == STATE_FAILED},
+	    {&start->ended, event == EVENT_EXITED && (start->ready ? !oneshot : m->want == WANT_DOWN)},
+	    {&start->ready, m->ready}, /* last: what ends now was not ready before */
+	};
+	int64_t now = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(times); i++)
+		if (times[i].happened && !*times[i].at) {
+			now = now ? now : platform_now_us();
+			*times[i].at = now;
+		}
+}
+
 void sv_totals(struct supervisor *sv, uint32_t slot, const struct before *before)
 {
 	struct board_service *s = &sv->service[slot];

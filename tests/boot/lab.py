@@ -79,19 +79,21 @@ def die_with_parent():
 
 class Guest:
     def __init__(self, where, boots=None, counted=False, more=(), arch=NATIVE, initramfs=None,
-                 append="", disks=(), network=False, agent=True):
+                 append="", disks=(), network=False, agent=True, console_name=None):
         """`boots`: sinit is PID 1, with these files ({"sinit.ini": text, "conf.d/X.ini"...});
         one of its services has to be AGENT. `counted`: its clock counts instructions, one a
         nanosecond, so that times do not depend on the machine; it has one processor then.
         `more`: programs of this machine. `arch`: see machines.py. `initramfs`: one of trees.py,
         instead of all that. `append`: words for the kernel's command line. `disks`: images, as
         /dev/vda... `network`: a card, behind which QEMU itself answers DHCP.
-        `agent`: one will say hello; without it boot() waits for nothing."""
+        `agent`: one will say hello; without it boot() waits for nothing. `console_name`: what the
+        kernel is told to have as its console."""
         self.where = where
         self.arch = arch
         self.machine = MACHINES[arch]
         self.counted = counted
         self.append = append
+        self.console_name = console_name or self.machine.console
         self.disks = disks
         self.network = network
         self.has_agent = agent
@@ -128,7 +130,7 @@ class Guest:
         if self.network:
             words += ["-netdev", "user,id=net", "-device",
                       "virtio-net-pci,netdev=net,romfile="]
-        return [*words, "-append", f"console={self.machine.console} panic=-1 quiet rdinit=/init "
+        return [*words, "-append", f"console={self.console_name} panic=-1 quiet rdinit=/init "
                                    f"{self.machine.append} {self.append}"]
 
     def boot(self):
@@ -162,6 +164,11 @@ class Guest:
         number, status, size = self.receive_line(end).split()
         assert int(number) == self.requests, f"answer {number} to request {self.requests}"
         return Result(int(status), self.receive(int(size), end).decode(errors="replace"))
+
+    def tell(self, text):
+        """Has sh run what ends the machine, and may end the agent first: nothing comes back."""
+        body = text.encode()
+        self.line.sendall(f"run end {LIMIT * 1000} {len(body)} 0\n".encode() + body)
 
     def check(self, text, **more):
         """The output of what has to succeed."""
@@ -264,8 +271,7 @@ class Guest:
 
     def poweroff(self, limit=LIMIT):
         """Has it end by itself."""
-        body = b"poweroff -f"
-        self.line.sendall(f"run end {limit * 1000} {len(body)} 0\n".encode() + body)
+        self.tell("poweroff -f")
         self.process.wait(limit)
 
     def cut(self):

@@ -1,6 +1,8 @@
 """sinit as PID 1 of the whole machine. The agent is one of its services: it is sinit that has
 started what the tests speak to."""
 
+import json
+
 import pytest
 from lab import AGENT
 from sinit_lab import Watched, until
@@ -25,6 +27,18 @@ def test_sinit_is_pid_1(machine, sinit):
     assert set(services) == {"agent", "web", "eater"}
     web = services["web"]["pid"]
     assert machine.check(f"cut -d ' ' -f 4 /proc/{web}/stat") == "1\n"
+
+
+def test_the_start_is_told_of(machine, sinit):
+    """Also what the kernel took before sinit: that is when sinit began, since the boot."""
+    sinit.until_state(state="running", ready=True)
+    data = json.loads(sinit.ctl("blame", "--json"))
+    assert data["mode"] == "boot" and data["finished"]
+    assert {service["name"] for service in data["services"]} == {"agent", "web", "eater"}
+    assert 0 < data["own_us"] < data["took_us"]
+    uptime = float(machine.read("/proc/uptime").split()[0])
+    assert 0 < data["kernel_us"] + data["took_us"] <= (uptime + 0.01) * 1000000
+    assert "kernel" in sinit.ctl("blame").splitlines()[-1]
 
 
 def test_a_service_that_dies_is_started_again(machine, sinit):

@@ -48,6 +48,27 @@ static void check_delay(uint32_t slot)
 		    m->failures, m->delay, right, spread);
 }
 
+/* The times of the first start are in order, and stay. */
+static void check_start(uint32_t slot)
+{
+	const struct machine *m = &sim_record(slot)->m;
+	const struct board_start *start = &sim_record(slot)->start, *before = &sim.seen[slot].start;
+	const int64_t times[] = {
+	    start->wanted, start->executed, start->ready, start->failed, start->ended};
+	const int64_t old[] = {
+	    before->wanted, before->executed, before->ready, before->failed, before->ended};
+
+	for (unsigned i = 0; i < ARRAY_LEN(times); i++)
+		if (old[i] ? times[i] != old[i] : times[i] && times[i] < start->wanted)
+			sim_fail("s%02d: time %u of its start is %lld, and was %lld", sim_number(slot), i,
+			    (long long)times[i], (long long)old[i]);
+	if ((m->want == WANT_UP && !start->wanted) || (m->ready && !start->ready) ||
+	    (m->started && !start->executed))
+		sim_fail("s%02d: a time of its start is missing", sim_number(slot));
+	if (start->ready && (!start->executed || start->ready < start->executed))
+		sim_fail("s%02d: ready before it was executed", sim_number(slot));
+}
+
 static void check_record(uint32_t slot)
 {
 	const struct board_service *s = sim_record(slot);
@@ -226,6 +247,7 @@ static void look(uint32_t slot)
 			sim_trace("  s%02d: %s (%s), want %s", number, sim_state(slot),
 			    cause_name((enum cause)s->m.cause), s->m.want ? "up" : "down");
 		check_record(slot);
+		check_start(slot);
 		checks_slices_look(slot);
 	}
 	*seen = (struct seen){.used = s->used,
@@ -235,7 +257,8 @@ static void look(uint32_t slot)
 	    .life = s->m.life,
 	    .state = s->m.state,
 	    .kill_mode = s->used ? supervisor_settings(&sim.sv, slot)->kill_mode : 0,
-	    .since = s->m.since};
+	    .since = s->m.since,
+	    .start = s->start};
 }
 
 void checks_turn(void)

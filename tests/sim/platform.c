@@ -19,6 +19,11 @@ int64_t platform_now(void)
 	return kernel.now;
 }
 
+int64_t platform_now_us(void)
+{
+	return kernel.now * 1000;
+}
+
 /* It is set back and forth, which nobody may mind. */
 int64_t platform_wall(void)
 {

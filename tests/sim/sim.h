@@ -16,6 +16,7 @@ struct seen {
 	uint32_t exits, starts, life;
 	uint8_t state, kill_mode;
 	int64_t since;
+	struct board_start start;
 };
 
 struct sim {

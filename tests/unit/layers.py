@@ -24,7 +24,7 @@ LAYERS = [
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
              "init/ranks.[ch] init/format.[ch] init/render*.[ch] init/board_names.c "
              "init/mountinfo.[ch] init/fstab.[ch] "
-             "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] "
+             "reaper/status.[ch] reaper/signals.[ch] ctl/request.[ch] ctl/startup.[ch] ctl/plot*.[ch] "
              "init/option_table.[ch] init/option_text.c init/options.[ch] "
              "probes/verdict.[ch] probes/schedule.[ch] probes/fault.[ch] probes/alarms.[ch] "
              "probes/search.[ch] probes/prober_message.[ch] probes/http_request.[ch] "

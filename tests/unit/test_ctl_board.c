@@ -431,8 +431,8 @@ static void test_usage(void **state)
 	assert_int_equal(fixture_run(f, "events", "-n", "x", NULL), 2);
 	assert_int_equal(fixture_run(f, "start", NULL), 2);
 	assert_int_equal(fixture_run(f, "signal", "a", "HUP", "c", NULL), 2);
-	assert_int_equal(fixture_run(f, "plot", NULL), 2);
-	has(f->err, "plot: not supported by this build");
+	assert_int_equal(fixture_run(f, "reexec", NULL), 2);
+	has(f->err, "reexec: not supported by this build");
 	assert_int_equal(fixture_run(f, "top", "-d", "50ms", NULL), 2);
 	has(f->err, "-d 50ms: not a duration of 100ms at least");
 	assert_int_equal(fixture_run(f, "pause", NULL), 2);
