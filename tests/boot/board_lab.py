@@ -4,8 +4,7 @@ conf.d/board, and smaller ones for one question each."""
 import importlib.machinery
 import importlib.util
 
-from lab import LINE, line_modules
-from machines import MACHINES, NATIVE, TOP, program
+from machines import NATIVE, TOP, program
 from sinit_lab import Watched
 from trees import Program, agent_service, base, configuration, modprobe_files
 

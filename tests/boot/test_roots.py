@@ -3,7 +3,7 @@ file systems are clean, and swap comes and goes."""
 
 import pytest
 from board_lab import bare, watched
-from trees import ext4, is_clean, read, swap, switch_root
+from trees import Program, ext4, is_clean, read, squashfs, swap, switch_root
 
 INIT = "init=/sbin/sinit"
 FSTAB = "/dev/vda / ext4 rw,noatime 0 1\n"
@@ -39,7 +39,6 @@ def disk(tmp_path):
                                         ("halt", "System halted")])
 def test_nothing_is_lost_when_the_power_goes_at_the_end(new, disk, verb, says):
     """At the very line in which the kernel says that it is over."""
-    from trees import Program
     tree = bare(SERVICES, **{"bin/writer": Program(LAST_WORDS.encode()),
                              "bin/deaf": Program(DEAF.encode()), "etc/fstab": FSTAB})
     guest = boot(new, ext4(disk, tree))
@@ -73,6 +72,35 @@ def test_a_disk_that_is_in_use_is_clean_all_the_same(new, tmp_path, disk):
     assert is_clean(disk) and is_clean(other)
     assert read(other, "new") == b"written\n"
     assert "warning" not in guest.console(), guest.console()
+
+
+def test_a_state_on_a_partition_of_its_own(new, tmp_path):
+    """With a root that cannot be written to: stops by hand and the random seed outlive a reboot."""
+    data = ext4(tmp_path / "data", {})
+    root = squashfs(tmp_path / "root", bare({
+        "sinit.ini": "[sinit]\nstate_dir = /data/sinit\n",
+        "conf.d/one.ini": "[service one]\ncommand = sleep 100000\n",
+        "conf.d/two.ini": "[service two]\ncommand = sleep 100000\n"}, **{
+        "etc/fstab": "/dev/vdb /data ext4 rw 0 2\n", "data": None}))
+
+    def booted():
+        guest = new(initramfs=switch_root("squashfs", more=("ext4",)), disks=[root, data], append=INIT)
+        watched(guest).until_state("two", state="running")
+        return guest
+
+    guest = booted()
+    guest.check("sinitctl stop one")
+    guest.check("sinitctl reboot >/dev/null 2>&1 &")
+    assert guest.wait_end() == "reboot"
+    first = read(data, "sinit/random-seed")
+    assert first and is_clean(data)
+    guest = booted()
+    assert watched(guest).status("one")["state"] == "stopped"
+    guest.check("sinitctl start one")
+    guest.check("sinitctl reboot >/dev/null 2>&1 &")
+    assert guest.wait_end() == "reboot"
+    assert read(data, "sinit/random-seed") not in (None, first)
+    assert read(data, "sinit/stopped/one") is None
 
 
 def test_a_root_that_stays_read_only(new, disk):
