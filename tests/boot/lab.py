@@ -102,8 +102,9 @@ class Guest:
         self.buffer = b""
         self.process = self.line = self.monitor = self.keyboard = None
         if initramfs is None:
-            last = "exec /sbin/sinit\n" if boots else f"/bin/agent {self.machine.agent}\npoweroff -f\n"
-            initramfs = prepared(last, configuration(boots or {}), more, arch)
+            agent_only = f"/bin/agent {self.machine.agent}\npoweroff -f\n"
+            initramfs = prepared("exec /sbin/sinit\n" if boots else agent_only,
+                                 configuration(boots or {}), more, arch)
         (where / "initramfs").write_bytes(initramfs)
 
     def words(self, agent, monitor):
@@ -120,7 +121,8 @@ class Guest:
         words += ["-icount", "shift=0,sleep=off"] if self.counted else []
         # A "pipe" is two files: a FIFO, and, for us, an ordinary one.
         words += ["-chardev", f"pipe,id=console,path={self.where / 'console'}",
-                  "-serial", "chardev:console", "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "monitor,mode=control",
+                  "-serial", "chardev:console",
+                  "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "monitor,mode=control",
                   "-chardev", f"socket,id=agent,fd={agent}"]
         words += ["-serial", "chardev:agent"] if not line_modules(self.arch) else [
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent"]

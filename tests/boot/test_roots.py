@@ -3,7 +3,7 @@ file systems are clean, and swap comes and goes."""
 
 import pytest
 from board_lab import bare, watched
-from trees import Program, ext4, is_clean, read, squashfs, swap, switch_root
+from trees import DIRECTORY, Program, ext4, is_clean, read, squashfs, swap, switch_root
 
 INIT = "init=/sbin/sinit"
 FSTAB = "/dev/vda / ext4 rw,noatime 0 1\n"
@@ -54,14 +54,18 @@ def test_nothing_is_lost_when_the_power_goes_at_the_end(new, disk, verb, says):
 
 
 def test_a_disk_that_is_in_use_is_clean_all_the_same(new, tmp_path, disk):
-    """A second file system, a bind mount and a loop device on it, swap; processes that stay in
-    directories there. All of it is given back."""
-    other = ext4(tmp_path / "other", {"file": "a file\n"})
+    """A second file system, a bind mount of it, a disk of swap, and a file of swap, with which no
+    file system can be unmounted; processes that stay in directories there. All of it is given
+    back."""
+    pages = swap(tmp_path / "pages", 4 << 20).read_bytes()
+    other = ext4(tmp_path / "other", {"file": "a file\n", "pages": pages})
     tree = bare({}, **{
-        "etc/fstab": FSTAB + "/dev/vdb /mnt/other ext4 rw 0 2\n/dev/vdc none swap sw 0 0\n",
-        "mnt/other": None, "mnt/bind": None, "mnt/loop": None})
+        "etc/fstab": FSTAB + "/dev/vdb /mnt/other ext4 rw 0 2\n/dev/vdc none swap sw 0 0\n"
+                     "/mnt/other/pages none swap sw 0 0\n",
+        "mnt/other": DIRECTORY, "mnt/bind": DIRECTORY})
     guest = boot(new, ext4(disk, tree), other, swap(tmp_path / "swap"))
-    assert guest.check("grep -c '^/dev/vdc ' /proc/swaps") == "1\n"
+    assert guest.check("sed 1d /proc/swaps | cut -d ' ' -f 1 | sort") == \
+        "/dev/vdc\n/mnt/other/pages\n"
     assert guest.read("/mnt/other/file") == "a file\n"
     guest.check("mount -o bind /mnt/other /mnt/bind")
     guest.check("(cd /mnt/bind; exec sleep 100000) & (cd /mnt/other; exec sleep 100000) &")
@@ -81,10 +85,11 @@ def test_a_state_on_a_partition_of_its_own(new, tmp_path):
         "sinit.ini": "[sinit]\nstate_dir = /data/sinit\n",
         "conf.d/one.ini": "[service one]\ncommand = sleep 100000\n",
         "conf.d/two.ini": "[service two]\ncommand = sleep 100000\n"}, **{
-        "etc/fstab": "/dev/vdb /data ext4 rw 0 2\n", "data": None}))
+        "etc/fstab": "/dev/vdb /data ext4 rw 0 2\n", "data": DIRECTORY}))
 
     def booted():
-        guest = new(initramfs=switch_root("squashfs", more=("ext4",)), disks=[root, data], append=INIT)
+        guest = new(initramfs=switch_root("squashfs", more=["ext4"]), disks=[root, data],
+                    append=INIT)
         watched(guest).until_state("two", state="running")
         return guest
 

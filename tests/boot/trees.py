@@ -139,8 +139,8 @@ def squashfs(image, tree, *more):
 
 
 def swap(image, size=16 << 20):
-    with image.open("wb") as file:
-        file.truncate(size)
+    """Without holes, so that it may be a file on a disk, too."""
+    image.write_bytes(b"\xff" * size)
     must(["mkswap", image])
     return image
 
@@ -275,8 +275,7 @@ exec switch_root /newroot "${{init:-/sbin/sinit}}" "$@"
 def switch_root(kind, arch=NATIVE, more=()):
     """The initramfs of a guest whose root is its first disk, of this kind, and whose init is what
     "init=" on the kernel's command line says, or sinit. `more`: modules to be loaded."""
-    names = ("virtio_pci", "virtio_blk", *(("crc32c_generic", "ext4") if kind == "ext4" else (kind,)),
-             *more)
+    names = ("virtio_pci", "virtio_blk", "crc32c_generic", kind, *more)
     return archive({
         **busybox(arch, ("sh", "cat", "insmod", "mkdir", "mount", "umount", "switch_root",
                          "poweroff")),
