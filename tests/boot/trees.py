@@ -99,7 +99,8 @@ def ext4(image, tree, size="64M"):
     """Makes the file `image`."""
     with tempfile.TemporaryDirectory() as top:
         put(tree, Path(top))
-        must(["mke2fs", "-q", "-F", "-t", "ext4", "-E", "root_owner=0:0", "-d", top, image, size])
+        must(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-E", "root_owner=0:0",
+              "-d", top, image, size])
     for path, node in nodes(tree):
         above, _, name = path.rpartition("/")
         commands = image.with_suffix(".commands")
