@@ -102,6 +102,11 @@ ifneq ($(DEPS),system)
   DEPS_OBJ = $(O)/inih.o $(if $(filter-out release,$(VARIANT)),$(O)/http_parser.o $(O)/nghttp2.o)
 endif
 
+# For a test of the watchdog: RTMAX has the loop hang.
+ifdef TEST_HANG
+  FLAGS += -DSINIT_TEST_HANG
+endif
+
 CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -DSINIT_VERSION='"$(VERSION)"' $(FLAGS)
 
 # Everything is compiled anew when the compiler or a flag changes.
