@@ -22,7 +22,7 @@
 
 enum {
 	BOARD_MAGIC = 0x53694264, /* "SiBd" */
-	BOARD_VERSION = 5,
+	BOARD_VERSION = 6,
 	BOARD_NAME = 72,    /* bytes of a name: 63, "@" and an instance, NUL */
 	BOARD_EVENTS = 1024, /* ring */
 	BOARD_ERRORS = 160, /* bytes of the last reload's first error */
@@ -84,6 +84,7 @@ enum board_said {
 	SAID_RELOADING = 2, /* RELOADING=1, and no READY=1 since */
 	SAID_STOPPING = 4,  /* STOPPING=1 */
 	SAID_THIEF = 8,     /* not by the service: board_words.thief is set */
+	SAID_AWAITED = 16,  /* nor this: board_words.awaited is set */
 };
 
 /* What of its cgroup a service has. */
@@ -128,6 +129,7 @@ struct board_reading {
 struct board_words {
 	char status[112]; /* STATUS=, cut to fit */
 	char thief[16];   /* comm of the program that has the port of its listen check */
+	char awaited[128];/* waiting: what of wait_for is not there, cut to fit */
 };
 
 struct board_service {

@@ -250,6 +250,7 @@ int supervisor_main(const struct options *options)
 		log_warning(NULL, "no service is configured in %s: waiting for a reload", sinit.options.config);
 	/* First, so that they see the services start. */
 	helpers_turn(&sinit);
+	devices_settle(&sinit);
 	supervisor_start(&sinit.supervisor);
 	loop_run(&sinit);
 	helpers_close(&sinit);

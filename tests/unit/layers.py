@@ -29,7 +29,8 @@ LAYERS = [
              "probes/search.[ch] probes/prober_message.[ch] probes/http_request.[ch] "
              "probes/grpc_message.[ch] probes/check.[ch] probes/web_*.[ch] "
              "probes/metrics*.[ch] probes/stats.[ch] init/notify.[ch] probes/alert_*.[ch] "
-             "cgroup/limits.[ch] cgroup/place.[ch] cgroup/reading.[ch]"),
+             "cgroup/limits.[ch] cgroup/place.[ch] cgroup/reading.[ch] init/netaddr.[ch] "
+             "probes/uevent.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
@@ -37,7 +38,7 @@ LAYERS = [
                   "probes/confine.[ch]"),
     ("helpers", "probes/helpers.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),
-    ("world", "init/board*.c init/log.[ch] init/fds.[ch] reaper/*.[ch] cgroup/*.[ch]"),
+    ("world", "init/board*.c init/log.[ch] init/fds.[ch] init/loopback.[ch] reaper/*.[ch] cgroup/*.[ch]"),
     ("platform", "init/platform.[ch]"),
     ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h init/cgroups.c "
              "init/helper_run.[ch] init/helper_*.c ctl/control.[ch] ctl/serve.c"),
@@ -72,6 +73,7 @@ ONLY = [
     ("reaper/child.h", "reaper/*"),
     ("init/loader.h", "init/config*.c"),
     ("probes/prober.h", "probes/prober*.c probes/probe.c probes/*_probe.c"),
+    ("probes/devices.h", "probes/devices*.c"),
     ("init/machine.h", "init/machine.c init/board.h init/image.h init/supervisor.h"),
 ]
 

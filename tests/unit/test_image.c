@@ -120,7 +120,7 @@ static void test_stored_once(void **state)
 	ref limits = image_service(image, 0)->limits;
 	for (uint32_t i = 0; i < 500; i++)
 		assert_int_equal(image_service(image, i)->limits, limits);
-	assert_true(image->size / 500 <= 300);
+	assert_true(image->size / 500 <= 304);
 	config_free(image);
 }
 
