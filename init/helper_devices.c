@@ -150,8 +150,8 @@ static void say_item(const struct image *image, const struct devices_message *me
 	const struct image_list *awaited = image_list(image, image->awaited);
 
 	if (message->number < awaited->count)
-		log_warning(NULL, "wait_for = %s: cannot be looked at by sinit's helper, which is nobody: %s; "
-				  "open its directories to all (chmod a+rx)",
+		log_warning(NULL, "wait_for = %s: sinit cannot look there: %s; its directories must be open to "
+				  "sinit's user",
 		    image_string(image, awaited->item[message->number]), strerror(message->error));
 }
 

@@ -270,6 +270,14 @@ static void listen_to_all(struct devices *devices, struct pollfd fds[SOURCES])
 		told(devices, DEVICES_STEP_NETLINK, net_open(devices));
 }
 
+/* What the helper, which parses nothing but the kernel's messages, cannot do without: to set up
+ * interfaces, and to see paths below directories that are closed to nobody. */
+static uint32_t needed(const struct devices_orders *orders)
+{
+	return (orders->nets ? 1u << CAP_NET_ADMIN : 0) |
+	       (orders->items ? 1u << CAP_DAC_READ_SEARCH : 0);
+}
+
 int devices_main(void)
 {
 	static struct devices devices;
@@ -282,7 +290,7 @@ int devices_main(void)
 		fprintf(stderr, "sinit: devices: orders: %s\n", strerror(-error));
 		return EXIT_CODE_INTERNAL;
 	}
-	drop_all_but(devices.orders->nets ? 1u << CAP_NET_ADMIN : 0);
+	drop_all_but(needed(devices.orders));
 	/* Listens first, then looks: what comes in between is heard. */
 	listen_to_all(&devices, fds);
 	look(&devices, NEWS_LINKS | NEWS_PATHS);
