@@ -18,7 +18,8 @@ static void explain(struct text *why, bool is_gateway, const char *shown, int er
 	else if (is_gateway)
 		text_addf(why, "%s: a gateway has no prefix", shown);
 	else
-		text_addf(why, "%s needs a prefix from /0 to /%d", shown, family == AF_INET ? 32 : 128);
+		text_addf(why, "%s needs a prefix from /0 to /%d", shown,
+		    family == AF_INET ? 32 : 128);
 }
 
 static bool check_address(struct loader *loader, struct draft *draft, const struct entry *entry,
@@ -67,7 +68,27 @@ static void take_addresses(struct loader *loader, struct draft *draft, const str
 	}
 }
 
-static ref take_gateways(struct loader *loader, struct draft *draft, bool up)
+/* The interfaces that have a gateway so far. */
+struct owners {
+	const char *v4, *v6;
+};
+
+/* Two of them are no error: one may be there when the other is not. */
+static void note_owner(struct loader *loader, const struct draft *draft, const struct entry *entry,
+    struct owners *owners, int family)
+{
+	const char **owner = family == AF_INET6 ? &owners->v6 : &owners->v4;
+
+	if (*owner)
+		loader_warning(loader, entry->file, entry->line,
+		    "gateway = %s: [net %s] has one as well; the default route is by the interface that "
+		    "comes last",
+		    entry->value, *owner);
+	*owner = draft->name;
+}
+
+static ref take_gateways(
+    struct loader *loader, struct draft *draft, bool up, struct owners *owners)
 {
 	const struct entry *entry = loader_effective(loader, draft, KEY_NET_gateway);
 	struct words words;
@@ -78,19 +99,22 @@ static ref take_gateways(struct loader *loader, struct draft *draft, bool up)
 	if (!entry || !loader_split(loader, draft, entry, entry->value, NULL, &words))
 		return 0;
 	if (!up)
-		loader_fault(loader, draft, entry, "the kernel takes no route over an interface that "
-						   "is down; write up = yes, or leave it out");
+		loader_fault(loader, draft, entry,
+		    "the kernel takes no route over an interface that is down; write up = yes, or leave "
+		    "it out");
 	const char *word = words.data;
 	for (uint32_t i = 0; i < words.count; i++, word += strlen(word) + 1) {
 		if (!check_address(loader, draft, entry, word, &parsed))
 			return 0;
 		bool *has = &seen[parsed.family == AF_INET6];
 		if (*has) {
-			loader_fault(loader, draft, entry, "more than one of a family; there is one "
-							   "default route for IPv4, and one for IPv6");
+			loader_fault(loader, draft, entry,
+			    "more than one of a family; there is one default route for IPv4, and one for "
+			    "IPv6");
 			return 0;
 		}
 		*has = true;
+		note_owner(loader, draft, entry, owners, parsed.family);
 		loader->list->item[loader->list->count++] =
 		    builder_text(&loader->builder, word, strlen(word));
 	}
@@ -98,7 +122,7 @@ static ref take_gateways(struct loader *loader, struct draft *draft, bool up)
 }
 
 static void make_net(struct loader *loader, struct draft *draft, const struct net_settings *base,
-    struct net_settings *net)
+    struct owners *owners, struct net_settings *net)
 {
 	*net = *base;
 	loader_apply(loader, draft, net, base);
@@ -107,7 +131,7 @@ static void make_net(struct loader *loader, struct draft *draft, const struct ne
 	for (const struct entry *e = NULL; (e = loader_next_line(draft, KEY_NET_address, e));)
 		take_addresses(loader, draft, e);
 	net->address = builder_list(&loader->builder, loader->list);
-	net->gateway = take_gateways(loader, draft, net->up);
+	net->gateway = take_gateways(loader, draft, net->up, owners);
 }
 
 void loader_nets(struct loader *loader)
@@ -115,6 +139,7 @@ void loader_nets(struct loader *loader)
 	struct net_settings *nets =
 	    arena_get(&loader->arena, (loader->net_count + 1) * sizeof(*nets));
 	struct net_settings base = {0};
+	struct owners owners = {NULL, NULL};
 	uint32_t count = 0;
 
 	if (!nets) {
@@ -123,7 +148,7 @@ void loader_nets(struct loader *loader)
 	}
 	loader_defaults(loader, SECTION_NET, &base);
 	for (struct draft *draft = loader->nets; draft; draft = draft->next) {
-		make_net(loader, draft, &base, &nets[count]);
+		make_net(loader, draft, &base, &owners, &nets[count]);
 		if (!draft->broken)
 			count++;
 	}

@@ -272,10 +272,14 @@ static void listen_to_all(struct devices *devices, struct pollfd fds[SOURCES])
 
 /* What the helper, which parses nothing but the kernel's messages, cannot do without: to set up
  * interfaces, and to see paths below directories that are closed to nobody. */
-static uint32_t needed(const struct devices_orders *orders)
+static uint32_t needed(const struct devices *devices)
 {
-	return (orders->nets ? 1u << CAP_NET_ADMIN : 0) |
-	       (orders->items ? 1u << CAP_DAC_READ_SEARCH : 0);
+	uint32_t keep = devices->orders->nets ? 1u << CAP_NET_ADMIN : 0;
+
+	for (uint32_t i = 0; i < devices->orders->items; i++)
+		if (devices->items[i].name[0] == '/')
+			keep |= 1u << CAP_DAC_READ_SEARCH;
+	return keep;
 }
 
 int devices_main(void)
@@ -290,7 +294,7 @@ int devices_main(void)
 		fprintf(stderr, "sinit: devices: orders: %s\n", strerror(-error));
 		return EXIT_CODE_INTERNAL;
 	}
-	drop_all_but(needed(devices.orders));
+	drop_all_but(needed(&devices));
 	/* Listens first, then looks: what comes in between is heard. */
 	listen_to_all(&devices, fds);
 	look(&devices, NEWS_LINKS | NEWS_PATHS);

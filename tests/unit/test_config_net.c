@@ -134,6 +134,17 @@ static void test_bad_net(void **state)
 	config_util_refused("[net a]\n[net a]\n", "t:2: [net a]: duplicate section; it begins in line 1\n");
 }
 
+static void test_two_gateways(void **state)
+{
+	(void)state;
+	config_free(config_util_text("[net a]\ngateway = 10.0.0.1\n[net b]\ngateway = fd00::1\n"));
+	assert_string_equal(config_util_warnings, "");
+	config_free(config_util_text("[net b]\ngateway = 10.0.0.1\n[net a]\ngateway = 10.1.0.1\n"));
+	assert_string_equal(config_util_warnings,
+	    "t:2: gateway = 10.0.0.1: [net a] has one as well; the default route is by the interface "
+	    "that comes last\n");
+}
+
 /* Each is refused by one more than there may be. */
 static void test_many(void **state)
 {
@@ -269,6 +280,7 @@ int main(void)
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_net),
 	    cmocka_unit_test(test_bad_net),
+	    cmocka_unit_test(test_two_gateways),
 	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_tolerant),
 	    cmocka_unit_test(test_wait_for),
