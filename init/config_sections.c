@@ -106,7 +106,8 @@ static void too_many(struct loader *loader, uint32_t file, uint32_t line,
 		most = IMAGE_MAX_NETS;
 		what = "interfaces";
 	}
-	loader_error(loader, NULL, file, line, "[%s %s]: more than %u %s", word->word, name, most, what);
+	loader_error(
+	    loader, NULL, file, line, "[%s %s]: more than %u %s", word->word, name, most, what);
 }
 
 static bool check_name(struct loader *loader, uint32_t file, uint32_t line,
@@ -125,8 +126,8 @@ static bool check_name(struct loader *loader, uint32_t file, uint32_t line,
 	loader_show(name, shown);
 	if (net)
 		loader_error(loader, NULL, file, line,
-		    "[net %s]: bad name; an interface's has 1 to %d bytes, and no / : or blank", shown,
-		    NETADDR_INTERFACE - 1);
+		    "[net %s]: bad name; an interface's has 1 to %d bytes, and no / : or blank",
+		    shown, NETADDR_INTERFACE - 1);
 	else
 		loader_error(loader, NULL, file, line,
 		    "[%s %s]: bad name; it has 1 to %u letters, digits, _ - . @", word->word, shown,

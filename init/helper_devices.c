@@ -37,7 +37,8 @@ static unsigned parse_list(const struct image *image, ref at, bool has_prefix,
 	unsigned count = 0;
 
 	for (uint32_t i = 0; i < list->count && count < room; i++)
-		if (netaddr_parse(image_string(image, list->item[i]), has_prefix, &addresses[count]) == 0)
+		if (!netaddr_parse(
+			image_string(image, list->item[i]), has_prefix, &addresses[count]))
 			count++;
 	return count;
 }

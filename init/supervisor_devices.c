@@ -15,7 +15,9 @@ static void set_there(struct supervisor *sv, uint32_t number, bool there)
 {
 	uint64_t bit = UINT64_C(1) << number % 64;
 
-	sv->there[number / 64] = there ? sv->there[number / 64] | bit : sv->there[number / 64] & ~bit;
+	sv->there[number / 64] &= ~bit;
+	if (there)
+		sv->there[number / 64] |= bit;
 }
 
 /* What the service waits for by the newest configuration. One that has been removed from it
@@ -112,7 +114,8 @@ void supervisor_device(struct supervisor *sv, uint32_t number, bool there)
 	if (number >= all->count || there == is_there(sv, number))
 		return;
 	set_there(sv, number, there);
-	log_debug(NULL, "%s is %s", image_string(image, all->item[number]), there ? "there" : "gone");
+	log_debug(
+	    NULL, "%s is %s", image_string(image, all->item[number]), there ? "there" : "gone");
 	for (uint32_t slot = 0; slot < sv->count; slot++)
 		if (sv->service[slot].used && waits_for(sv, slot, all->item[number]))
 			ranks_add(&sv->dirty, sv->unit[slot].rank);

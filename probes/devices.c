@@ -61,7 +61,12 @@ void devices_fault(struct devices *devices, enum devices_step step, uint32_t num
 {
 	devices_say(devices,
 	    (struct devices_message){
-		.kind = DEVICES_FAULT, .number = number, .value = step, .detail = detail, .error = error});
+		.kind = DEVICES_FAULT,
+		.number = number,
+		.value = step,
+		.detail = detail,
+		.error = error,
+	    });
 }
 
 /* PID 1 says nothing: either nothing is there, or it has closed its end. */
@@ -121,7 +126,6 @@ static void look(struct devices *devices, unsigned news)
 static int open_group(int protocol, int group)
 {
 	struct nl_sock *sock = nl_socket_alloc();
-	int fd;
 
 	if (!sock)
 		return -ENOMEM;
@@ -135,8 +139,7 @@ static int open_group(int protocol, int group)
 	/* The socket is kept for good: it is its descriptor that is needed. */
 	nl_socket_set_buffer_size(sock, QUEUE, 0);
 	nl_socket_set_nonblocking(sock);
-	fd = nl_socket_get_fd(sock);
-	return fd;
+	return nl_socket_get_fd(sock);
 }
 
 /* The next message of the kernel. Its size; 0: no more; -ENOBUFS: some were lost. */
@@ -166,7 +169,8 @@ static unsigned read_uevents(int fd)
 	while ((size = receive(fd, buffer, sizeof(buffer)))) {
 		struct uevent event;
 
-		if (size < 0 || (uevent_parse(buffer, (size_t)size, &event) == 0 && uevent_matters(&event)))
+		if (size < 0 || (uevent_parse(buffer, (size_t)size, &event) == 0 &&
+				    uevent_matters(&event)))
 			news = NEWS_LINKS | NEWS_PATHS;
 	}
 	return news;
@@ -254,15 +258,15 @@ static int told(struct devices *devices, enum devices_step step, int fd)
 
 static void listen_to_all(struct devices *devices, struct pollfd fds[SOURCES])
 {
-	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), uevents, links;
 
 	devices->inotify = told(devices, DEVICES_STEP_INOTIFY, inotify < 0 ? -errno : inotify);
 	fds[FROM_PID1] = (struct pollfd){HELPER_CHANNEL, POLLIN, 0};
 	fds[FROM_INOTIFY] = (struct pollfd){devices->inotify, POLLIN, 0};
-	fds[FROM_UEVENTS] = (struct pollfd){
-	    told(devices, DEVICES_STEP_UEVENTS, open_group(NETLINK_KOBJECT_UEVENT, 1)), POLLIN, 0};
-	fds[FROM_LINKS] = (struct pollfd){
-	    told(devices, DEVICES_STEP_NETLINK, open_group(NETLINK_ROUTE, RTNLGRP_LINK)), POLLIN, 0};
+	uevents = told(devices, DEVICES_STEP_UEVENTS, open_group(NETLINK_KOBJECT_UEVENT, 1));
+	fds[FROM_UEVENTS] = (struct pollfd){uevents, POLLIN, 0};
+	links = told(devices, DEVICES_STEP_NETLINK, open_group(NETLINK_ROUTE, RTNLGRP_LINK));
+	fds[FROM_LINKS] = (struct pollfd){links, POLLIN, 0};
 	/* A mount brings paths without any of them being made; see proc_pid_mounts(5). */
 	fds[FROM_MOUNTS] =
 	    (struct pollfd){open("/proc/self/mounts", O_RDONLY | O_CLOEXEC), POLLPRI, 0};

@@ -80,7 +80,8 @@ static int change_link(struct devices *devices, unsigned index, uint32_t mtu)
 
 static struct nl_addr *make_address(const struct netaddr *from, const uint8_t *bytes)
 {
-	struct nl_addr *address = nl_addr_build(from->family, bytes, from->family == AF_INET ? 4 : 16);
+	size_t size = from->family == AF_INET ? 4 : 16;
+	struct nl_addr *address = nl_addr_build(from->family, bytes, size);
 
 	if (address)
 		nl_addr_set_prefixlen(address, from->prefix);
@@ -129,22 +130,21 @@ static int add_address(struct devices *devices, unsigned index, const struct net
  * for routes would have every sinit allocate memory before main(). */
 static int set_gateway(struct devices *devices, unsigned index, const struct netaddr *gateway)
 {
-	const struct rtmsg route = {
+	struct rtmsg route = {
 	    .rtm_family = gateway->family,
 	    .rtm_table = RT_TABLE_MAIN,
 	    .rtm_protocol = RTPROT_STATIC,
 	    .rtm_scope = RT_SCOPE_UNIVERSE,
 	    .rtm_type = RTN_UNICAST,
 	};
-	struct nl_msg *message =
-	    nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+	struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
 	int size = gateway->family == AF_INET ? 4 : 16;
 
-	if (message && (nlmsg_append(message, (void *)(uintptr_t)&route, sizeof(route), NLMSG_ALIGNTO) < 0 ||
-			   nla_put(message, RTA_GATEWAY, size, gateway->bytes) < 0 ||
-			   nla_put_u32(message, RTA_OIF, index) < 0)) {
+	if (!message || nlmsg_append(message, &route, sizeof(route), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(message, RTA_GATEWAY, size, gateway->bytes) < 0 ||
+	    nla_put_u32(message, RTA_OIF, index) < 0) {
 		nlmsg_free(message);
-		message = NULL;
+		return -ENOMEM;
 	}
 	return ask(devices, message);
 }

@@ -81,8 +81,8 @@ bool paths_look(struct devices *devices, uint32_t number)
 		error = -errno;
 	if (error && !item->complained) {
 		item->complained = true;
-		devices_fault(devices, error == -ENOSPC ? DEVICES_STEP_INOTIFY : DEVICES_STEP_LOOK, number,
-		    0, -error);
+		devices_fault(devices,
+		    error == -ENOSPC ? DEVICES_STEP_INOTIFY : DEVICES_STEP_LOOK, number, 0, -error);
 	}
 	return there;
 }

@@ -14,8 +14,9 @@ from services import children, process_state, sinit, until  # noqa: F401
 
 ENTER = ["nsenter", *([] if os.geteuid() == 0 else ["--user", "--preserve-credentials"])]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes capabilities away from root")
-BIND = ("python3 -c 'import socket, time; s = socket.socket({family}); "
-        "s.bind((\"{address}\", 80)); time.sleep(1000)'")
+# A server that does not try twice.
+SERVER = ("python3 -c 'import socket, time; s = socket.socket(); s.bind((\"{address}\", 80)); "
+          "s.listen(); time.sleep(1000)'")
 
 
 def run(sinit, *words):
@@ -28,6 +29,12 @@ def with_links(*names):
     """Words that make interfaces before sinit begins."""
     made = "; ".join(f"ip link add {name} type bridge" for name in names)
     return ("sh", "-c", f'{made}; exec "$@"', "sh")
+
+
+def listens(sinit, address):
+    until(lambda: f"{address}:80" in run(sinit, "ss", "-Hltn") or sinit.events(None, "exit"),
+          "the server listens or has ended")
+    return not sinit.events(None, "exit")
 
 
 def net(sinit, name, **keys):
@@ -258,16 +265,29 @@ def test_set_up_before_services(sinit):
     """A server that binds to the address finds it; loopback is an interface as any other."""
     net(sinit, "br0", address="10.11.12.13/24 10.11.12.14/24", gateway="10.11.12.1", mtu=1400)
     net(sinit, "lo")
-    sinit.service("a", BIND.format(family="socket.AF_INET", address="10.11.12.14"), restart="never")
-    sinit.service("b", BIND.format(family="socket.AF_INET", address="127.0.0.1"), restart="never")
+    sinit.service("a", SERVER.format(address="10.11.12.14"), restart="never")
+    sinit.service("b", SERVER.format(address="127.0.0.1"), restart="never")
     sinit.start(through=with_links("br0"))
     sinit.until_state(ready=True)
     link = run(sinit, "ip", "addr", "show", "br0")
     assert "mtu 1400" in link and "UP" in link
     assert "inet 10.11.12.13/24 brd 10.11.12.255 scope global br0" in link
     assert "default via 10.11.12.1 dev br0 proto static" in run(sinit, "ip", "route")
-    assert sinit.status("a")["state"] == sinit.status("b")["state"] == "running"
-    assert not sinit.events(None, "exit") and "[net" not in sinit.log()
+    assert listens(sinit, "10.11.12.14") and listens(sinit, "127.0.0.1")
+    assert "[net" not in sinit.log()
+
+
+def test_all_of_them_before_services(sinit):
+    """What a quick service sees of a slow set-up is all of it."""
+    names = [f"br{i}" for i in range(20)]
+    addresses = [[f"10.{i}.{j}.1" for j in range(32)] for i in range(len(names))]
+    for name, several in zip(names, addresses):
+        net(sinit, name, address=" ".join(f"{address}/24" for address in several))
+    sinit.service("a", f"cp /proc/net/fib_trie {sinit.file}", type="oneshot")
+    sinit.start(through=with_links(*names))
+    sinit.until_state("a", state="done")
+    seen = set(sinit.file.read_text().split())
+    assert not {address for several in addresses for address in several} - seen
 
 
 def has_v6():
@@ -299,15 +319,13 @@ def test_down_stays_down(sinit):
 def test_set_up_later(sinit):
     """And again when it is another one by the same name; who waits for it finds it set up."""
     net(sinit, "br0", address="10.11.12.13/24", gateway="10.11.12.1")
-    sinit.service("a", BIND.format(family="socket.AF_INET", address="10.11.12.13"), restart_delay=0,
-                  wait_for="br0")
+    sinit.service("a", SERVER.format(address="10.11.12.13"), restart_delay=0, wait_for="br0")
     sinit.settings(log_level="debug")
     sinit.start()
     waits(sinit, "a", "br0")
     for count in range(1, 4):
         run(sinit, "ip", "link", "add", "br0", "type", "bridge")
-        sinit.until_state("a", state="running")
-        assert "10.11.12.13/24" in run(sinit, "ip", "addr", "show", "br0")
+        until(lambda: "10.11.12.13:80" in run(sinit, "ss", "-Hltn"), "the server listens")
         assert "default via 10.11.12.1 dev br0" in run(sinit, "ip", "route")
         run(sinit, "ip", "link", "del", "br0")
         until(lambda: sinit.log().count("br0 is gone") == count, "sinit knows")
@@ -345,6 +363,17 @@ def test_faults(sinit):
             "its network, see address") in sinit.log().replace("is unreachable", "unreachable")
     addresses = run(sinit, "ip", "addr")
     assert "10.11.12.13/24" in addresses and "10.11.13.13/24" in addresses
+
+
+@pytest.mark.skipif(not has_v6(), reason="the kernel has no IPv6")
+def test_v6_is_off(sinit):
+    net(sinit, "br0", address="fd00:1::2/64 10.11.12.13/24")
+    sinit.service("a")
+    off = "echo 1 >/proc/sys/net/ipv6/conf/br0/disable_ipv6"
+    sinit.start(through=("sh", "-c", f'ip link add br0 type bridge; {off}; exec "$@"', "sh"))
+    sinit.until_state(ready=True)
+    assert "[net br0]: address = fd00:1::2/64: Permission denied; is IPv6 switched off" in sinit.log()
+    assert "10.11.12.13/24" in run(sinit, "ip", "addr")
 
 
 @needs_root
