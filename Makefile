@@ -9,9 +9,9 @@
 VERSION = 0.1.0
 # Bytes. aarch64 has a page of 64 KiB between code and data, and relocations of 24 bytes (see
 # below).
-ROOM = $(if $(filter aarch64,$(ARCH)),+ 65536 + 49152)
+ROOM = $(if $(filter aarch64,$(ARCH)),+ 65536 + 65536)
 SIZE_MAX_sinit = 544 * 1024 $(ROOM)
-SIZE_MAX_sinitctl = 184 * 1024 $(ROOM)
+SIZE_MAX_sinitctl = 192 * 1024 $(ROOM)
 
 NATIVE := $(patsubst armv%l,armhf,$(shell uname -m))
 ARCH = $(NATIVE)
