@@ -255,10 +255,12 @@ static bool good_awaited(const struct image *image)
 	if (!good_list(image, image->awaited, ITEM_TEXT))
 		return false;
 	const struct image_list *list = image_list(image, image->awaited);
+	if (list->count > IMAGE_MAX_AWAITED)
+		return false;
 	for (uint32_t i = 0; i < list->count; i++)
 		if (!netaddr_good_awaited(image_string(image, list->item[i])))
 			return false;
-	return list->count <= IMAGE_MAX_AWAITED;
+	return true;
 }
 
 static bool good_wait_for(const struct image *image, ref at)

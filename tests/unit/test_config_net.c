@@ -39,7 +39,8 @@ static void test_addresses(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(netaddr_parse(bad[i], true, &parsed), -EINVAL);
 	static const char *const prefixes[] = {
-	    "10.0.0.1", "10.0.0.1/", "10.0.0.1/33", "fd00::1/129", "10.0.0.1/8/8", "10.0.0.1/-1"};
+	    "10.0.0.1", "10.0.0.1/", "10.0.0.1/33", "fd00::1/129", "10.0.0.1/8/8", "10.0.0.1/-1",
+	    "10.0.0.1/00000000000000000000000000000000000000000000000008"};
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
 		assert_int_equal(netaddr_parse(prefixes[i], true, &parsed), -ERANGE);
 	assert_int_equal(netaddr_parse("10.0.0.1/8", false, &parsed), -ERANGE);
