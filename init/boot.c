@@ -3,7 +3,7 @@
 #include "init/console.h"
 #include "init/log.h"
 #include "init/mounts.h"
-#include "init/net_loopback.h"
+#include "init/loopback.h"
 #include "init/seed.h"
 #include "init/sinit.h"
 #include "init/supervisor_main.h"

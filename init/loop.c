@@ -19,7 +19,7 @@ enum {
 	LAST_GRACE = 5000,   /* ms between the TERM and the KILL of what is left */
 	LAST_KILL = 2000,    /* ms to wait after that */
 	SIGNALS = 16,
-	EVENTS = 9,          /* descriptors looked at in one turn: all there can be */
+	EVENTS = 10,         /* descriptors looked at in one turn: all there can be */
 };
 
 enum role { ROLE_SHUTDOWN = 1, ROLE_RELOAD, ROLE_REOPEN, ROLE_DUMP, ROLE_CHILD };
