@@ -9,8 +9,8 @@
 VERSION = 0.1.0
 # Bytes. aarch64 has a page of 64 KiB between code and data, and relocations of 24 bytes (see
 # below).
-ROOM = $(if $(filter aarch64,$(ARCH)),+ 65536 + 49152)
-SIZE_MAX_sinit = 500 * 1024 $(ROOM)
+ROOM = $(if $(filter aarch64,$(ARCH)),+ 65536 + 65536)
+SIZE_MAX_sinit = 576 * 1024 $(ROOM)
 SIZE_MAX_sinitctl = 192 * 1024 $(ROOM)
 
 NATIVE := $(patsubst armv%l,armhf,$(shell uname -m))
@@ -71,9 +71,9 @@ ifeq ($(VARIANT),release)
   LDFLAGS = $(RELEASE_LDFLAGS)
   ifeq ($(DEPS),system)
     COMPILE = $(CC)
-    PKG_CFLAGS := $(shell pkg-config --static --cflags inih libnl-3.0 libnghttp2)
+    PKG_CFLAGS := $(shell pkg-config --static --cflags inih libnl-route-3.0 libnghttp2)
     FLAGS += $(PKG_CFLAGS)
-    LIBS := $(shell pkg-config --static --libs inih libnl-3.0 libnghttp2) -lhttp_parser
+    LIBS := $(shell pkg-config --static --libs inih libnl-route-3.0 libnl-3.0 libnghttp2) -lhttp_parser
   else
     COMPILE = $(D)/$(ARCH)/bin/cc
     READY = $(D)/$(ARCH)/.stamp
@@ -85,10 +85,10 @@ else
   READY = $(D)/src/.stamp
   COMPILE = gcc
   # libnl from the system: its configure script is run for the release only.
-  NL_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libnl-3.0))
+  NL_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libnl-3.0 libnl-route-3.0))
   FLAGS = -O1 -g $(WARN) $(NL_CFLAGS)
   LDFLAGS =
-  LIBS := $(shell pkg-config --libs libnl-3.0)
+  LIBS := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0)
 endif
 ifeq ($(VARIANT),asan)
   FLAGS += $(SANITIZE)
@@ -100,6 +100,11 @@ endif
 ifneq ($(DEPS),system)
   FLAGS += -isystem $(INIH) -isystem $(PARSER) -isystem $(NGHTTP2)/includes -DNGHTTP2_STATICLIB
   DEPS_OBJ = $(O)/inih.o $(if $(filter-out release,$(VARIANT)),$(O)/http_parser.o $(O)/nghttp2.o)
+endif
+
+# For a test of the watchdog: RTMAX has the loop hang.
+ifdef TEST_HANG
+  FLAGS += -DSINIT_TEST_HANG
 endif
 
 CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -DSINIT_VERSION='"$(VERSION)"' $(FLAGS)

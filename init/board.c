@@ -314,7 +314,7 @@ bool board_read(const struct board *board, uint32_t i, struct board_service *ret
 void board_read_words(const struct board *board, uint32_t i, const struct board_service *s,
     struct board_words *ret)
 {
-	bool any = s->said & (SAID_STATUS | SAID_THIEF);
+	bool any = s->said & (SAID_STATUS | SAID_THIEF | SAID_AWAITED);
 
 	if (!any || pread(board->fd, ret, sizeof(*ret), place_of_words(board, i)) !=
 			(ssize_t)sizeof(*ret))
@@ -323,7 +323,10 @@ void board_read_words(const struct board *board, uint32_t i, const struct board_
 		ret->status[0] = '\0';
 	if (!(s->said & SAID_THIEF))
 		ret->thief[0] = '\0';
-	ret->status[sizeof(ret->status) - 1] = ret->thief[sizeof(ret->thief) - 1] = '\0';
+	if (!(s->said & SAID_AWAITED))
+		ret->awaited[0] = '\0';
+	ret->status[sizeof(ret->status) - 1] = ret->thief[sizeof(ret->thief) - 1] =
+	    ret->awaited[sizeof(ret->awaited) - 1] = '\0';
 }
 
 bool board_read_reading(const struct board *board, uint32_t i, const struct board_service *s,

@@ -95,6 +95,7 @@ enum board_said {
 	SAID_RELOADING = 2, /* RELOADING=1, and no READY=1 since */
 	SAID_STOPPING = 4,  /* STOPPING=1 */
 	SAID_THIEF = 8,     /* not by the service: board_words.thief is set */
+	SAID_AWAITED = 16,  /* nor this: board_words.awaited is set */
 };
 
 /* What of its cgroup a service has. */
@@ -139,6 +140,7 @@ struct board_reading {
 struct board_words {
 	char status[112]; /* STATUS=, cut to fit */
 	char thief[16];   /* comm of the program that has the port of its listen check */
+	char awaited[128];/* waiting: what of wait_for is not there, cut to fit */
 };
 
 struct board_service {

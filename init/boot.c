@@ -3,7 +3,7 @@
 #include "init/console.h"
 #include "init/log.h"
 #include "init/mounts.h"
-#include "init/net_loopback.h"
+#include "init/loopback.h"
 #include "init/seed.h"
 #include "init/sinit.h"
 #include "init/supervisor_main.h"
@@ -22,6 +22,7 @@
 enum {
 	MOUNT_LIMIT = 60000, /* ms for all of /etc/fstab: a journal may have to be replayed */
 	END_LIMIT = 30000,   /* ms for what is written back and unmounted at the end */
+	SYNC_LIMIT = 10000,  /* ms for what can still be written when that was not enough */
 	LOOK = 1000,         /* ms between two looks at such a child, so that the watchdog is fed */
 	KTHREADD = 2,        /* process number of the kernel's thread that makes the others */
 	ARGUMENTS = CMDLINE_WORDS + 1,
@@ -233,22 +234,37 @@ static int mount_configured(void *context)
 	return 0;
 }
 
+static void mount_all(struct sinit *sinit)
+{
+	int rc = access(MOUNTS_FSTAB, F_OK) < 0 ? 0 : run_child(sinit, mount_configured, MOUNT_LIMIT);
+
+	if (rc < 0)
+		log_error(NULL, MOUNTS_FSTAB ": %s; going on with what is mounted",
+		    rc == -ETIMEDOUT ? "a mount takes too long" : strerror(-rc));
+}
+
+static int restore_seed(void *state_dir)
+{
+	seed_restore(state_dir, &to_log);
+	return 0;
+}
+
 void boot_configured(struct sinit *sinit, const struct image *image)
 {
 	const struct sinit_settings *settings = image_settings(image);
-	int rc;
+	const char *state_dir = image_string(image, settings->state_dir);
 
 	emergency_shell(image_string(image, settings->emergency));
 	set_hostname(image_string(image, settings->hostname));
 	watchdog_init(&sinit->watchdog, image_string(image, settings->watchdog), settings->watchdog_timeout);
 	watchdog_turn(&sinit->watchdog, platform_now(), NULL);
-	if (settings->mounts) {
-		rc = run_child(sinit, mount_configured, MOUNT_LIMIT);
-		if (rc < 0)
-			log_error(NULL, MOUNTS_FSTAB ": %s; going on with what is mounted", rc == -ETIMEDOUT
-			    ? "a mount takes too long" : strerror(-rc));
-	}
-	seed_restore(image_string(image, settings->state_dir), &to_log);
+	if (settings->mounts)
+		mount_all(sinit);
+	/* Nobody waits for it: it writes to a disk, and what needs random numbers is held by the
+	 * kernel. It is reaped as any orphan is. */
+	log_flush();
+	if (state_dir)
+		platform_fork(restore_seed, (void *)state_dir);
 }
 
 /* --- The end --------------------------------------------------------------------------- */
@@ -262,6 +278,13 @@ static int write_back(void *context)
 	return mounts_end(&to_log);
 }
 
+static int synchronize(void *context)
+{
+	(void)context;
+	sync();
+	return 0;
+}
+
 _Noreturn void boot_end(struct sinit *sinit)
 {
 	int rc;
@@ -270,10 +293,12 @@ _Noreturn void boot_end(struct sinit *sinit)
 	log_open(sinit->boot->console ? "stderr" : "kmsg", LOG_FORMAT_TEXT);
 	log_info(NULL, "unmounting file systems");
 	rc = run_child(sinit, write_back, END_LIMIT);
-	if (rc == -ETIMEDOUT)
+	if (rc == -ETIMEDOUT) {
 		log_error(NULL, "a file system does not answer: going on without it");
-	else if (rc < 0) /* no process to be had: then PID 1 does it, whatever it takes */
+		run_child(sinit, synchronize, SYNC_LIMIT);
+	} else if (rc < 0) { /* no process to be had: then PID 1 does it, whatever it takes */
 		write_back(sinit);
+	}
 	/* What was not clean the watchdog may end. */
 	if (rc == 0)
 		watchdog_close(&sinit->watchdog);

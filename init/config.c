@@ -105,6 +105,8 @@ static int finish(struct loader *loader, struct image **ret_image)
 		loader_links(loader);
 	loader_http(loader);
 	loader_alerts(loader);
+	loader_nets(loader);
+	loader_awaited(loader);
 	if (loader->no_memory)
 		return -ENOMEM;
 	if (loader->errors->errors.count && !(loader->input->flags & CONFIG_TOLERANT))

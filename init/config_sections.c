@@ -1,6 +1,7 @@
 /* Headers to sections. */
 #include "init/base.h"
 #include "init/loader.h"
+#include "init/netaddr.h"
 #include "init/value.h"
 
 #include <inttypes.h>
@@ -21,6 +22,7 @@ static const struct section_word {
     {"readiness", SECTION_PROBE, 1, PROBE_READINESS},
     {"http", SECTION_HTTP, 0, 0},
     {"alert", SECTION_ALERT, 1, 0},
+    {"net", SECTION_NET, 1, 0},
 };
 
 static void unknown_section(struct loader *loader, uint32_t file, uint32_t line, const char *name)
@@ -69,15 +71,17 @@ static struct draft *probe_section(struct loader *loader, struct draft *service,
 	return *probe;
 }
 
-static struct draft *alert_section(struct loader *loader, const char *name)
+/* An alert or an interface: `list` is in the order of names, and has at most `most`. */
+static struct draft *listed_section(struct loader *loader, struct draft **list, uint32_t *count,
+    uint32_t most, const char *name)
 {
-	struct draft **at = &loader->alerts;
+	struct draft **at = list;
 
 	while (*at && strcmp((*at)->name, name) < 0)
 		at = &(*at)->next;
 	if (*at && strcmp((*at)->name, name) == 0)
 		return *at;
-	if (loader->alert_count == IMAGE_MAX_ALERTS)
+	if (*count == most)
 		return NULL;
 	struct draft *draft = new_draft(loader, name);
 	if (!draft)
@@ -85,31 +89,69 @@ static struct draft *alert_section(struct loader *loader, const char *name)
 	draft->optional = true;
 	draft->next = *at;
 	*at = draft;
-	loader->alert_count++;
+	++*count;
 	return draft;
+}
+
+static void too_many(struct loader *loader, uint32_t file, uint32_t line,
+    const struct section_word *word, const char *name)
+{
+	uint32_t most = IMAGE_MAX_SERVICES;
+	const char *what = "services";
+
+	if (word->section == SECTION_ALERT) {
+		most = IMAGE_MAX_ALERTS;
+		what = "alerts";
+	} else if (word->section == SECTION_NET) {
+		most = IMAGE_MAX_NETS;
+		what = "interfaces";
+	}
+	loader_error(
+	    loader, NULL, file, line, "[%s %s]: more than %u %s", word->word, name, most, what);
+}
+
+static bool check_name(struct loader *loader, uint32_t file, uint32_t line,
+    const struct section_word *word, const char *name)
+{
+	bool net = word->section == SECTION_NET;
+	char shown[LOADER_SHOWN];
+
+	if (!*name) {
+		loader_error(loader, NULL, file, line, "[%s]: the name is missing; write [%s %s]",
+		    word->word, word->word, net ? "INTERFACE" : "NAME");
+		return false;
+	}
+	if (net ? netaddr_good_interface(name) : image_good_name(name, strlen(name)))
+		return true;
+	loader_show(name, shown);
+	if (net)
+		loader_error(loader, NULL, file, line,
+		    "[net %s]: bad name; an interface's has 1 to %d bytes, and no / : or blank",
+		    shown, NETADDR_INTERFACE - 1);
+	else
+		loader_error(loader, NULL, file, line,
+		    "[%s %s]: bad name; it has 1 to %u letters, digits, _ - . @", word->word, shown,
+		    IMAGE_MAX_NAME);
+	return false;
 }
 
 static struct draft *named_section(struct loader *loader, uint32_t file, uint32_t line,
     const struct section_word *word, const char *name)
 {
-	bool alert = word->section == SECTION_ALERT;
-	char shown[LOADER_SHOWN];
+	struct draft *draft;
 
-	if (!*name) {
-		loader_error(loader, NULL, file, line, "[%s]: the name is missing; write [%s NAME]",
-		    word->word, word->word);
+	if (!check_name(loader, file, line, word, name))
 		return NULL;
-	}
-	if (!image_good_name(name, strlen(name))) {
-		loader_error(loader, NULL, file, line,
-		    "[%s %s]: bad name; it has 1 to %u letters, digits, _ - . @", word->word,
-		    loader_show(name, shown), IMAGE_MAX_NAME);
-		return NULL;
-	}
-	struct draft *draft = alert ? alert_section(loader, name) : loader_add(loader, name);
+	if (word->section == SECTION_ALERT)
+		draft = listed_section(
+		    loader, &loader->alerts, &loader->alert_count, IMAGE_MAX_ALERTS, name);
+	else if (word->section == SECTION_NET)
+		draft =
+		    listed_section(loader, &loader->nets, &loader->net_count, IMAGE_MAX_NETS, name);
+	else
+		draft = loader_add(loader, name);
 	if (!draft && !loader->no_memory)
-		loader_error(loader, NULL, file, line, "[%s %s]: more than %u %s", word->word, name,
-		    alert ? IMAGE_MAX_ALERTS : IMAGE_MAX_SERVICES, alert ? "alerts" : "services");
+		too_many(loader, file, line, word, name);
 	if (draft && word->section == SECTION_PROBE)
 		draft = probe_section(loader, draft, word->role);
 	return draft;

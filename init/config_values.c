@@ -1,6 +1,7 @@
 /* Keys to settings, as far as their values do not depend on the service. */
 #include "init/base.h"
 #include "init/loader.h"
+#include "init/netaddr.h"
 #include "init/users.h"
 #include "init/value.h"
 
@@ -85,6 +86,27 @@ static int parse_accounts(struct loader *loader, const char *value, ref *ret_val
 	return 0;
 }
 
+static int parse_awaited(struct loader *loader, const char *value, ref *ret_value)
+{
+	const char *item;
+	size_t length;
+	char name[NETADDR_AWAITED];
+
+	loader->list->count = 0;
+	while ((length = next_item(&value, &item)) > 0) {
+		if (length >= sizeof(name) || loader->list->count == IMAGE_MAX_WAIT_FOR)
+			return -EINVAL;
+		memcpy(name, item, length);
+		name[length] = '\0';
+		if (!netaddr_good_awaited(name))
+			return -EINVAL;
+		loader->list->item[loader->list->count++] =
+		    builder_text(&loader->builder, name, length);
+	}
+	*ret_value = builder_list(&loader->builder, loader->list);
+	return 0;
+}
+
 static int parse_codes(
     struct loader *loader, const struct schema_key *key, const char *value, ref *ret_value)
 {
@@ -159,6 +181,8 @@ static int parse(
 		return parse_text(loader, key, value, ret_value);
 	case KIND_ACCOUNTS:
 		return parse_accounts(loader, value, ret_value);
+	case KIND_AWAITED:
+		return parse_awaited(loader, value, ret_value);
 	case KIND_CODES:
 		return parse_codes(loader, key, value, ret_value);
 	case KIND_RANGES:
@@ -171,6 +195,8 @@ static int parse(
 	case KIND_HEADERS:
 	case KIND_LISTEN:
 	case KIND_PATTERNS:
+	case KIND_ADDRESSES:
+	case KIND_GATEWAYS:
 	case KIND_NAMES:
 	case KIND_LIMIT:
 	case KIND_LATER:

@@ -177,7 +177,8 @@ void explain_reason(struct text *text, const struct board_service *s, const char
 		add_stopped(text, s, &why);
 		break;
 	case STATE_WAITING:
-		text_addf(text, "waiting for %s", blocker ? blocker : "what it needs");
+		text_addf(text, "waiting for %s",
+		    blocker ? blocker : *words->awaited ? words->awaited : "what it needs");
 		if (blocker && s->held)
 			text_addf(text, ", which is stopped: sinitctl start %s", blocker);
 		break;

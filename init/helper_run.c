@@ -27,10 +27,14 @@ static const int64_t patience[HELPER_KINDS] = {
     [HELPER_PROBER] = 5000,
     [HELPER_RESPONDER] = 5000,
     [HELPER_ALERTER] = 40000, /* it ends what it has begun: each delivery has its 30 s */
+    [HELPER_DEVICES] = 5000,
 };
 
 static const char *const names[HELPER_KINDS] = {
-    HELPER_NAME_PROBER, HELPER_NAME_RESPONDER, HELPER_NAME_ALERTER};
+    HELPER_NAME_PROBER, HELPER_NAME_RESPONDER, HELPER_NAME_ALERTER, HELPER_NAME_DEVICES};
+
+static const char *const titles[HELPER_KINDS] = {
+    "prober", "responder", "alerter", "devices helper"};
 
 /* --- starting ------------------------------------------------------------------------------ */
 
@@ -38,6 +42,7 @@ struct birth {
 	struct sinit *sinit;
 	enum helper_kind kind;
 	int channel;
+	int orders; /* of the devices helper, -1: none */
 };
 
 /* A descriptor of the same file that can only be read; the prober alone writes its numbers. */
@@ -61,9 +66,14 @@ static void place_files(const struct birth *birth)
 	unsigned count = 0;
 
 	from[count++] = birth->channel;
-	from[count++] = birth->kind == HELPER_PROBER || board < 0 ? -1 : read_only(board);
-	from[count++] = birth->kind == HELPER_PROBER || h->stats_fd < 0 ? h->stats_fd
-								       : read_only(h->stats_fd);
+	if (birth->kind == HELPER_DEVICES) {
+		from[count++] = birth->orders;
+	} else {
+		from[count++] = birth->kind == HELPER_PROBER || board < 0 ? -1 : read_only(board);
+		from[count++] = birth->kind == HELPER_PROBER || h->stats_fd < 0
+				    ? h->stats_fd
+				    : read_only(h->stats_fd);
+	}
 	for (unsigned i = 0; i < sockets; i++)
 		from[count++] = h->listening[i];
 	for (unsigned i = 0; i < count; i++)
@@ -113,7 +123,7 @@ static void start(struct sinit *sinit, enum helper_kind kind)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	struct helper *helper = &sinit->helpers.helper[kind];
-	struct birth birth = {.sinit = sinit, .kind = kind};
+	struct birth birth = {.sinit = sinit, .kind = kind, .orders = -1};
 	int pair[2];
 	pid_t pid;
 
@@ -123,8 +133,13 @@ static void start(struct sinit *sinit, enum helper_kind kind)
 		return;
 	}
 	birth.channel = pair[1];
-	pid = platform_fork(child, &birth);
+	if (kind == HELPER_DEVICES)
+		birth.orders = helpers_devices_orders(sinit);
+	pid = kind == HELPER_DEVICES && birth.orders < 0 ? birth.orders
+							 : platform_fork(child, &birth);
 	close(pair[1]);
+	if (birth.orders >= 0)
+		close(birth.orders);
 	if (pid < 0) {
 		close(pair[0]);
 		put_off(helper, sv->now);
@@ -182,7 +197,7 @@ static void ended(struct sinit *sinit, enum helper_kind kind)
 		return;
 	}
 	put_off(helper, sv->now);
-	log_warning(NULL, "the %s has ended (%s %d); it is started again in %lld ms", names[kind] + 7,
+	log_warning(NULL, "the %s has ended (%s %d); it is started again in %lld ms", titles[kind],
 	    status->kind == EXIT_KILLED ? "signal" : "exit code", status->code,
 	    (long long)(helper->due - sv->now));
 }
@@ -326,6 +341,7 @@ union message {
 	struct responder_order order;
 	struct alerter_sent sent;
 	struct alerter_number number;
+	struct devices_message devices;
 };
 
 static void one_message(
@@ -353,6 +369,10 @@ static void one_message(
 			helpers_alert_sent(sinit, &message->sent);
 		else if (message->kind == ALERTER_SEEN && size == sizeof(message->number))
 			helpers_alert_seen(sinit, message->number.event);
+		return;
+	case HELPER_DEVICES:
+		if (size == sizeof(message->devices))
+			helpers_devices_message(sinit, &message->devices);
 		return;
 	}
 }

@@ -18,8 +18,8 @@ struct sinit;
 struct image;
 struct http_settings;
 
-enum helper_kind { HELPER_PROBER, HELPER_RESPONDER, HELPER_ALERTER };
-enum { HELPER_KINDS = HELPER_ALERTER + 1, HELPER_LISTEN_MAX = 16, HELPER_TOKEN = RESPONDER_TOKEN,
+enum helper_kind { HELPER_PROBER, HELPER_RESPONDER, HELPER_ALERTER, HELPER_DEVICES };
+enum { HELPER_KINDS = HELPER_DEVICES + 1, HELPER_LISTEN_MAX = 16, HELPER_TOKEN = RESPONDER_TOKEN,
 	HELPER_ADDRESS = 128 };
 
 struct helper {
@@ -49,6 +49,11 @@ struct alerts {
 	uint64_t seen;     /* the last event that needs no more looking at */
 };
 
+struct devices_state {
+	uint32_t generation; /* of what the helper was told to do; what comes of another is late */
+	bool settled;        /* it has told of everything once */
+};
+
 struct helpers {
 	struct helper helper[HELPER_KINDS];
 	int program;       /* sinit's own, O_PATH; -1: cannot be executed again */
@@ -66,6 +71,7 @@ struct helpers {
 	uint32_t reload_order; /* number of the POST that waits for a reload, 0: none does */
 	char token[HELPER_TOKEN]; /* "": no POST is accepted */
 	struct alerts alerts;
+	struct devices_state devices;
 	int64_t listen_at; /* ms: tries again what it could not listen on, 0: nothing */
 	bool listen_said;  /* the log has been told of that */
 	int64_t lag_us;    /* longest lateness or turn since the last pong */
@@ -110,6 +116,15 @@ void helpers_alert(struct sinit *sinit); /* tells it what is new, as far as ther
 void helpers_alert_room(struct sinit *sinit);
 void helpers_alert_sent(struct sinit *sinit, struct alerter_sent *sent);
 void helpers_alert_seen(struct sinit *sinit, uint64_t seen);
+
+/* --- helper_devices.c --- */
+
+void helpers_devices_configure(struct sinit *sinit, const struct image *image);
+/* A reload has changed what it has to do. */
+void helpers_devices_changed(struct sinit *sinit);
+/* There is to be a new one: a file of what it has to do, or -errno. */
+int helpers_devices_orders(struct sinit *sinit);
+void helpers_devices_message(struct sinit *sinit, const struct devices_message *message);
 
 /* --- helper_http.c --- */
 

@@ -1,6 +1,7 @@
 /* Which helpers there are: at load, and by what the configuration wants. */
 #include "init/helper_run.h"
 
+#include "init/log.h"
 #include "init/sinit.h"
 
 #include <fcntl.h>
@@ -58,9 +59,14 @@ void helpers_configure(struct sinit *sinit)
 	struct helpers *h = &sinit->helpers;
 	const struct image *image = sinit->supervisor.set[sinit->supervisor.current].image;
 
-	if (h->program < 0)
+	if (h->program < 0) {
+		if (image->net_count || image->awaited)
+			log_warning(NULL, "[net] and wait_for have no effect: /proc is not there, so sinit "
+					  "cannot start its helpers");
 		return;
+	}
 	h->helper[HELPER_PROBER].wanted = supervisor_has_network_probes(&sinit->supervisor);
 	helpers_alert_configure(sinit, image);
+	helpers_devices_configure(sinit, image);
 	configure_http(sinit, image);
 }

@@ -144,6 +144,16 @@ bool image_by_prober(const struct probe_settings *probe)
 	       (fallback->kind == CHECK_NONE || image_is_network(fallback));
 }
 
+uint32_t image_awaited(const struct image *image, ref item)
+{
+	const struct image_list *list = image_list(image, image->awaited);
+
+	for (uint32_t i = 0; i < list->count; i++)
+		if (list->item[i] == item)
+			return i;
+	return IMAGE_NONE;
+}
+
 static size_t text_size(const struct image *image, ref at)
 {
 	return at ? strlen(image_string(image, at)) + 1 : 0;

@@ -24,12 +24,15 @@
 typedef uint32_t ref;
 
 #define IMAGE_MAGIC        0x746e6973u /* "sint" */
-#define IMAGE_VERSION      4u
+#define IMAGE_VERSION      5u
 #define IMAGE_MAX_SERVICES 4096u
 #define IMAGE_MAX_NAME     63u
 #define IMAGE_MAX_ALERTS   64u
 #define IMAGE_MAX_LISTEN   16u /* addresses of [http] */
 #define IMAGE_EMERGENCY    "emergency" /* name of the service, see CONFIG_MACHINE */
+#define IMAGE_MAX_NETS     64u
+#define IMAGE_MAX_AWAITED  256u /* things that services wait for, in all */
+#define IMAGE_MAX_WAIT_FOR 32u  /* for one service */
 #define IMAGE_NONE         UINT32_MAX /* no such service */
 
 struct image {
@@ -44,7 +47,9 @@ struct image {
 	ref http;              /* struct http_settings, 0: nothing listens */
 	ref alerts;            /* struct alert_settings [alert_count], in the order of names */
 	uint32_t alert_count;
-	uint32_t spare;
+	ref nets;              /* struct net_settings [net_count], in the order of names */
+	uint32_t net_count;
+	ref awaited;           /* list of texts: all that services wait for, each once */
 };
 
 struct image_list {
@@ -80,6 +85,9 @@ struct image_limits {
 #define SETTING_C_HEADERS     ref
 #define SETTING_C_LISTEN      ref
 #define SETTING_C_PATTERNS    ref
+#define SETTING_C_AWAITED     ref
+#define SETTING_C_ADDRESSES   ref
+#define SETTING_C_GATEWAYS    ref
 #define SETTING_C_NAMES       ref
 #define SETTING_C_CODES       ref
 #define SETTING_C_RANGES      ref
@@ -200,6 +208,16 @@ struct alert_settings {
 	struct image_target target; /* of the webhook: CHECK_HTTP, or CHECK_NONE without */
 };
 
+/* A section [net INTERFACE]: one member a key, named like it; mtu is SETTING_UNSET_INT if it is
+ * not set. */
+struct net_settings {
+#define SCHEMA_PARTS SCHEMA_NET
+#define LATER(...)
+#define KEY_NAMED(section, member, name, type, ...) SETTING_C_##type member;
+#include "init/schema.def"
+	ref name; /* of the interface */
+};
+
 static inline const struct sinit_settings *image_settings(const struct image *image)
 {
 	return (const void *)((const char *)image + image->settings);
@@ -294,6 +312,16 @@ static inline const struct alert_settings *image_alert(const struct image *image
 	       index;
 }
 
+/* `index` must be less than image->net_count. */
+static inline const struct net_settings *image_net(const struct image *image, uint32_t index)
+{
+	return (const struct net_settings *)(const void *)((const char *)image + image->nets) + index;
+}
+
+/* The place in image->awaited of an item of wait_for of the same image, IMAGE_NONE: it is not
+ * there. */
+uint32_t image_awaited(const struct image *image, ref item);
+
 /* Whether a service is the same in two images: name, every key, identity, probes. Places of
  * texts, indexes and FILE:LINE do not count. */
 bool image_service_equal(const struct image *a, uint32_t ia, const struct image *b, uint32_t ib);
@@ -310,6 +338,9 @@ bool image_probe_equal(
 /* Whether [http], and all of the alerts in their order, are the same in two images. */
 bool image_http_equal(const struct image *a, const struct image *b);
 bool image_alerts_equal(const struct image *a, const struct image *b);
+
+/* Whether all that is waited for, in its order, and all of [net], are the same. */
+bool image_devices_equal(const struct image *a, const struct image *b);
 
 /* Whether the two images have equal [sinit] settings. */
 bool image_settings_equal(const struct image *a, const struct image *b);

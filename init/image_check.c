@@ -1,6 +1,8 @@
 /* Whether a block from elsewhere is an image that can be used without looking again. */
 #include "init/image.h"
 
+#include "init/netaddr.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -74,6 +76,9 @@ static bool good_value(
 	case KIND_HEADERS:
 	case KIND_LISTEN:
 	case KIND_PATTERNS:
+	case KIND_AWAITED:
+	case KIND_ADDRESSES:
+	case KIND_GATEWAYS:
 		return good_list(image, value, ITEM_TEXT);
 	case KIND_NAMES:
 		return good_list(image, value, ITEM_SERVICE);
@@ -209,6 +214,67 @@ static bool good_alerts(const struct image *image)
 	return true;
 }
 
+/* --- Interfaces, what is waited for --- */
+
+static bool good_net(const struct image *image, const struct net_settings *net)
+{
+	const struct image_list *lists[] = {
+	    image_list(image, net->address), image_list(image, net->gateway)};
+	struct netaddr parsed;
+
+	if (!net->name || !good_text(image, net->name) ||
+	    !netaddr_good_interface(image_string(image, net->name)) ||
+	    lists[0]->count > NETADDR_ADDRESSES || lists[1]->count > NETADDR_GATEWAYS)
+		return false;
+	for (unsigned gateway = 0; gateway < 2; gateway++)
+		for (uint32_t i = 0; i < lists[gateway]->count; i++)
+			if (netaddr_parse(
+				image_string(image, lists[gateway]->item[i]), !gateway, &parsed) < 0)
+				return false;
+	return true;
+}
+
+static bool good_nets(const struct image *image)
+{
+	if (!image->net_count)
+		return true;
+	if (image->net_count > IMAGE_MAX_NETS || !image->nets ||
+	    !good_block(image, image->nets,
+		image->net_count * (uint64_t)sizeof(struct net_settings),
+		_Alignof(struct net_settings)))
+		return false;
+	for (uint32_t i = 0; i < image->net_count; i++)
+		if (!good_keys(image, image_net(image, i), SECTION_NET) ||
+		    !good_net(image, image_net(image, i)))
+			return false;
+	return true;
+}
+
+static bool good_awaited(const struct image *image)
+{
+	if (!good_list(image, image->awaited, ITEM_TEXT))
+		return false;
+	const struct image_list *list = image_list(image, image->awaited);
+	if (list->count > IMAGE_MAX_AWAITED)
+		return false;
+	for (uint32_t i = 0; i < list->count; i++)
+		if (!netaddr_good_awaited(image_string(image, list->item[i])))
+			return false;
+	return true;
+}
+
+static bool good_wait_for(const struct image *image, ref at)
+{
+	const struct image_list *list = image_list(image, at);
+
+	if (list->count > IMAGE_MAX_WAIT_FOR)
+		return false;
+	for (uint32_t i = 0; i < list->count; i++)
+		if (image_awaited(image, list->item[i]) == IMAGE_NONE)
+			return false;
+	return true;
+}
+
 static bool good_machine(const struct image *image, const struct service_settings *service)
 {
 	struct machine_settings settings;
@@ -234,7 +300,7 @@ static bool good_service(const struct image *image, uint32_t index)
 	    !good_list(image, service->order_after, ITEM_SERVICE) ||
 	    !good_list(image, service->dependents, ITEM_SERVICE) ||
 	    !good_list(image, service->restarts, ITEM_SERVICE) ||
-	    !good_keys(image, service, SECTION_SERVICE))
+	    !good_keys(image, service, SECTION_SERVICE) || !good_wait_for(image, service->wait_for))
 		return false;
 	if (!good_probe(image, service->startup, service) ||
 	    !good_probe(image, service->liveness, service) ||
@@ -262,10 +328,10 @@ int image_check(const void *block, size_t size)
 	if (image->main_service != IMAGE_NONE && image->main_service >= image->service_count)
 		return -EINVAL;
 	if (!image->settings || !image->services ||
-	    !good_keys(image, image_settings(image), SECTION_SINIT))
+	    !good_keys(image, image_settings(image), SECTION_SINIT) || !good_awaited(image))
 		return -EINVAL;
 	for (uint32_t i = 0; i < image->service_count; i++)
 		if (!good_service(image, i))
 			return -EINVAL;
-	return good_http(image) && good_alerts(image) ? 0 : -EINVAL;
+	return good_http(image) && good_alerts(image) && good_nets(image) ? 0 : -EINVAL;
 }

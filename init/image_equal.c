@@ -80,6 +80,9 @@ static bool equal_value(const struct image *a, const void *settings_a, const str
 	case KIND_HEADERS:
 	case KIND_LISTEN:
 	case KIND_PATTERNS:
+	case KIND_AWAITED:
+	case KIND_ADDRESSES:
+	case KIND_GATEWAYS:
 	case KIND_NAMES:
 	case KIND_CODES:
 	case KIND_RANGES:
@@ -171,6 +174,20 @@ bool image_alerts_equal(const struct image *a, const struct image *b)
 		const struct alert_settings *y = image_alert(b, i);
 		if (!equal_text(a, x->name, b, y->name) ||
 		    !equal_keys(a, x, b, y, SECTION_ALERT, 0))
+			return false;
+	}
+	return true;
+}
+
+bool image_devices_equal(const struct image *a, const struct image *b)
+{
+	if (a->net_count != b->net_count ||
+	    !equal_list(a, a->awaited, b, b->awaited, KIND_AWAITED))
+		return false;
+	for (uint32_t i = 0; i < a->net_count; i++) {
+		const struct net_settings *x = image_net(a, i);
+		const struct net_settings *y = image_net(b, i);
+		if (!equal_text(a, x->name, b, y->name) || !equal_keys(a, x, b, y, SECTION_NET, 0))
 			return false;
 	}
 	return true;

@@ -10,6 +10,7 @@
  *     config_envfile.c          files of variables
  *     config_probes.c           probes
  *     config_http.c         [http] and alerts
+ *     config_net.c          [net], and all that is waited for
  *     config_links.c        dependencies between services
  *     config_cycles.c       cycles of them
  *     config_errors.c       messages
@@ -48,7 +49,7 @@ struct entry {
 
 /* A section, with what all files say about it. */
 struct draft {
-	const char *name;  /* of the service or alert; "" for [sinit], [defaults] and [http] */
+	const char *name;  /* of the service, alert or interface; "" for [sinit], [defaults] and [http] */
 	const char *title; /* what stands in its first header */
 	struct entry *first;
 	struct entry *last;
@@ -61,7 +62,7 @@ struct draft {
 	uint64_t broken_at;
 	struct draft *probe[PROBE_ROLES]; /* of a service: its probes, NULL: none */
 	struct draft *owner;              /* of a probe: its service, which its errors break */
-	struct draft *next;               /* of an alert: the one behind it by name */
+	struct draft *next;               /* of an alert or [net]: the one behind it by name */
 	bool optional; /* CONFIG_TOLERANT: its errors are warnings, and it is left out */
 	bool used;     /* there is such a section */
 	bool is_main;  /* made of COMMAND */
@@ -96,6 +97,8 @@ struct loader {
 	struct draft http;
 	struct draft *alerts; /* in the order of names */
 	uint32_t alert_count;
+	struct draft *nets; /* likewise */
+	uint32_t net_count;
 	struct draft **drafts; /* services; in the order of names once all are read */
 	uint32_t count;
 	uint32_t room;
@@ -250,6 +253,13 @@ bool loader_target(struct loader *loader, struct draft *draft, unsigned key,
 
 void loader_http(struct loader *loader);
 void loader_alerts(struct loader *loader);
+
+/* --- config_net.c --- */
+
+void loader_nets(struct loader *loader);
+
+/* Lists what services wait for; once their settings are made. */
+void loader_awaited(struct loader *loader);
 
 /* --- config_links.c --- */
 

@@ -19,7 +19,7 @@ enum {
 	LAST_GRACE = 5000,   /* ms between the TERM and the KILL of what is left */
 	LAST_KILL = 2000,    /* ms to wait after that */
 	SIGNALS = 16,
-	EVENTS = 9,          /* descriptors looked at in one turn: all there can be */
+	EVENTS = 10,         /* descriptors looked at in one turn: all there can be */
 };
 
 enum role { ROLE_SHUTDOWN = 1, ROLE_RELOAD, ROLE_REOPEN, ROLE_DUMP, ROLE_CHILD };
@@ -81,6 +81,10 @@ static void one_signal(struct sinit *sinit, const struct signalfd_siginfo *info,
 	enum machine_end end = sinit->boot ? machine_end_of_signal((int)info->ssi_signo) : END_NONE;
 	unsigned role = end ? ROLE_SHUTDOWN : 0;
 
+#ifdef SINIT_TEST_HANG /* never in a release: so that a test sees a watchdog end it */
+	while (info->ssi_signo == SIGNAL_RTMAX)
+		pause();
+#endif
 	if (end)
 		sinit->end = end;
 	for (size_t i = 0; i < ARRAY_LEN(roles) && !end; i++)

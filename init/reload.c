@@ -171,7 +171,7 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 	struct supervisor *sv = &sinit->supervisor;
 	struct image *image = NULL;
 	size_t size = 0;
-	bool same;
+	bool same, same_devices;
 	int rc;
 
 	if (sv->loader_status.kind != EXIT_EXITED || sv->loader_status.code == EXIT_CODE_INTERNAL)
@@ -186,11 +186,14 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 		return "a limit cannot be set, and cgroups = required; the old configuration stays";
 	}
 	same = image_settings_equal(sv->set[sv->current].image, image);
+	same_devices = image_devices_equal(sv->set[sv->current].image, image);
 	rc = supervisor_adopt(sv, image, size, counts);
 	if (rc < 0) {
 		munmap(image, size);
 		return refusal(rc);
 	}
+	if (!same_devices)
+		helpers_devices_changed(sinit);
 	helpers_configure(sinit);
 	if (!same) {
 		sinit_open_log(sinit, image);

@@ -33,6 +33,7 @@ static const struct pool {
 #define MEMBER_OF_PROBE   struct probe_settings
 #define MEMBER_OF_HTTP    struct http_settings
 #define MEMBER_OF_ALERT   struct alert_settings
+#define MEMBER_OF_NET     struct net_settings
 
 #define ROW(part, id, member, type, low, high, bits)                                               \
 	{                                                                                          \
@@ -277,6 +278,9 @@ static int parse_unsigned(const struct schema_key *key, const char *value, uint3
 	case KIND_HEADERS:
 	case KIND_LISTEN:
 	case KIND_PATTERNS:
+	case KIND_AWAITED:
+	case KIND_ADDRESSES:
+	case KIND_GATEWAYS:
 	case KIND_NAMES:
 	case KIND_CODES:
 	case KIND_RANGES:

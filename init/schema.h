@@ -24,6 +24,7 @@ enum schema_section {
 	SECTION_PROBE,
 	SECTION_HTTP,
 	SECTION_ALERT,
+	SECTION_NET,
 	SECTION_COUNT,
 };
 
@@ -33,7 +34,8 @@ enum schema_section {
 #define SCHEMA_PROBE   4
 #define SCHEMA_HTTP    8
 #define SCHEMA_ALERT   16
-#define SCHEMA_ALL     31
+#define SCHEMA_NET     32
+#define SCHEMA_ALL     63
 
 /* Kinds of value, and what the 4 byte member of the settings holds. A `ref` is an offset
  * into the image, 0 if unset (image.h). */
@@ -53,6 +55,9 @@ enum schema_kind {
 	KIND_HEADERS,     /* ref: list of texts "Name: value" */
 	KIND_LISTEN,      /* ref: list of texts, addresses (check_parse_address()) */
 	KIND_PATTERNS,    /* ref: list of texts, shell patterns */
+	KIND_AWAITED,     /* ref: list of texts, absolute paths or names of interfaces */
+	KIND_ADDRESSES,   /* ref: list of texts ADDRESS/PREFIX (init/netaddr.h) */
+	KIND_GATEWAYS,    /* ref: list of texts, addresses, at most one of IPv4 and one of IPv6 */
 	KIND_NAMES,       /* ref: list of service indexes */
 	KIND_CODES,       /* ref: list of numbers */
 	KIND_RANGES,      /* ref: list of numbers, each IMAGE_RANGE() */

@@ -77,6 +77,12 @@ static const char *kind_expected(enum schema_kind kind)
 		return "ADDRESS:PORT, [IPV6]:PORT, :PORT, or the absolute path of a socket";
 	case KIND_PATTERNS:
 		return "names of services or shell patterns, separated by blanks";
+	case KIND_AWAITED:
+		return "absolute paths and names of interfaces, separated by blanks";
+	case KIND_ADDRESSES:
+		return "ADDRESS/PREFIX such as 192.168.1.2/24 or 2001:db8::2/64";
+	case KIND_GATEWAYS:
+		return "one address of IPv4, one of IPv6, or both";
 	case KIND_RANGES:
 		return "up to 8 status codes and ranges such as 200-399, separated by blanks";
 	case KIND_ACCOUNT:
@@ -233,6 +239,9 @@ void schema_print_value(struct text *text, const struct image *image, const stru
 	case KIND_ACCOUNTS:
 	case KIND_LISTEN:
 	case KIND_PATTERNS:
+	case KIND_AWAITED:
+	case KIND_ADDRESSES:
+	case KIND_GATEWAYS:
 	case KIND_NAMES:
 	case KIND_CODES:
 		print_list(text, image, key, value);
@@ -292,6 +301,7 @@ static const struct {
     [SECTION_PROBE] = {"[startup NAME], [liveness NAME] or [readiness NAME]", ";[readiness NAME]"},
     [SECTION_HTTP] = {"[http]", "[http]"},
     [SECTION_ALERT] = {"[alert NAME]", ";[alert NAME]"},
+    [SECTION_NET] = {"[net INTERFACE]", ";[net INTERFACE]"},
 };
 
 const char *schema_section_title(enum schema_section section)

@@ -47,6 +47,13 @@ struct sinit {
 /* Opens the log as the image's [sinit] says, or on stderr if that cannot be. */
 void sinit_open_log(const struct sinit *sinit, const struct image *image);
 
+/* --- helper_devices.c --- */
+
+/* Before the services are started: waits until the interfaces of [net] that are there have been
+ * set up, and what services wait for has been looked at, but 3 s at most. Nothing if the
+ * configuration has neither. */
+void devices_settle(struct sinit *sinit);
+
 /* --- loop.c --- */
 
 /* Signals, requests, deadlines, until the shutdown is through. */

@@ -163,6 +163,8 @@ struct supervisor {
 	struct spawner *spawner;
 	struct spawn_room room[SPAWN_SLOTS + 1];
 	size_t words;                  /* pointers in a room */
+	uint64_t there[IMAGE_MAX_AWAITED / 64]; /* bits: what services wait for is there, by its
+	                                  place in the newest image's list */
 	uint32_t pendings;             /* spawns that are pending */
 	char *const *environ;          /* sinit's own, for the services */
 	uid_t uid;                     /* sinit's own, for services that set only one of them */
@@ -300,6 +302,11 @@ bool supervisor_has_network_probes(const struct supervisor *sv);
 /* A notification (init/notify.h) of process `pid`, as the kernel says. */
 void supervisor_notify(struct supervisor *sv, pid_t pid, const char *datagram,
     const struct notification *n);
+
+/* --- devices ------------------------------------------------------------------- */
+
+/* What is number `number` of all that services wait for (struct image) is there, or gone. */
+void supervisor_device(struct supervisor *sv, uint32_t number, bool there);
 
 /* --- cgroups ------------------------------------------------------------------- */
 

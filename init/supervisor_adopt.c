@@ -317,6 +317,7 @@ int supervisor_adopt(struct supervisor *sv, struct image *image, size_t size,
 {
 	uint8_t number;
 	uint32_t news = 0, *scratch;
+	const struct image *before;
 	int rc;
 
 	sv_sweep_sets(sv);
@@ -336,7 +337,9 @@ int supervisor_adopt(struct supervisor *sv, struct image *image, size_t size,
 	*ret_counts = (struct reload_counts){0};
 	sv->set[number].image = image;
 	sv->set[number].size = size;
+	before = sv->set[sv->current].image;
 	sv->current = number;
+	sv_devices_adopt(sv, before);
 	compare(sv, &sv->set[number], number, ret_counts);
 	rank_all(sv, &sv->set[number], scratch);
 	free(scratch);

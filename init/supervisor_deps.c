@@ -77,6 +77,8 @@ enum deps sv_dependencies(const struct supervisor *sv, uint32_t slot, int32_t *r
 			*ret_blocker = (int32_t)other;
 		}
 	}
+	if (result == DEPS_READY && !sv_devices_there(sv, slot))
+		result = DEPS_WAIT;
 	return result;
 }
 
@@ -228,6 +230,7 @@ static void settle_dependencies(struct supervisor *sv)
 
 		ranks_remove(&sv->dirty, rank);
 		note_blocker(sv, slot, blocker);
+		sv_devices_note(sv, slot, deps == DEPS_WAIT && blocker < 0);
 		if (deps != m->deps || m->state == STATE_WAITING)
 			sv_deliver(sv, slot,
 			    &(struct machine_event){.kind = EVENT_DEPS, .deps = deps});

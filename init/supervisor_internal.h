@@ -117,6 +117,9 @@ void sv_look_at_starts(struct supervisor *sv);
 
 /* The service has said so, or says so no longer. */
 void sv_said(struct supervisor *sv, uint32_t slot, enum board_said which, bool said);
+/* One of its words; an empty one takes it away. */
+void sv_set_words(struct supervisor *sv, uint32_t slot, enum board_said which, const char *text,
+    size_t length);
 /* The main process has ended, with this status: true if another, which it named, has taken its
  * place. */
 bool sv_hand_over(struct supervisor *sv, uint32_t slot, const struct exit_status *status);
@@ -247,6 +250,15 @@ void sv_check_answered(struct supervisor *sv, uint32_t slot, enum probe_role rol
 enum deps sv_dependencies(const struct supervisor *sv, uint32_t slot, int32_t *ret_blocker);
 /* A service's state, readiness, want or dependencies have changed: whom does it concern? */
 void sv_touch(struct supervisor *sv, uint32_t slot, bool became_ready);
+
+/* --- supervisor_devices.c --- */
+
+/* Whether all that the service waits for by wait_for is there. */
+bool sv_devices_there(const struct supervisor *sv, uint32_t slot);
+/* Keeps the record's word of what is missing, where that is all that a start waits for. */
+void sv_devices_note(struct supervisor *sv, uint32_t slot, bool waits);
+/* What is known of the things that the image before waited for holds for this one. */
+void sv_devices_adopt(struct supervisor *sv, const struct image *before);
 
 /* --- supervisor_report.c --- */
 

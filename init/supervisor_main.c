@@ -216,6 +216,7 @@ static void run(struct sinit *sinit)
 
 	/* First, so that they see the services start. */
 	helpers_turn(sinit);
+	devices_settle(sinit);
 	if (sinit->boot && sinit->boot->cmdline.single)
 		supervisor_start_single(sv);
 	else

@@ -87,15 +87,21 @@ static size_t cut(const char *text, size_t length, size_t room)
 	return room;
 }
 
-/* One of a service's words; an empty one takes it away. */
-static void set_words(struct supervisor *sv, uint32_t slot, enum board_said which, const char *text,
+void sv_set_words(struct supervisor *sv, uint32_t slot, enum board_said which, const char *text,
     size_t length)
 {
 	struct board_service *s = &sv->service[slot];
 	struct board_words words;
-	char *to = which == SAID_STATUS ? words.status : words.thief;
-	size_t room = which == SAID_STATUS ? sizeof(words.status) : sizeof(words.thief);
+	char *to = words.thief;
+	size_t room = sizeof(words.thief);
 
+	if (which == SAID_STATUS) {
+		to = words.status;
+		room = sizeof(words.status);
+	} else if (which == SAID_AWAITED) {
+		to = words.awaited;
+		room = sizeof(words.awaited);
+	}
 	board_read_words(&sv->board, slot, s, &words);
 	length = cut(text, length, room - 1);
 	memset(to, 0, room);
@@ -135,7 +141,7 @@ static void of_check(struct supervisor *sv, uint32_t slot, pid_t pid, const char
 {
 	sv_check_detail(sv, slot, pid, n->detail);
 	if (n->detail && n->thief)
-		set_words(sv, slot, SAID_THIEF, datagram + n->thief, n->thief_length);
+		sv_set_words(sv, slot, SAID_THIEF, datagram + n->thief, n->thief_length);
 }
 
 void supervisor_notify(
@@ -155,7 +161,7 @@ void supervisor_notify(
 		return;
 	}
 	if (n->status)
-		set_words(sv, slot, SAID_STATUS, datagram + n->status, n->status_length);
+		sv_set_words(sv, slot, SAID_STATUS, datagram + n->status, n->status_length);
 	if (n->watchdog)
 		sv->unit[slot].beat = sv->now;
 	if (n->main_pid)

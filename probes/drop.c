@@ -3,6 +3,7 @@
 #include "init/raw_syscall.h"
 
 #include <linux/capability.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,13 +22,19 @@ static void drop_bounding(void)
 		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
-static int drop_capabilities(void)
+/* Of those of `keep` that there are. */
+static int keep_capabilities(uint32_t keep)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	uint32_t kept = 0;
 
+	if (keep && raw_syscall3(SYS_capget, (long)&header, (long)data, 0) == 0)
+		kept = data[0].permitted & keep;
+	memset(data, 0, sizeof(data));
+	data[0].permitted = data[0].effective = kept;
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return (int)raw_syscall3(SYS_capset, (long)&header, (long)none, 0);
+	return (int)raw_syscall3(SYS_capset, (long)&header, (long)data, 0);
 }
 
 /* Each by itself: one that is refused (an id that is not mapped in a user namespace) does not
@@ -42,6 +49,11 @@ static void become_nobody(void)
 
 int drop_privileges(void)
 {
+	return drop_all_but(0);
+}
+
+int drop_all_but(uint32_t keep)
+{
 	int error;
 
 	if (chdir("/") < 0) {
@@ -50,9 +62,11 @@ int drop_privileges(void)
 	umask(077);
 	if (geteuid() == 0) {
 		drop_bounding();
+		if (keep)
+			prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 		become_nobody();
 	}
-	error = drop_capabilities();
+	error = keep_capabilities(keep);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* last: a change of ids sets it anew */
 	return error;

@@ -2,6 +2,8 @@
 #ifndef SINIT_PROBES_DROP_H
 #define SINIT_PROBES_DROP_H
 
+#include <stdint.h>
+
 /* The user that helpers become where sinit is root: "nobody" of every distribution (the
  * kernel's overflow id), which owns no file and needs no line in /etc/passwd. */
 enum { HELPER_UID = 65534 };
@@ -11,5 +13,8 @@ enum { HELPER_UID = 65534 };
  * namespace without that id) is left as it is, but the capabilities go in any case: -errno if
  * even those stay, else 0. */
 int drop_privileges(void);
+
+/* The same, but capabilities of the set `keep` (bits 1 << CAP_, below 32) stay if it has them. */
+int drop_all_but(uint32_t keep);
 
 #endif

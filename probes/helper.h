@@ -18,6 +18,7 @@
 enum helper_fd {
 	HELPER_CHANNEL = 3, /* to PID 1 */
 	HELPER_BOARD = 4,   /* read only; not in the prober */
+	HELPER_ORDERS = 4,  /* devices: struct devices_orders and what follows it */
 	HELPER_STATS = 5,   /* struct probe_stats[]; writable in the prober, read only elsewhere */
 	HELPER_SOCKETS = 6, /* responder: listening sockets, one after the other */
 };
@@ -26,13 +27,16 @@ enum helper_fd {
  * is closed by PID 1 a helper ends by itself with 0.
  *   sinit: prober
  *   sinit: responder SOCKETS dashboard|no-dashboard control|no-control
- *   sinit: alerter */
+ *   sinit: alerter
+ *   sinit: devices */
 #define HELPER_NAME_PROBER "sinit: prober"
 #define HELPER_NAME_RESPONDER "sinit: responder"
 #define HELPER_NAME_ALERTER "sinit: alerter"
+#define HELPER_NAME_DEVICES "sinit: devices"
 int prober_main(void);
 int responder_main(char **argv);
 int alerter_main(void);
+int devices_main(void);
 
 enum { HELPER_MESSAGE = 16384 }; /* the longest message, bytes */
 
@@ -263,6 +267,74 @@ struct alerter_sent {
 	char where[ALERTER_WHERE];  /* the directory, host or command; cut where it is longer */
 	uint8_t fault;              /* enum probe_fault: why it could not be, NONE: it has been */
 	uint8_t spare[7];
+};
+
+/* --- devices ----------------------------------------------------------------------- */
+
+enum {
+	DEVICES_NAME = 256,     /* bytes of an item that is waited for, with its NUL */
+	DEVICES_INTERFACE = 16, /* bytes of an interface's name, with its NUL: IFNAMSIZ */
+	DEVICES_ADDRESSES = 32, /* of one interface */
+};
+
+/* An address as the kernel has it. */
+struct netaddr {
+	uint8_t family;    /* AF_INET, AF_INET6; 0: none */
+	uint8_t prefix;    /* bits of the network */
+	uint8_t bytes[16]; /* IPv4: the first four */
+};
+
+/* What the devices helper is to do: a file that PID 1 has written before, which has this head,
+ * then the items that are waited for, then the interfaces. */
+struct devices_orders {
+	uint32_t generation; /* comes back in all messages */
+	uint32_t items;
+	uint32_t nets;
+};
+
+/* A path, or the name of an interface. */
+struct devices_item {
+	char name[DEVICES_NAME];
+};
+
+/* A section [net INTERFACE]. */
+struct devices_net {
+	char name[DEVICES_INTERFACE];
+	uint32_t mtu; /* 0: as it is */
+	uint16_t up;  /* to be brought up */
+	uint16_t addresses;
+	struct netaddr address[DEVICES_ADDRESSES];
+	struct netaddr gateway[2];
+};
+
+enum devices_kind {
+	DEVICES_ITEM = 1, /* an item is there (value 1) or not (0): all of them at first, then
+	                     those that have changed */
+	DEVICES_SETTLED,  /* all items have been told, and the interfaces that are there are set up */
+	DEVICES_FAULT,    /* something could not be done */
+};
+
+enum devices_step {
+	DEVICES_STEP_NETLINK, /* asking the kernel to set up interfaces at all */
+	DEVICES_STEP_UEVENTS, /* hearing of devices */
+	DEVICES_STEP_INOTIFY, /* watching directories */
+	DEVICES_STEP_LOOK,    /* looking for an item, whose number is `number` */
+	/* Those of an interface, which is section `number` */
+	DEVICES_STEP_MTU,
+	DEVICES_STEP_UP,
+	DEVICES_STEP_ADDRESS, /* number `detail` */
+	DEVICES_STEP_GATEWAY, /* likewise */
+};
+enum { DEVICES_STEPS = DEVICES_STEP_GATEWAY + 1 };
+
+/* Devices helper -> PID 1; nothing is sent the other way. */
+struct devices_message {
+	uint32_t kind;
+	uint32_t generation;
+	uint32_t number; /* of the item, or of the interface in [net] */
+	uint32_t value;  /* ITEM: 1, 0; FAULT: enum devices_step */
+	uint32_t detail;
+	int32_t error;   /* FAULT: errno */
 };
 
 /* --- one check in a process of its own ------------------------------------------------ */

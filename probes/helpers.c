@@ -17,6 +17,12 @@ static int run_alerter(char **argv)
 	return alerter_main();
 }
 
+static int run_devices(char **argv)
+{
+	(void)argv;
+	return devices_main();
+}
+
 static const struct {
 	const char *name;
 	helper_main *run;
@@ -24,6 +30,7 @@ static const struct {
     {HELPER_NAME_PROBER, run_prober},
     {HELPER_NAME_RESPONDER, responder_main},
     {HELPER_NAME_ALERTER, run_alerter},
+    {HELPER_NAME_DEVICES, run_devices},
     {HELPER_NAME_CHECKER, checker_main},
 };
 

@@ -184,6 +184,12 @@ static void check_outside(const struct image *image)
 		check(!i || strcmp(image_string(image, image_alert(image, i - 1)->name),
 				image_string(image, image_alert(image, i)->name)) < 0);
 	}
+	for (uint32_t i = 0; i < image->net_count; i++) {
+		print(image, SECTION_NET, image_net(image, i));
+		check(!i || strcmp(image_string(image, image_net(image, i - 1)->name),
+				image_string(image, image_net(image, i)->name)) < 0);
+	}
+	check(image_devices_equal(image, image));
 	check(image_http_equal(image, image) && image_alerts_equal(image, image));
 }
 

@@ -102,6 +102,8 @@ static bool may_wait(int number)
 	const struct plan_service *s = &sim.plan.service[number];
 	uint32_t soft = s->wants | s->after;
 
+	if (s->waits & ~(sim.there & sim.told))
+		return true;
 	for (int other = 0; other < KERNEL_SERVICES; other++) {
 		uint32_t bit = 1u << other, slot;
 

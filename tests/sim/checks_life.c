@@ -79,6 +79,8 @@ static void check_requires(uint32_t slot, int number)
 
 	if (sim.sv.unit[slot].removed)
 		sim_fail("s%02d is started though it was removed", number);
+	if (sim.plan.service[number].waits & ~sim.there)
+		sim_fail("s%02d is started, but not all is there that it waits for", number);
 	for (int other = 0; other < KERNEL_SERVICES; other++) {
 		uint32_t needed = mask >> other & 1 ? sim_slot(other) : SUPERVISOR_NONE;
 

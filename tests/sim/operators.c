@@ -48,6 +48,20 @@ static uint32_t find(int number)
 	return supervisor_find(&sim.sv, name);
 }
 
+void operators_tell_devices(uint32_t there)
+{
+	const struct image *image = sim.sv.set[sim.sv.current].image;
+	const struct image_list *all = image_list(image, image->awaited);
+
+	sim.there = there;
+	sim.told = plan_awaited(&sim.plan);
+	for (uint32_t i = 0; i < all->count; i++) {
+		const char *name = image_string(image, all->item[i]);
+
+		supervisor_device(&sim.sv, i, there >> (name[strlen(name) - 1] - '0') & 1);
+	}
+}
+
 static void reload(void)
 {
 	static struct plan old;
@@ -74,8 +88,11 @@ static void reload(void)
 	sim.reloaded_at = kernel.now;
 	memset(sim.oomed, 0, sizeof(sim.oomed));
 	rc = supervisor_adopt(&sim.sv, image, image->size, &counts);
-	if (rc == 0)
+	if (rc == 0) {
+		/* Another helper tells anew, sooner or later. */
+		sim.told &= plan_awaited(&old);
 		return;
+	}
 	sim_trace(" reload: %s", strerror(-rc));
 	if (rc != -EBUSY && rc != -ENOSPC)
 		sim_fail("reload: %s", strerror(-rc));
@@ -91,6 +108,11 @@ static void weather(void)
 	if (kernel_chance(20)) {
 		sim_trace(" the prober dies");
 		prober_die();
+		return;
+	}
+	if (kernel_chance(50)) {
+		sim_trace(" devices come and go");
+		operators_tell_devices(kernel_pick(1u << PLAN_DEVICES));
 		return;
 	}
 	kernel.short_until = kernel.now + 1 + kernel_pick(kernel_chance(20) ? 5 * MINUTE : 2000);
@@ -143,6 +165,8 @@ void operate(void)
 	int number = (int)kernel_pick(KERNEL_SERVICES);
 	uint32_t what = kernel_pick(100), slot = find(number);
 
+	if (kernel_chance(50))
+		operators_tell_devices(sim.there);
 	if (what >= 95) {
 		weather();
 		return;

@@ -49,6 +49,11 @@ static void draw_edges(const struct plan *plan, unsigned number)
 	}
 }
 
+static uint32_t draw_devices(void)
+{
+	return kernel_chance(15) ? 1 + kernel_pick((1u << PLAN_DEVICES) - 1) : 0;
+}
+
 static void draw_memory(struct plan_service *s)
 {
 	s->oom_policy = (uint8_t)ANY(OOM_RESTART, OOM_RESTART, OOM_STOP, OOM_IGNORE);
@@ -66,6 +71,7 @@ static void draw_service(struct plan *plan, unsigned number)
 	    .enabled = kernel_chance(85),
 	    .oneshot = kernel_chance(20),
 	    .critical = kernel_chance(1) && kernel_chance(30),
+	    .waits = draw_devices(),
 	    .has_pre = kernel_chance(20),
 	    .has_stop = kernel_chance(20),
 	    .has_post = kernel_chance(20),
@@ -147,7 +153,7 @@ void plan_change(struct plan *plan)
 			draw_service(plan, number);
 			continue;
 		}
-		switch (kernel_pick(7)) {
+		switch (kernel_pick(8)) {
 		case 0:
 			remove_service(plan, number);
 			break;
@@ -166,6 +172,9 @@ void plan_change(struct plan *plan)
 		case 5:
 			draw_memory(s);
 			break;
+		case 6:
+			s->waits = draw_devices();
+			break;
 		default: /* nothing that matters to a process that runs */
 			s->stop_timeout = ANY(100, 2000, 10000, UINT32_MAX);
 			s->min_uptime = ANY(0, 1000, 10000, HOUR);
@@ -182,6 +191,17 @@ static void names(struct text *text, const char *key, uint32_t mask)
 	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
 		if (mask >> n & 1)
 			text_addf(text, " s%02u", n);
+	text_add(text, "\n");
+}
+
+static void devices(struct text *text, uint32_t mask)
+{
+	if (!mask)
+		return;
+	text_add(text, "wait_for =");
+	for (unsigned n = 0; n < PLAN_DEVICES; n++)
+		if (mask >> n & 1)
+			text_addf(text, " /dev/d%u", n);
 	text_add(text, "\n");
 }
 
@@ -226,6 +246,7 @@ static void write_service(const struct plan_service *s, unsigned number, struct 
 	names(text, "wants", s->wants);
 	names(text, "after", s->after);
 	names(text, "restart_with", s->restart_with);
+	devices(text, s->waits);
 	ms(text, "restart_delay", s->restart_delay);
 	ms(text, "max_backoff", s->max_backoff);
 	text_addf(text, "backoff_multiplier = %u.%03u\nbackoff_jitter = %u%%\n",
@@ -242,6 +263,15 @@ static void write_service(const struct plan_service *s, unsigned number, struct 
 		if (s->probe[role])
 			text_addf(text, "[%s s%02u]\ncheck = tcp://127.0.0.1:%u\n", probes[role],
 			    number, 1 + role);
+}
+
+uint32_t plan_awaited(const struct plan *plan)
+{
+	uint32_t mask = 0;
+
+	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
+		mask |= plan->service[n].present ? plan->service[n].waits : 0;
+	return mask;
 }
 
 void plan_write(const struct plan *plan, char *buffer)

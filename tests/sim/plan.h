@@ -6,13 +6,14 @@
 
 #include <stddef.h>
 
-enum { PLAN_PROBES = 3 };
+enum { PLAN_PROBES = 3, PLAN_DEVICES = 4 };
 
 /* A service. Others are bits of a mask. */
 struct plan_service {
 	bool present, enabled, oneshot, critical;
 	uint32_t level; /* requires, wants and after name lower levels only */
 	uint32_t requires, wants, after, restart_with;
+	uint32_t waits; /* bits of devices: wait_for */
 	bool has_pre, has_stop, has_post, has_reload;
 	bool probe[PLAN_PROBES]; /* by enum probe_role */
 	uint8_t behaviour, pre, stop, post; /* enum behaviour */
@@ -36,6 +37,9 @@ void plan_make(struct plan *plan);
 
 /* The plan after somebody has edited the files: some services changed, added, removed. */
 void plan_change(struct plan *plan);
+
+/* Bits of the devices that any of its services waits for. */
+uint32_t plan_awaited(const struct plan *plan);
 
 /* The text of the configuration, in buffer[0 .. PLAN_TEXT-1]. */
 void plan_write(const struct plan *plan, char *buffer);

@@ -31,6 +31,8 @@ struct sim {
 	struct cgroup_tree tree;
 	uint64_t oom_life[SIM_SLOTS]; /* whose main process was killed for memory, 0: none */
 	struct seen seen[SIM_SLOTS];
+	uint32_t there;              /* bits of devices that are there */
+	uint32_t told;               /* of which the supervisor has been told, there or not */
 	uint64_t exits[KERNEL_SERVICES]; /* by the board */
 	uint32_t reload_share;           /* percent of what operators do */
 	int64_t reloaded_at;
@@ -44,6 +46,9 @@ extern struct sim sim;
 
 /* Whoever may ask for something (operators.c) does so, or the weather changes. */
 void operate(void);
+
+/* Tells the supervisor what devices there are, as its helper does. */
+void operators_tell_devices(uint32_t there);
 
 /* The image of a plan's text; prints the last one. */
 struct image *operators_load(const struct plan *plan);

@@ -113,6 +113,7 @@ static void quiet(int64_t until)
 	int64_t request = until;
 
 	kernel.calm = true;
+	operators_tell_devices((1u << PLAN_DEVICES) - 1);
 	while (kernel.now < until && !sim.sv.stopping)
 		turn(&request, checks_turn);
 }
@@ -196,6 +197,8 @@ static void day(uint64_t seed, bool trace)
 		sim_fail("supervisor_new: %s", strerror(-rc));
 	prober_reset();
 	supervisor_prober(&sim.sv, PROBER_FD);
+	if (kernel_chance(80))
+		operators_tell_devices(kernel_pick(1u << PLAN_DEVICES));
 	supervisor_start(&sim.sv);
 	/* Some days end in the middle of the morning's rush. */
 	if (kernel_chance(20)) {

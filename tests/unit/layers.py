@@ -30,7 +30,8 @@ LAYERS = [
              "probes/search.[ch] probes/prober_message.[ch] probes/http_request.[ch] "
              "probes/grpc_message.[ch] probes/check.[ch] probes/web_*.[ch] "
              "probes/metrics*.[ch] probes/stats.[ch] init/notify.[ch] probes/alert_*.[ch] "
-             "init/cmdline.[ch] cgroup/limits.[ch] cgroup/place.[ch] cgroup/reading.[ch]"),
+             "init/cmdline.[ch] cgroup/limits.[ch] cgroup/place.[ch] cgroup/reading.[ch] "
+             "init/netaddr.[ch] probes/uevent.[ch]"),
     ("record", "init/board.h probes/helper.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
@@ -39,7 +40,7 @@ LAYERS = [
     ("helpers", "probes/helpers.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),
     ("world", "init/board*.c init/log.[ch] init/fds.[ch] init/report.[ch] init/mount*.[ch] "
-              "init/seed.[ch] init/console.[ch] init/watchdog.[ch] init/machine_end.[ch] init/net_loopback.[ch] "
+              "init/seed.[ch] init/console.[ch] init/watchdog.[ch] init/machine_end.[ch] init/loopback.[ch] "
               "reaper/*.[ch] cgroup/*.[ch]"),
     ("platform", "init/platform.[ch]"),
     ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h init/cgroups.c "
@@ -76,6 +77,7 @@ ONLY = [
     ("reaper/child.h", "reaper/*"),
     ("init/loader.h", "init/config*.c"),
     ("probes/prober.h", "probes/prober*.c probes/probe.c probes/*_probe.c"),
+    ("probes/devices.h", "probes/devices*.c"),
     ("init/machine.h", "init/machine.c init/board.h init/image.h init/supervisor.h"),
 ]
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -56,6 +57,33 @@ static void test_privileges(void **state)
 {
 	(void)state;
 	in_a_child(give_up);
+}
+
+/* Capabilities in effect, of the first 32. */
+static uint32_t in_effect(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	return syscall(SYS_capget, &header, data) == 0 ? data[0].effective : UINT32_MAX;
+}
+
+static int keep_one(void)
+{
+	uint32_t net_admin = in_effect() & 1u << CAP_NET_ADMIN;
+
+	if (drop_all_but(1u << CAP_NET_ADMIN) != 0)
+		return 1;
+	if (in_effect() != net_admin)
+		return 2;
+	/* Not again by executing something, nor by becoming root. */
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 && (geteuid() == 0 || setuid(0) < 0) ? 0 : 3;
+}
+
+static void test_one_capability(void **state)
+{
+	(void)state;
+	in_a_child(keep_one);
 }
 
 #define REFUSED(call) ((long)(call) == -1 && errno == EPERM)
@@ -113,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_privileges),
+	    cmocka_unit_test(test_one_capability),
 	    cmocka_unit_test(test_system_calls),
 	};
 

@@ -145,6 +145,10 @@ static void test_on_the_way_up(void **state)
 
 	assert_string_equal(reason(&s, "db (starting)"), "waiting for db (starting)");
 	assert_string_equal(reason(&s, NULL), "waiting for what it needs");
+	strcpy(words.awaited, "/dev/sda1 and 2 more");
+	assert_string_equal(reason(&s, NULL), "waiting for /dev/sda1 and 2 more");
+	assert_string_equal(reason(&s, "db"), "waiting for db");
+	words.awaited[0] = '\0';
 	s = web(STATE_STARTING, CAUSE_NONE);
 	assert_string_equal(reason(&s, NULL), "its command is being executed");
 	s.m.started = 5;

@@ -21,6 +21,8 @@ static const char three[] = "[service web]\ncommand = /bin/web -p 80\nrequires =
 			    "groups = 5 6\nsuccess_exit_codes = 0 3\n"
 			    "[service db]\ncommand = /bin/db\nbefore = web\n"
 			    "[service log]\ncommand = /bin/log\nrestart_with = db\n"
+			    "wait_for = /dev/x eth0\n[net eth0]\naddress = 10.0.0.2/8 fd00::2/64\n"
+			    "gateway = 10.0.0.1\nmtu = 1400\n"
 			    "[liveness web]\ncheck = http://h:8/x\nheader = A: b\nheader = C: d\n"
 			    "fallback = tcp://h:9\n[readiness db]\ncheck = grpc://h:9/s\n"
 			    "[startup log]\ncheck = heartbeat\nfallback = exec:true x\nmax_age = 5\n"
@@ -120,7 +122,7 @@ static void test_stored_once(void **state)
 	ref limits = image_service(image, 0)->limits;
 	for (uint32_t i = 0; i < 500; i++)
 		assert_int_equal(image_service(image, i)->limits, limits);
-	assert_true(image->size / 500 <= 300);
+	assert_true(image->size / 500 <= 304);
 	config_free(image);
 }
 
@@ -165,6 +167,7 @@ static void test_differences(void **state)
 	} lines[] = {{"description = d", false}, {"enabled = no", false}, {"type = oneshot", true},
 	    {"priority = 1", false}, {"requires = b", false}, {"wants = b", false},
 	    {"after = b", false}, {"before = b", false}, {"restart_with = b", false},
+	    {"wait_for = eth0 /x", false},
 	    {"critical = yes", false}, {"user = 5", true}, {"group = 5", true},
 	    {"groups = 5", true}, {"umask = 077", true}, {"nice = 1", true},
 	    {"oom_score_adj = 1", true}, {"limit_core = 1", true}, {"working_directory = /x", true},
@@ -285,6 +288,9 @@ static size_t use_outside(const struct image *image)
 	for (uint32_t i = 0; i < image->alert_count; i++)
 		total += print(image, SECTION_ALERT, image_alert(image, i)) +
 			 use_target(image, &image_alert(image, i)->target);
+	for (uint32_t i = 0; i < image->net_count; i++)
+		total += print(image, SECTION_NET, image_net(image, i));
+	assert_true(image_devices_equal(image, image));
 	assert_true(image_http_equal(image, image));
 	assert_true(image_alerts_equal(image, image));
 	return total;
@@ -358,7 +364,7 @@ static void test_bad_members(void **state)
 	    BAD(restart_delay, UINT32_MAX), BAD(backoff_multiplier, 999), BAD(backoff_jitter, 101),
 	    BAD(umask, 01000), BAD(command, 0), BAD(command, 2), BAD(name, 0),
 	    BAD(description, UINT32_MAX), BAD(limits, 4), BAD(dependents, UINT32_MAX - 3),
-	    BAD(startup, 8), BAD(liveness, 6), BAD(readiness, UINT32_MAX - 3)};
+	    BAD(wait_for, 4), BAD(wait_for, 6), BAD(startup, 8), BAD(liveness, 6), BAD(readiness, UINT32_MAX - 3)};
 	struct image *image = config_util_text(three);
 	size_t size = image->size;
 

@@ -143,7 +143,7 @@ static void test_values_read_back(void **state)
 	    "max_backoff = 2h", "backoff_jitter = 25%", "max_restarts = unlimited",
 	    "restart_window = 1500ms", "min_uptime = 0s", "stop_signal = RTMIN+3",
 	    "stop_timeout = unlimited", "stop_command = a b", "kill_mode = group",
-	    "reload_signal = USR1", "pre_start = p", "start_timeout = unlimited", "log = null"};
+	    "reload_signal = USR1", "wait_for = /dev/sda1 eth0", "pre_start = p", "start_timeout = unlimited", "log = null"};
 	char text[4096];
 
 	(void)state;
@@ -208,6 +208,7 @@ static void test_print_defaults(void **state)
 	/* What has no default that would do, and a name. */
 	set_example("\n [readiness NAME]", "\n [readiness a]");
 	set_example("\n [alert NAME]", "\n [alert b]");
+	set_example("\n [net INTERFACE]", "\n [net eth0]");
 	set_example("\n check =", "\n check = http://[::1]/");
 	set_example("\n webhook =", "\n webhook = http://x/");
 	set_example("control = no\n\n# file", "control = no\nlisten = :1\n\n# file");
@@ -218,12 +219,13 @@ static void test_print_defaults(void **state)
 	const struct probe_settings *probe = image_probe(set, a, PROBE_READINESS);
 	struct image *bare = config_util_text("[service a]\ncommand = x\n[readiness a]\n"
 					      "check = http://[::1]/\n[http]\nlisten = :1\n"
-					      "[alert b]\nwebhook = http://x/\n");
+					      "[alert b]\nwebhook = http://x/\n[net eth0]\n");
 	assert_non_null(probe);
 	assert_true(image_service_same_process(plain, 0, set, 0));
 	assert_true(image_service_equal(bare, 0, set, 0));
 	assert_true(image_http_equal(bare, set));
 	assert_true(image_alerts_equal(bare, set));
+	assert_true(image_devices_equal(bare, set));
 	config_free(bare);
 	assert_true(image_settings_equal(plain, set));
 	config_free(plain);
