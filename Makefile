@@ -225,7 +225,7 @@ bench: all ## measure sinit and its peers side by side (ARGS= words for bench/be
 
 board: all ## a root for a board, under 3 MiB, with busybox (in build/board/ARCH; the kernel apart)
 	@.ci/setup board
-	@SINIT=$(CURDIR)/$(B)/sinit SINITCTL=$(CURDIR)/$(B)/sinitctl .ci/board $(ARCH) $(B)/board/$(ARCH)
+	@SINIT=$(B)/sinit SINITCTL=$(B)/sinitctl .ci/board $(ARCH) $(B)/board/$(ARCH)
 
 run: all ## see it work: sinit as PID 1 over the services of conf.d
 	@.ci/run-demo $(OUT)

@@ -89,9 +89,13 @@ def test_a_board_that_is_an_initramfs(new, arch):
 
 
 def test_logins_one_after_the_other(new):
-    """A new one after each, and one that ends at once comes later each time, not in a storm. None
-    of it waits for the network: there is none."""
-    guest = new(initramfs=archive(board()))
+    """A new one after each; a terminal that is not there makes no storm. None of it waits for the
+    network: there is none."""
+    tree = board()
+    getty = tree["etc/sinit/conf.d/90-getty.ini"].decode()
+    tree["etc/sinit/conf.d/91-nowhere.ini"] = getty.replace(
+        "[service getty]", "[service nowhere]").replace("/dev/console", "/dev/ttyS9")
+    guest = new(initramfs=archive(tree))
     for number in range(2):
         seen = len(guest.console())
         guest.until_console(r"^board login: ", after=seen if number else 0)
@@ -101,6 +105,8 @@ def test_logins_one_after_the_other(new):
         guest.until_console("^/dev/", after=seen)
     watched(guest).until_state("getty", restarts=lambda n: n >= 2)
     assert watched(guest).status("udhcpc")["state"] == "waiting"
+    told = watched(guest).until_event("nowhere", "backoff", 3)[:3]
+    assert [re.search(r"in (\S+)", e["message"])[1] for e in told] == ["500ms", "1s", "2s"]
 
 
 def test_what_make_board_makes(tmp_path):

@@ -204,7 +204,8 @@ def modprobe_files(names, arch=NATIVE):
 
     needs = "".join(f"{line(name)}\n" for name in found)
     return {**{f"{top}/{name}.ko": data for name, data in found.items()},
-            f"{top}/modules.dep": needs}
+            f"{top}/modules.dep": needs,
+            f"{top}/modules.builtin": (kernel(arch) / "builtin").read_bytes()}
 
 
 # --- trees
