@@ -185,13 +185,13 @@ _Noreturn void boot_main(char **argv)
 	umask(022);
 	text_init(&faults, buffer, sizeof(buffer));
 	mounts_early(&faults);
-	lift_kmsg_limit();
 	boot.console = console_open();
 	emergency_catch_crashes();
 	/* The kernel gives its init no PATH. */
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
 	if (!boot.console)
 		log_open("kmsg", LOG_FORMAT_TEXT);
+	lift_kmsg_limit();
 	tell_faults(buffer);
 	read_cmdline(&boot.cmdline);
 	if (boot.cmdline.debug)
