@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -169,6 +170,7 @@ _Noreturn void boot_main(char **argv)
 
 	boot.began = platform_now_us();
 	umask(022);
+	prctl(PR_SET_NAME, "sinit"); /* after an emergency it is called exe */
 	text_init(&faults, buffer, sizeof(buffer));
 	mounts_early(&faults);
 	boot.console = console_open();
@@ -245,6 +247,7 @@ void boot_configured(struct sinit *sinit, const struct image *image)
 	watchdog_turn(&sinit->watchdog, platform_now(), NULL);
 	if (settings->mounts)
 		mount_all(sinit);
+	sinit_open_log(sinit, image);
 	/* Nobody waits for it: it writes to a disk, and what needs random numbers is held by the
 	 * kernel. It is reaped as any orphan is. */
 	log_flush();
