@@ -136,12 +136,12 @@ static const char *look_up(const char *name)
  * command line is told, and passed over. */
 static void parse_options(char **argv, const struct cmdline *cmdline, struct options *ret)
 {
-	static char *words[ARGUMENTS + 1];
+	static char name[] = "sinit";
+	static char *words[ARGUMENTS + 1] = {name}; /* the options keep pointers into it */
 	char buffer[1024];
 	struct text error;
-	unsigned count = 0;
+	unsigned count = 1;
 
-	words[count++] = (char[]){"sinit"};
 	argv += argv[0] != NULL;
 	argv += cmdline_foreign(cmdline, argv);
 	/* A new image of sinit is not given them again. */
@@ -150,7 +150,7 @@ static void parse_options(char **argv, const struct cmdline *cmdline, struct opt
 	text_init(&error, buffer, sizeof(buffer));
 	if (options_parse(words, look_up, ret, &error) < 0) {
 		log_error(NULL, "the words for sinit on the kernel's command line are not used: %s", buffer);
-		options_parse((char *[]){words[0], NULL}, look_up, ret, &error);
+		options_parse((char *[]){name, NULL}, look_up, ret, &error);
 	}
 	if (ret->action != ACTION_RUN)
 		log_warning(NULL, "the init of a machine can only run: --check and the like are for sinit "
