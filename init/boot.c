@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -149,12 +150,12 @@ static const char *look_up(const char *name)
  * command line is told, and passed over. */
 static void parse_options(char **argv, const struct cmdline *cmdline, struct options *ret)
 {
-	static char *words[ARGUMENTS + 1];
+	static char name[] = "sinit";
+	static char *words[ARGUMENTS + 1] = {name}; /* the options keep pointers into it */
 	char buffer[1024];
 	struct text error;
-	unsigned count = 0;
+	unsigned count = 1;
 
-	words[count++] = (char[]){"sinit"};
 	argv += argv[0] != NULL;
 	argv += cmdline_foreign(cmdline, argv);
 	/* A new image of sinit is not given them again. */
@@ -163,7 +164,7 @@ static void parse_options(char **argv, const struct cmdline *cmdline, struct opt
 	text_init(&error, buffer, sizeof(buffer));
 	if (options_parse(words, look_up, ret, &error) < 0) {
 		log_error(NULL, "the words for sinit on the kernel's command line are not used: %s", buffer);
-		options_parse((char *[]){words[0], NULL}, look_up, ret, &error);
+		options_parse((char *[]){name, NULL}, look_up, ret, &error);
 	}
 	if (ret->action != ACTION_RUN)
 		log_warning(NULL, "the init of a machine can only run: --check and the like are for sinit "
@@ -183,6 +184,7 @@ _Noreturn void boot_main(char **argv)
 
 	boot.began = platform_now_us();
 	umask(022);
+	prctl(PR_SET_NAME, "sinit"); /* after an emergency it is called exe */
 	text_init(&faults, buffer, sizeof(buffer));
 	mounts_early(&faults);
 	boot.console = console_open();
@@ -260,6 +262,7 @@ void boot_configured(struct sinit *sinit, const struct image *image)
 	watchdog_turn(&sinit->watchdog, platform_now(), NULL);
 	if (settings->mounts)
 		mount_all(sinit);
+	sinit_open_log(sinit, image);
 	/* Nobody waits for it: it writes to a disk, and what needs random numbers is held by the
 	 * kernel. It is reaped as any orphan is. */
 	log_flush();
