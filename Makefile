@@ -11,7 +11,7 @@ VERSION = 0.1.0
 # below).
 ROOM = $(if $(filter aarch64,$(ARCH)),+ 65536 + 65536)
 SIZE_MAX_sinit = 576 * 1024 $(ROOM)
-SIZE_MAX_sinitctl = 192 * 1024 $(ROOM)
+SIZE_MAX_sinitctl = 200 * 1024 $(ROOM)
 
 NATIVE := $(patsubst armv%l,armhf,$(shell uname -m))
 ARCH = $(NATIVE)
