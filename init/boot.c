@@ -3,6 +3,7 @@
 #include "init/console.h"
 #include "init/log.h"
 #include "init/mounts.h"
+#include "init/raw_syscall.h"
 #include "init/loopback.h"
 #include "init/seed.h"
 #include "init/sinit.h"
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -272,13 +274,28 @@ void boot_configured(struct sinit *sinit, const struct image *image)
 
 /* --- The end --------------------------------------------------------------------------- */
 
+/* What keeps the root writable in spite of all may be sinit's own file, if it was replaced while
+ * it ran: a removed file that is open. Frozen (fsfreeze(8)), the file system is whole on the disk
+ * with nothing in its journal; nobody is left whom that could stop. */
+static void freeze_root(void)
+{
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	raw_syscall3(SYS_ioctl, fd, (long)FIFREEZE, 0);
+	close(fd);
+}
+
 static int write_back(void *context)
 {
 	const struct sinit *sinit = context;
 
 	if (sinit->supervisor.state_dir)
 		seed_save(sinit->supervisor.state_dir, &to_log);
-	return mounts_end(&to_log);
+	if (mounts_end(&to_log) > 0)
+		freeze_root();
+	return 0;
 }
 
 static int synchronize(void *context)

@@ -3,7 +3,7 @@ file systems are clean, and swap comes and goes."""
 
 import pytest
 from board_lab import bare, watched
-from trees import DIRECTORY, Program, ext4, is_clean, read, squashfs, swap, switch_root
+from trees import DIRECTORY, Program, ext4, is_clean, read, squashfs, swap, switch_root, tool
 
 INIT = "init=/sbin/sinit"
 FSTAB = "/dev/vda / ext4 rw,noatime 0 1\n"
@@ -116,3 +116,17 @@ def test_a_root_that_stays_read_only(new, disk):
     guest.check("sinitctl poweroff >/dev/null 2>&1 &")
     assert guest.wait_end() == "poweroff"
     assert is_clean(disk)
+
+
+def test_a_sinit_that_was_replaced_while_it_ran(new, disk):
+    """Its old file keeps the root writable, as long as it runs (that is what remount says); on the
+    disk all is well."""
+    guest = boot(new, ext4(disk, bare({}, **{"etc/fstab": FSTAB})))
+    guest.check("cp /sbin/sinit /sbin/new && mv /sbin/new /sbin/sinit && echo kept >/var/lib/kept")
+    guest.check("sinitctl poweroff >/dev/null 2>&1 &")
+    guest.until_console("reboot: Power down")
+    guest.cut()
+    assert "/ (ext4 on /dev/vda) stays writable" in guest.console()
+    assert read(disk, "var/lib/kept") == b"kept\n"
+    assert "needs_recovery" not in tool(["dumpe2fs", "-h", disk]).stdout.decode()
+    assert boot(new, disk).check("cat /var/lib/kept; cmp /sbin/sinit /proc/1/exe") == "kept\n"
