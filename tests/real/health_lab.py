@@ -45,8 +45,8 @@ def notify(data):
 def serve(port, life=''):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            say('asked', self.path, life)
             status = order('200')
+            say('asked', self.path, life)  # whoever sees that may give the next order
             late = status.startswith('late')
             if late:
                 time.sleep(float(status[4:]))
