@@ -237,7 +237,7 @@ static bool may_move_strangers(
 }
 
 /* Leaves the cgroup that gives its controllers to the slices for a leaf of it. The machine's
- * root may have processes, kernel threads among them: there only its init moves. */
+ * root may have processes, kernel threads among them: there only its init moves, and later. */
 static int take_leaf(struct cgroup_tree *tree, const struct cgroup_options *options)
 {
 	int own, leaf, error;
@@ -259,10 +259,14 @@ static int take_leaf(struct cgroup_tree *tree, const struct cgroup_options *opti
 	if (!error)
 		error = leaf < 0 ? errno : 0;
 	taken = !error && !options->root && lock(tree, leaf) < 0;
-	if (!error && !taken)
+	if (!error && !taken && top) {
+		tree->leaf_fd = leaf;
+		leaf = -1;
+	} else if (!error && !taken) {
 		error = -move(leaf, 0);
-	if (!error && !taken && !top && may_move_strangers(tree, own, options))
-		move_all(own, leaf);
+		if (!error && may_move_strangers(tree, own, options))
+			move_all(own, leaf);
+	}
 	if (leaf >= 0)
 		close(leaf);
 	close(own);
@@ -336,7 +340,7 @@ int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *optio
 	int error;
 
 	memset(ret, 0, sizeof(*ret));
-	ret->root_fd = ret->watch_fd = ret->lock_fd = -1;
+	ret->root_fd = ret->watch_fd = ret->lock_fd = ret->leaf_fd = -1;
 	if (options->off)
 		return refuse(ret, CGROUP_OFF, NULL, 0);
 	error = find_place(ret);
@@ -355,12 +359,17 @@ int cgroup_tree_open(struct cgroup_tree *ret, const struct cgroup_options *optio
 
 void cgroup_tree_forget(struct cgroup_tree *tree)
 {
-	const int fds[] = {tree->root_fd, tree->watch_fd, tree->lock_fd};
+	const int fds[] = {tree->root_fd, tree->watch_fd, tree->lock_fd, tree->leaf_fd};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	tree->root_fd = tree->watch_fd = tree->lock_fd = -1;
+	tree->root_fd = tree->watch_fd = tree->lock_fd = tree->leaf_fd = -1;
+}
+
+int cgroup_tree_move(const struct cgroup_tree *tree, long pid)
+{
+	return move(tree->leaf_fd, pid);
 }
 
 /* Gives the cgroup back as it was, so that others can be started in it: without controllers for

@@ -6,7 +6,8 @@
  * OWN is sinit's own cgroup (after `0::` in /proc/self/cgroup), or cgroup_root. A cgroup that
  * gives controllers to others must have no processes itself (the "no internal process" rule of
  * cgroup-v2.rst), which is why sinit moves to a leaf first. Only the root of the whole
- * machine is exempt, and that is taken only by the machine's init or by cgroup_root.
+ * machine is exempt, and that is taken only by the machine's init or by cgroup_root. There the move
+ * can wait, and does: the kernel takes some ms for it.
  * A lock (flock(2)) on the directory keeps two sinits from taking the same.
  * Owns: descriptors of the directory and of an inotify(7). Blocks and allocates: to be called
  * at load. May call: place, limits, slice, libc. */
@@ -35,6 +36,7 @@ enum cgroup_fault {
 struct cgroup_tree {
 	int root_fd;        /* directory of the slices, -1: there are none */
 	int lock_fd;        /* holds the lock, -1: root_fd does */
+	int leaf_fd;        /* the leaf that sinit is still to move to, -1: none */
 	int watch_fd;       /* inotify, -1: none (then emptiness is asked for) */
 	uint8_t fault;      /* enum cgroup_fault */
 	uint8_t enabled;    /* bits 1 << enum cgroup_controller: those that really went on */
@@ -68,6 +70,9 @@ void cgroup_tree_drop(struct cgroup_tree *tree, const char *service);
 /* Calls `visit` for each slice that is there, whoever has made it. */
 typedef void cgroup_tree_visit(struct cgroup_tree *tree, const char *service, void *context);
 void cgroup_tree_each(struct cgroup_tree *tree, cgroup_tree_visit *visit, void *context);
+
+/* Moves a process to leaf_fd; 0 or -errno. The kernel may wait some ms (for RCU) before it does. */
+int cgroup_tree_move(const struct cgroup_tree *tree, long pid);
 
 /* Gives it back: to be called when no service is left. */
 void cgroup_tree_close(struct cgroup_tree *tree);

@@ -190,6 +190,30 @@ void cgroups_show(struct sinit *sinit)
 		snprintf(head->cgroup, sizeof(head->cgroup), "%s", sinit->cgroups.path);
 }
 
+/* In a child. The helpers are older than the move. */
+static int move_all(void *context)
+{
+	const struct sinit *sinit = context;
+	int rc = cgroup_tree_move(&sinit->cgroups, getppid());
+
+	for (unsigned kind = 0; kind < HELPER_KINDS; kind++)
+		if (sinit->helpers.helper[kind].pid)
+			cgroup_tree_move(&sinit->cgroups, sinit->helpers.helper[kind].pid);
+	if (rc < 0) {
+		log_warning(NULL, "moving to the cgroup init: %s; staying in the root", strerror(-rc));
+		log_flush();
+	}
+	return 0;
+}
+
+void cgroups_leave_root(struct sinit *sinit)
+{
+	if (sinit->cgroups.leaf_fd < 0 || platform_fork(move_all, sinit) < 0)
+		return;
+	close(sinit->cgroups.leaf_fd);
+	sinit->cgroups.leaf_fd = -1;
+}
+
 void cgroups_event(struct sinit *sinit)
 {
 	_Alignas(struct inotify_event) char buffer[EVENTS_SIZE];

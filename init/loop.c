@@ -241,6 +241,7 @@ static void turn(struct sinit *sinit)
 	if (!supervisor_measuring(sv))
 		control_answer_measure(&sinit->control);
 	sinit->flush_at = log_flush() ? sv->now + FLUSH_AGAIN : 0;
+	cgroups_leave_root(sinit);
 	note_turn(&sinit->helpers, clock_us() - begin);
 }
 

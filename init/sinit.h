@@ -91,6 +91,10 @@ bool cgroups_hold(const struct sinit *sinit, const struct image *image);
 /* Tells readers of the board where the slices are. */
 void cgroups_show(struct sinit *sinit);
 
+/* The machine's init moves to its leaf, by a child that waits for the kernel in its stead: once the
+ * first services are there. Any further call does nothing. */
+void cgroups_leave_root(struct sinit *sinit);
+
 /* The kernel has something to say of them. */
 void cgroups_event(struct sinit *sinit);
 
