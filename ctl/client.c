@@ -187,13 +187,14 @@ static int wait_for(struct call *call, int fd, short events)
 			ctl_error("cannot wait for the answer: %s", strerror(errno));
 			return CTL_FAILED;
 		}
+		/* First, for what was asked for may be the end of the asker, too. */
+		if (n > 0 && fds[0].revents)
+			return CTL_OK;
 		if (n > 0 && fds[1].revents) {
 			ctl_error(
 			    "interrupted; the request may have been carried out all the same");
 			return CTL_FAILED;
 		}
-		if (n > 0 && fds[0].revents)
-			return CTL_OK;
 		/* Nobody reads the control FIFO any more: PID 1 is gone, or its answer has
 		 * come between the two. */
 		if (n > 0 && fds[2].revents)

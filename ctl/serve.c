@@ -328,6 +328,9 @@ static void verb_shutdown(struct call *call)
 {
 	if (call->sinit->boot)
 		call->sinit->end = machine_end_of_verb(call->request->verb);
+	/* First, since who has asked may be a service. */
+	control_result(call->reply, CTL_OK, "");
+	call->reply = -1;
 	supervisor_shutdown(&call->sinit->supervisor);
 }
 

@@ -3,6 +3,7 @@
 #include "init/console.h"
 #include "init/log.h"
 #include "init/mounts.h"
+#include "init/raw_syscall.h"
 #include "init/loopback.h"
 #include "init/seed.h"
 #include "init/sinit.h"
@@ -10,10 +11,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -59,7 +62,7 @@ static void wait_a_while(int64_t until)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigtimedwait(&child, NULL,
-	    &(struct timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000});
+	    &(struct timespec){.tv_sec = left / 1000, .tv_nsec = (long)(left % 1000 * 1000000)});
 }
 
 /* Runs work(sinit) in a child. 0: it has ended; -ETIMEDOUT: it has not, and is left alone (it
@@ -126,6 +129,20 @@ static void read_cmdline(struct cmdline *cmdline)
 		    "sinit.conf=DIR, sinit.single and sinit.debug", cmdline->unknown);
 }
 
+/* The kernel drops what a process says by /dev/kmsg beyond 10 lines in 5 s, unless told not to
+ * (printk.devkmsg in its Documentation/admin-guide/kernel-parameters.rst). Where that word is on
+ * its command line it stays as it is: then this cannot be written. */
+static void lift_kmsg_limit(void)
+{
+	int fd = open("/proc/sys/kernel/printk_devkmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "on\n", 3) < 0)
+		log_debug(NULL, "messages to the kernel's log stay limited: %s", strerror(errno));
+	close(fd);
+}
+
 static const char *look_up(const char *name)
 {
 	return getenv(name);
@@ -135,12 +152,12 @@ static const char *look_up(const char *name)
  * command line is told, and passed over. */
 static void parse_options(char **argv, const struct cmdline *cmdline, struct options *ret)
 {
-	static char *words[ARGUMENTS + 1];
+	static char name[] = "sinit";
+	static char *words[ARGUMENTS + 1] = {name}; /* the options keep pointers into it */
 	char buffer[1024];
 	struct text error;
-	unsigned count = 0;
+	unsigned count = 1;
 
-	words[count++] = (char[]){"sinit"};
 	argv += argv[0] != NULL;
 	argv += cmdline_foreign(cmdline, argv);
 	/* A new image of sinit is not given them again. */
@@ -149,7 +166,7 @@ static void parse_options(char **argv, const struct cmdline *cmdline, struct opt
 	text_init(&error, buffer, sizeof(buffer));
 	if (options_parse(words, look_up, ret, &error) < 0) {
 		log_error(NULL, "the words for sinit on the kernel's command line are not used: %s", buffer);
-		options_parse((char *[]){words[0], NULL}, look_up, ret, &error);
+		options_parse((char *[]){name, NULL}, look_up, ret, &error);
 	}
 	if (ret->action != ACTION_RUN)
 		log_warning(NULL, "the init of a machine can only run: --check and the like are for sinit "
@@ -169,6 +186,7 @@ _Noreturn void boot_main(char **argv)
 
 	boot.began = platform_now_us();
 	umask(022);
+	prctl(PR_SET_NAME, "sinit"); /* after an emergency it is called exe */
 	text_init(&faults, buffer, sizeof(buffer));
 	mounts_early(&faults);
 	boot.console = console_open();
@@ -177,6 +195,7 @@ _Noreturn void boot_main(char **argv)
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
 	if (!boot.console)
 		log_open("kmsg", LOG_FORMAT_TEXT);
+	lift_kmsg_limit();
 	tell_faults(buffer);
 	read_cmdline(&boot.cmdline);
 	if (boot.cmdline.debug)
@@ -245,6 +264,7 @@ void boot_configured(struct sinit *sinit, const struct image *image)
 	watchdog_turn(&sinit->watchdog, platform_now(), NULL);
 	if (settings->mounts)
 		mount_all(sinit);
+	sinit_open_log(sinit, image);
 	/* Nobody waits for it: it writes to a disk, and what needs random numbers is held by the
 	 * kernel. It is reaped as any orphan is. */
 	log_flush();
@@ -254,13 +274,28 @@ void boot_configured(struct sinit *sinit, const struct image *image)
 
 /* --- The end --------------------------------------------------------------------------- */
 
+/* What keeps the root writable in spite of all may be sinit's own file, if it was replaced while
+ * it ran: a removed file that is open. Frozen (fsfreeze(8)), the file system is whole on the disk
+ * with nothing in its journal; nobody is left whom that could stop. */
+static void freeze_root(void)
+{
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	raw_syscall3(SYS_ioctl, fd, (long)FIFREEZE, 0);
+	close(fd);
+}
+
 static int write_back(void *context)
 {
 	const struct sinit *sinit = context;
 
 	if (sinit->supervisor.state_dir)
 		seed_save(sinit->supervisor.state_dir, &to_log);
-	return mounts_end(&to_log);
+	if (mounts_end(&to_log) > 0)
+		freeze_root();
+	return 0;
 }
 
 static int synchronize(void *context)

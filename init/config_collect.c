@@ -114,8 +114,9 @@ const struct entry *loader_effective(
     const struct loader *loader, const struct draft *draft, unsigned key)
 {
 	const struct draft *from[] = {draft, &loader->defaults};
+	size_t count = draft->is_emergency ? 1 : ARRAY_LEN(from);
 
-	for (size_t i = 0; i < ARRAY_LEN(from); i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct entry *found = NULL;
 		for (const struct entry *e = from[i]->first; e; e = e->next)
 			if (e->key == key)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -199,6 +200,7 @@ int emergency_main(char **argv)
 
 	if (getpid() != 1)
 		return EXIT_CODE_INTERNAL;
+	prctl(PR_SET_NAME, "sinit"); /* and not exe, which was executed */
 	emergency_shell(argv[1] ? argv[2] : NULL);
 	sigfillset(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);

@@ -66,7 +66,7 @@ struct draft {
 	bool optional; /* CONFIG_TOLERANT: its errors are warnings, and it is left out */
 	bool used;     /* there is such a section */
 	bool is_main;  /* made of COMMAND */
-	bool is_emergency; /* made of [sinit] emergency */
+	bool is_emergency; /* made of [sinit] emergency; [defaults] is not for it */
 	bool misspelt; /* it has a key that was probably meant to be `command` (or `check`) */
 };
 

@@ -153,7 +153,8 @@ static int load(struct sinit *sinit, struct image **ret)
 		config_errors_free(&errors);
 		return rc;
 	}
-	sinit_open_log(sinit, *ret);
+	if (!sinit->boot) /* boot_configured() does it, when its file system is there */
+		sinit_open_log(sinit, *ret);
 	config_warnings_write(&errors, log_line, NULL);
 	config_errors_free(&errors);
 	return 0;

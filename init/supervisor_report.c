@@ -304,6 +304,8 @@ void sv_report_leftovers(struct supervisor *sv, uint32_t slot)
 {
 	const struct board_service *s = &sv->service[slot];
 
+	if (s->m.exit_kind == LAST_SPAWN_ERROR) /* it is the very child that is just ending */
+		return;
 	if (s->m.cause == CAUSE_EXIT && s->m.exit_kind == LAST_EXITED && !s->m.exit_code &&
 	    s->type == TYPE_SIMPLE) {
 		if (sv_may_say(sv, slot))

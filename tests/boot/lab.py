@@ -85,7 +85,7 @@ class Guest:
         nanosecond, so that times do not depend on the machine; it has one processor then.
         `more`: programs of this machine. `arch`: see machines.py. `initramfs`: one of trees.py,
         instead of all that. `append`: words for the kernel's command line. `disks`: images, as
-        /dev/vda... `network`: a card, behind which QEMU answers DHCP and nothing else is.
+        /dev/vda... `network`: a card, behind which QEMU itself answers DHCP.
         `agent`: one will say hello; without it boot() waits for nothing. `console_name`: what the
         kernel is told to have as its console."""
         self.where = where
@@ -102,8 +102,9 @@ class Guest:
         self.buffer = b""
         self.process = self.line = self.monitor = self.keyboard = None
         if initramfs is None:
-            last = "exec /sbin/sinit\n" if boots else f"/bin/agent {self.machine.agent}\npoweroff -f\n"
-            initramfs = prepared(last, configuration(boots or {}), more, arch)
+            agent_only = f"/bin/agent {self.machine.agent}\npoweroff -f\n"
+            initramfs = prepared("exec /sbin/sinit\n" if boots else agent_only,
+                                 configuration(boots or {}), more, arch)
         (where / "initramfs").write_bytes(initramfs)
 
     def words(self, agent, monitor):
@@ -120,7 +121,8 @@ class Guest:
         words += ["-icount", "shift=0,sleep=off"] if self.counted else []
         # A "pipe" is two files: a FIFO, and, for us, an ordinary one.
         words += ["-chardev", f"pipe,id=console,path={self.where / 'console'}",
-                  "-serial", "chardev:console", "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "monitor,mode=control",
+                  "-serial", "chardev:console",
+                  "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "monitor,mode=control",
                   "-chardev", f"socket,id=agent,fd={agent}"]
         words += ["-serial", "chardev:agent"] if not line_modules(self.arch) else [
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent"]
@@ -128,7 +130,7 @@ class Guest:
             words += ["-drive", f"file={disk},format=raw,if=none,id=disk{i}",
                       "-device", f"virtio-blk-pci,drive=disk{i}"]
         if self.network:
-            words += ["-netdev", "user,id=net,restrict=on", "-device",
+            words += ["-netdev", "user,id=net", "-device",
                       "virtio-net-pci,netdev=net,romfile="]
         return [*words, "-append", f"console={self.console_name} panic=-1 quiet rdinit=/init "
                                    f"{self.machine.append} {self.append}"]

@@ -196,6 +196,10 @@ class Sinit(Watched):
     def slice(self, name):
         return f"{self.own}/{name}.service"
 
+    def until_no_slice(self, name):
+        """It is removed in the moment after the one in which it is seen to be stopped."""
+        until(lambda: not self.exists(self.slice(name)), f"{name} without a slice")
+
     def file(self, name, file):
         """A file of a service's slice, without the newline at its end."""
         return self.guest.read(f"{self.slice(name)}/{file}").rstrip("\n")

@@ -52,6 +52,7 @@ def test_P102_often(verb, tmp_path):
         finally:
             guest.end()
         assert "stubborn: did not stop in time" in text
+        assert "interrupted" not in text
         return text
 
     with ThreadPoolExecutor(2) as pool:

@@ -54,7 +54,7 @@ def test_a_check_of_a_service_that_delegates(sinit):
     assert (service["restarts"], service["life"]) == (0, 1)
     assert_quiet(sinit)
     sinit.ctl("stop", "d")
-    assert not sinit.exists(sinit.slice("d"))
+    sinit.until_no_slice("d")
 
 
 @pytest.mark.parametrize("name, depth, controllers", [
@@ -76,7 +76,7 @@ def test_one_that_delegates_is_restarted_at_once(sinit, name, depth, controllers
     assert (service["state"], service["life"], service["restarts"]) == ("running", 2, 0)
     assert sinit.events("d", "backoff") == []
     sinit.ctl("stop", "d")
-    assert not sinit.exists(sinit.slice("d"))
+    sinit.until_no_slice("d")
 
 
 # --- limits

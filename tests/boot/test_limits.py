@@ -111,7 +111,7 @@ def test_policy_stop(sinit):
     eater(sinit, oom_policy="stop", restart="always").up()
     service = sinit.until_state("eater", state="failed")
     assert (service["restarts"], service["cause"]) == (0, "oom")
-    assert not sinit.exists(sinit.slice("eater"))
+    sinit.until_no_slice("eater")
 
 
 def test_policy_ignore_leaves_it_to_the_exit(sinit):
@@ -193,7 +193,7 @@ def test_a_fork_bomb_stays_in_its_slice(sinit):
         sinit.ctl("ping", limit=20)
     sinit.ctl("restart", "other", limit=20)
     sinit.ctl("stop", "bomb", limit=30)
-    assert not sinit.exists(sinit.slice("bomb"))
+    sinit.until_no_slice("bomb")
 
 
 def test_a_quiet_bomb(sinit):

@@ -131,7 +131,7 @@ def test_P87_neighbours_that_are_not_ours(sinit):
     # The slices are there: what needs no controller works.
     assert len(procs(sinit, sinit.slice("limited"))) == 1
     sinit.ctl("stop", "limited")
-    assert not sinit.exists(sinit.slice("limited"))
+    sinit.until_no_slice("limited")
 
 
 def test_P87_a_neighbour_from_outside_cannot_be_moved(sinit):

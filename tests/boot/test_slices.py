@@ -37,7 +37,7 @@ def test_a_stop_leaves_nobody(sinit):
     pids = grown(sinit, "family", 25)
     sinit.ctl("stop", "family")
     assert alive(sinit, pids) == []
-    assert not sinit.exists(sinit.slice("family"))
+    sinit.until_no_slice("family")
 
 
 def test_left_overs_get_the_signal_and_the_rest_of_the_grace(sinit):
@@ -89,7 +89,7 @@ def test_one_that_makes_cgroups_of_its_own(sinit):
     pids = [*processes(sinit, "nest"), *sinit.guest.read(f"{inner}/cgroup.procs").split()]
     sinit.ctl("stop", "nest")
     assert alive(sinit, pids) == []
-    assert not sinit.exists(sinit.slice("nest"))
+    sinit.until_no_slice("nest")
 
 
 # --- birth
@@ -252,6 +252,6 @@ def test_from_inside_a_deep_child(sinit, verb):
     sinit.start()
     if verb == "stop":
         sinit.until_state("self", state="stopped")
-        assert not sinit.exists(sinit.slice("self"))
+        sinit.until_no_slice("self")
     else:
         sinit.until_state("self", state="running", life=2)

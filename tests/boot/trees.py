@@ -69,6 +69,7 @@ def put(tree, where):
         place = where / path
         if what is DIRECTORY:
             place.mkdir()
+            place.chmod(0o755)
         elif isinstance(what, Link):
             place.symlink_to(what.target)
         elif not isinstance(what, Node):
@@ -98,7 +99,8 @@ def ext4(image, tree, size="64M"):
     """Makes the file `image`."""
     with tempfile.TemporaryDirectory() as top:
         put(tree, Path(top))
-        must(["mke2fs", "-q", "-F", "-t", "ext4", "-E", "root_owner=0:0", "-d", top, image, size])
+        must(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-E", "root_owner=0:0",
+              "-d", top, image, size])
     for path, node in nodes(tree):
         above, _, name = path.rpartition("/")
         commands = image.with_suffix(".commands")
@@ -127,18 +129,19 @@ def is_clean(image):
             and tool(["e2fsck", "-f", "-n", image]).returncode == 0)
 
 
-def squashfs(image, tree):
+def squashfs(image, tree, *more):
+    """Makes the file `image`; `more`: words for mksquashfs(1)."""
     with tempfile.TemporaryDirectory() as top:
         put(tree, Path(top))
         devices = [word for path, node in nodes(tree)
                    for word in ("-p", f"{path} c 600 0 0 {node.major} {node.minor}")]
-        must(["mksquashfs", top, image, "-noappend", "-no-progress", "-all-root", *devices])
+        must(["mksquashfs", top, image, "-noappend", "-no-progress", "-all-root", *more, *devices])
     return image
 
 
 def swap(image, size=16 << 20):
-    with image.open("wb") as file:
-        file.truncate(size)
+    """Without holes, so that it may be a file on a disk, too."""
+    image.write_bytes(b"\xff" * size)
     must(["mkswap", image])
     return image
 
@@ -188,15 +191,38 @@ def module_files(names, arch=NATIVE):
     return {f"modules/{name}.ko": data for name, data in modules(names, arch).items()}
 
 
+def modprobe_files(names, arch=NATIVE):
+    """These and what they need, as modprobe(8) looks for them."""
+    found = modules(names, arch)
+    release = re.search(rb"\0vermagic=(\S+)", next(iter(found.values())))[1].decode()
+    top = f"lib/modules/{release}"
+
+    # The last one of a line is loaded first.
+    def line(name):
+        return " ".join([f"{name}.ko:", *(f"{need}.ko" for need in reversed(modules([name], arch))
+                                          if need != name)])
+
+    needs = "".join(f"{line(name)}\n" for name in found)
+    return {**{f"{top}/{name}.ko": data for name, data in found.items()},
+            f"{top}/modules.dep": needs,
+            f"{top}/modules.builtin": (kernel(arch) / "builtin").read_bytes()}
+
+
 # --- trees
 
-@lru_cache
-def applets(arch):
-    """Debian's busybox of every kind of machine has the same ones, but only ours can be asked."""
-    del arch
-    names = subprocess.run([kernel() / "busybox", "--list"], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout.split()
+def applets(arch=NATIVE):
+    """The names of busybox, which are together in the program: it may be one of another machine,
+    that cannot be asked."""
+    data = (kernel(arch) / "busybox").read_bytes()
+    begin = data.index(b"[\0[[\0")
+    names = data[begin:data.index(b"\0\0", begin)].decode().split("\0")
     return [name for name in names if name not in ("busybox", "init", "linuxrc")]
+
+
+def busybox(arch=NATIVE, names=None):
+    """It and its names, or these."""
+    return {"bin/busybox": Program((kernel(arch) / "busybox").read_bytes()),
+            **{f"bin/{name}": Link("busybox") for name in names or applets(arch)}}
 
 
 def base(arch=NATIVE, programs=("agent",), console=True):
@@ -204,8 +230,7 @@ def base(arch=NATIVE, programs=("agent",), console=True):
     tree = {path: DIRECTORY for path in PLACES}
     if console:
         tree["dev/console"] = Node(5, 1)
-    tree["bin/busybox"] = Program((kernel(arch) / "busybox").read_bytes())
-    tree.update({f"bin/{name}": Link("busybox") for name in applets(arch)})
+    tree.update(busybox(arch))
     tree["sbin/sinit"] = Program(binary(SINIT, arch))
     tree["bin/sinitctl"] = Program(binary(SINITCTL, arch))
     tree.update({f"bin/{name}": Program(program(name, arch).read_bytes()) for name in programs})
@@ -252,12 +277,10 @@ exec switch_root /newroot "${{init:-/sbin/sinit}}" "$@"
 def switch_root(kind, arch=NATIVE, more=()):
     """The initramfs of a guest whose root is its first disk, of this kind, and whose init is what
     "init=" on the kernel's command line says, or sinit. `more`: modules to be loaded."""
-    names = ("virtio_pci", "virtio_blk", *(("crc32c_generic", "ext4") if kind == "ext4" else (kind,)),
-             *more)
+    names = ("virtio_pci", "virtio_blk", "crc32c_generic", kind, *more)
     return archive({
-        "bin/busybox": Program((kernel(arch) / "busybox").read_bytes()),
-        **{f"bin/{name}": Link("busybox") for name in
-           ("sh", "cat", "insmod", "mkdir", "mount", "umount", "switch_root", "poweroff")},
+        **busybox(arch, ("sh", "cat", "insmod", "mkdir", "mount", "umount", "switch_root",
+                         "poweroff")),
         "init": Program(SWITCH.format(insmod=insmod(names, arch), type=kind).encode()),
         "dev/console": Node(5, 1), **module_files(names, arch)})
 

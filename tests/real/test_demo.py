@@ -277,7 +277,7 @@ def test_readme_drop_in(tmp_path):
 
 
 def configurations(text):
-    """The indented blocks of the README that begin with a section, without their indentation."""
+    """The indented blocks of a document that begin with a section, without their indentation."""
     found = re.findall(r"((?:^(?: {4}.*)?\n)+)", text, re.M)
     found = [re.sub(r"^    ", "", block, flags=re.M).strip() + "\n" for block in found]
     return [block for block in found if block.startswith("[")]
@@ -299,7 +299,8 @@ def check_snippet(directory, text):
 def test_snippets(tmp_path):
     """Whatever stands in a document as a configuration, and each example, is a good one."""
     found = [path.read_text() for path in (TOP / "conf.d/examples").glob("*.ini")]
-    found += configurations((TOP / "README.md").read_text())
+    for page in ("README.md", "docs/boards.md"):
+        found += configurations((TOP / page).read_text())
     page = (TOP / "docs/sinit.conf.5.in").read_text()
     found += [re.sub(r"\\-", "-", block) for block in
               re.findall(r"^\.nf\n\.RS\n(.*?)^\.RE\n\.fi$", page, re.M | re.S)]

@@ -121,7 +121,7 @@ static void test_tolerant(void **state)
 }
 
 /* The shell of last resort is there, whatever its own section says. */
-static void test_emergency(void **state)
+static void test_emergency_is_there(void **state)
 {
 	static const struct {
 		const char *text;
@@ -159,6 +159,47 @@ static void test_emergency(void **state)
 	}
 }
 
+static struct image *of_a_machine(const char *text)
+{
+	struct config_input input = {.flags = CONFIG_MACHINE};
+
+	return config_util_input(text, &input);
+}
+
+/* It is what it is whatever [defaults] says; nobody wants it but by its name. */
+static void test_emergency(void **state)
+{
+	struct image *image = of_a_machine("[service a]\ncommand = x\n[defaults]\nuser = 5\n"
+					   "critical = yes\nrequires = a\nenabled = yes\nmemory_max = 1M\n");
+	const struct service_settings *e = config_util_service(image, "emergency");
+
+	(void)state;
+	assert_int_equal(e->flags, SERVICE_LAST_RESORT);
+	assert_string_equal(config_util_list(image, e->command), "[/bin/sh]");
+	assert_string_equal(image_string(image, e->tty), "/dev/console");
+	assert_int_equal(e->enabled, 0);
+	assert_int_equal(e->critical, 0);
+	assert_int_equal(e->restart, RESTART_ALWAYS);
+	assert_null(image_string(image, e->memory_max));
+	assert_string_equal(config_util_names(image, e->requires), "");
+	assert_string_equal(config_util_order(image), "a");
+	config_free(image);
+	image = of_a_machine("[sinit]\nemergency = /sbin/sulogin\n");
+	assert_string_equal(
+	    config_util_list(image, config_util_service(image, "emergency")->command), "[/sbin/sulogin]");
+	assert_string_equal(
+	    image_string(image, config_util_service(image, "emergency")->where), "[sinit] emergency");
+	config_free(image);
+	/* One that is configured is a service like any other. */
+	image = of_a_machine("[service emergency]\ncommand = x\n");
+	assert_int_equal(config_util_service(image, "emergency")->flags, 0);
+	assert_int_equal(config_util_service(image, "emergency")->enabled, 1);
+	config_free(image);
+	image = config_util_text("[service a]\ncommand = x\n");
+	assert_int_equal(image->service_count, 1);
+	config_free(image);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +208,7 @@ int main(void)
 	    cmocka_unit_test(test_main_of_many_words),
 	    cmocka_unit_test(test_tolerant),
 	    cmocka_unit_test(test_emergency),
+	    cmocka_unit_test(test_emergency_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
