@@ -55,14 +55,24 @@ static void tell_service(struct call *call, uint32_t slot)
 
 typedef void on_service(struct call *call, uint32_t slot);
 
-static void do_start(struct call *call, uint32_t slot)
+/* Or tells why not. */
+static bool can_start(struct call *call, uint32_t slot)
 {
-	struct supervisor *sv = &call->sinit->supervisor;
+	const struct supervisor *sv = &call->sinit->supervisor;
+	const char *broken = supervisor_broken(sv, slot);
 
 	if (sv->stopping)
 		fail(call, CTL_FAILED, "sinit is stopping: nothing is started any more");
-	else
-		supervisor_up(sv, slot);
+	else if (broken)
+		fail(call, CTL_FAILED, "%s: its configuration is broken: %s; put it right, then "
+		    "sinitctl reload", sv->service[slot].name, broken);
+	return !sv->stopping && !broken;
+}
+
+static void do_start(struct call *call, uint32_t slot)
+{
+	if (can_start(call, slot))
+		supervisor_up(&call->sinit->supervisor, slot);
 }
 
 static void do_stop(struct call *call, uint32_t slot)
@@ -72,12 +82,8 @@ static void do_stop(struct call *call, uint32_t slot)
 
 static void do_restart(struct call *call, uint32_t slot)
 {
-	struct supervisor *sv = &call->sinit->supervisor;
-
-	if (sv->stopping)
-		fail(call, CTL_FAILED, "sinit is stopping: nothing is started any more");
-	else
-		supervisor_restart(sv, slot);
+	if (can_start(call, slot))
+		supervisor_restart(&call->sinit->supervisor, slot);
 }
 
 static void do_reset(struct call *call, uint32_t slot)

@@ -58,13 +58,19 @@ static void add_emergency(struct loader *loader)
 }
 
 /* With CONFIG_TOLERANT the image is made in spite of errors: it says which services not to
- * start, and why. */
+ * start, and why. The last resort is not given up for errors in a section of its own. */
 static void mark_broken(struct loader *loader)
 {
+	bool machine = loader->input->flags & CONFIG_MACHINE;
+
 	for (uint32_t i = 0; i < loader->count; i++) {
 		const char *broken = loader->drafts[i]->broken;
 		if (!broken)
 			continue;
+		if (machine && !strcmp(loader->drafts[i]->name, IMAGE_EMERGENCY)) {
+			loader_emergency(loader, i);
+			continue;
+		}
 		ref at = builder_text(&loader->builder, broken, strlen(broken));
 		builder_service(&loader->builder, i)->broken = at;
 		builder_image(&loader->builder)->broken_count++;

@@ -134,10 +134,13 @@ static const char *place(const struct loader *loader, const struct draft *draft,
 
 /* Nothing of [defaults]: it has to work when all else is wrong. A shell passes TERM over, and
  * HUP is what its terminal would send. */
-static void make_emergency(struct loader *loader, uint32_t index)
+void loader_emergency(struct loader *loader, uint32_t index)
 {
+	const struct service_settings *before = builder_service(&loader->builder, index);
 	struct service_settings service = loader->builtin;
 
+	service.dependents = before->dependents;
+	service.restarts = before->restarts;
 	service.name = text(loader, IMAGE_EMERGENCY);
 	service.where = text(loader, "[sinit] emergency");
 	service.description = text(loader, "shell on the console, for when nothing else can run");
@@ -159,7 +162,7 @@ static void make_service(struct loader *loader, struct draft *draft, uint32_t in
 	char where[PLACE_SIZE];
 
 	if (draft->is_emergency) {
-		make_emergency(loader, index);
+		loader_emergency(loader, index);
 		return;
 	}
 	if (draft->is_main) {

@@ -197,6 +197,9 @@ void loader_limits(struct loader *loader, struct draft *draft, struct service_se
 /* Makes the settings of every service. */
 void loader_services(struct loader *loader);
 
+/* Makes service `index` the shell of last resort, whatever it was; others may name it. */
+void loader_emergency(struct loader *loader, uint32_t index);
+
 /* Stores an array of texts as a list. */
 ref loader_texts(struct loader *loader, const char *const *texts, uint32_t count);
 

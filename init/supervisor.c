@@ -353,6 +353,7 @@ int64_t supervisor_deadline(const struct supervisor *sv)
 	for (uint32_t slot = 0; slot < sv->count; slot++)
 		next = sooner(next, sv->deadline[slot]);
 	next = sooner(sooner(next, sv_checks_deadline(sv)), sooner(sv->recovery, sv->slices_due));
+	next = sooner(next, sv->emergency_at);
 	return sv->stopping && sv->active ? sooner(next, sv->stop_deadline) : next;
 }
 

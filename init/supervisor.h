@@ -192,6 +192,7 @@ struct supervisor {
 	bool single;                   /* only the emergency shell was started */
 	bool critical_down;            /* the shutdown began since a critical service was down */
 	uint32_t emergency;            /* slot of the service of that name, machine only */
+	int64_t emergency_at;          /* when it is to start again, 0: not by itself */
 	int exit_code;                 /* of sinit, as far as known */
 	uint32_t main_slot;            /* service main, or SUPERVISOR_NONE */
 	pid_t loader;                  /* child that reads the configuration, 0: none */
@@ -262,6 +263,9 @@ bool supervisor_done(const struct supervisor *sv);
 /* --- what operators want ------------------------------------------------------ */
 
 uint32_t supervisor_find(const struct supervisor *sv, const char *name);
+
+/* What is wrong with its configuration (boot mode), so that it cannot be started; NULL: nothing. */
+const char *supervisor_broken(const struct supervisor *sv, uint32_t slot);
 
 /* Up, with all it needs; clears a stop by hand of this service (not of others). */
 void supervisor_up(struct supervisor *sv, uint32_t slot);

@@ -60,7 +60,7 @@ static void make_unit(struct supervisor *sv, uint32_t slot, struct place place)
 	s->blocker = -1;
 	s->m.since = sv->now;
 	s->m.seed = (uint32_t)(platform_wall() ^ sv->now) * 2654435761u + slot;
-	s->by_hand = sv->state_dir && platform_marker_get(sv->state_dir, name);
+	s->by_hand = sv_remembers(sv, place) && platform_marker_get(sv->state_dir, name);
 	if (place_settings(sv, place)->broken) {
 		s->m.state = STATE_FAILED;
 		s->m.cause = CAUSE_CONFIG;
@@ -185,7 +185,7 @@ static void meet(struct supervisor *sv, uint32_t slot, struct place next,
 	struct unit *u = &sv->unit[slot];
 	const struct image *old = place_image(sv, u->graph), *new = place_image(sv, next);
 	struct place before = u->graph;
-	bool was_enabled = place_settings(sv, before)->enabled;
+	bool was_enabled = place_settings(sv, before)->enabled && !place_settings(sv, before)->broken;
 	bool enabled = place_settings(sv, next)->enabled;
 	bool toggled = enabled != was_enabled;
 	bool is_pending = u->pending[0] || u->pending[1], same_process;
@@ -295,7 +295,11 @@ static void apply(struct supervisor *sv)
 			continue;
 		}
 		enabled = place_settings(sv, u->graph)->enabled;
-		if (s->by_hand || place_settings(sv, u->graph)->broken)
+		if (place_settings(sv, u->graph)->broken)
+			continue;
+		if (s->m.state == STATE_FAILED && s->m.cause == CAUSE_CONFIG) /* it was */
+			sv_deliver_kind(sv, slot, EVENT_RESET, CAUSE_RELOAD);
+		if (s->by_hand)
 			continue;
 		if (u->fresh ? enabled : u->changed && enabled && !u->was_enabled)
 			sv_want_up(sv, slot, CAUSE_RELOAD);

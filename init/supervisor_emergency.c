@@ -3,6 +3,8 @@
 
 #include "init/log.h"
 
+enum { AGAIN = 1000 }; /* ms after which a shell comes again that has ended, whatever its restart */
+
 void sv_find_emergency(struct supervisor *sv)
 {
 	sv->emergency = sv->machine ? supervisor_find(sv, IMAGE_EMERGENCY) : SUPERVISOR_NONE;
@@ -28,6 +30,9 @@ static bool is_hopeless(const struct supervisor *sv)
 		case STATE_DONE:
 			break;
 		case STATE_WAITING:
+			if (s->held)
+				break;
+			return false;
 		case STATE_STARTING:
 		case STATE_RUNNING:
 		case STATE_STOPPING:
@@ -39,24 +44,43 @@ static bool is_hopeless(const struct supervisor *sv)
 	return failed || !wanted;
 }
 
+/* One of the configuration's own may have failed for good; sinit's fails only before it becomes
+ * that, by a reload. */
+static bool may_start(const struct board_service *s)
+{
+	return !s->by_hand &&
+	       (s->m.state == STATE_STOPPED || (s->last_resort && machine_settled(&s->m)));
+}
+
 static void start(struct supervisor *sv)
 {
-	log_error(NULL, "nothing is there that can run: starting a shell on the console; sinitctl status "
-	    "tells why, sinitctl reload takes a better configuration");
+	const struct machine *m = &sv->service[sv->emergency].m;
+
+	if (m->started && sv->now < m->since + AGAIN) {
+		sv->emergency_at = m->since + AGAIN;
+		return;
+	}
+	log_error(NULL, "%s: starting a shell on the console; sinitctl status tells why, sinitctl reload "
+	    "takes a better configuration",
+	    sv->single ? "sinit.single" : "nothing is there that can run");
 	sv_want_up(sv, sv->emergency, CAUSE_NONE);
 }
 
 void sv_emergency(struct supervisor *sv)
 {
-	const struct machine *m;
+	const struct board_service *s;
+	bool needed;
 
-	if (!sv->machine || sv->emergency == SUPERVISOR_NONE || sv->stopping || sv->single)
+	sv->emergency_at = 0;
+	if (sv->emergency == SUPERVISOR_NONE || sv->stopping)
 		return;
-	m = &sv->service[sv->emergency].m;
-	if (m->state == STATE_STOPPED && !sv->active && !sv->service[sv->emergency].by_hand &&
-	    is_hopeless(sv))
+	s = &sv->service[sv->emergency];
+	if (!may_start(s) && s->m.state != STATE_BACKOFF)
+		return;
+	needed = sv->single || (!sv->active && is_hopeless(sv));
+	if (s->m.state != STATE_BACKOFF && needed)
 		start(sv);
-	else if (m->state == STATE_BACKOFF && !is_hopeless(sv))
+	else if (s->m.state == STATE_BACKOFF && !needed && !s->enabled)
 		sv_deliver_kind(sv, sv->emergency, EVENT_WANT_DOWN, CAUSE_NONE);
 }
 
@@ -65,7 +89,7 @@ void supervisor_start_single(struct supervisor *sv)
 	sv->single = true;
 	log_info(NULL, "sinit.single: only a shell is started; sinitctl start NAME starts more");
 	if (sv->emergency != SUPERVISOR_NONE)
-		sv_want_up(sv, sv->emergency, CAUSE_NONE);
+		supervisor_up(sv, sv->emergency); /* whoever has stopped it before */
 	atomic_store(&sv->board.head->phase, PHASE_RUNNING);
 }
 

@@ -16,6 +16,13 @@ static inline const struct service_settings *place_settings(
 	return image_service(place_image(sv, place), place.index);
 }
 
+/* Whether a stop by hand outlives sinit. That of sinit's own emergency shell does not: it is the
+ * last resort of the next start, too. */
+static inline bool sv_remembers(const struct supervisor *sv, struct place place)
+{
+	return sv->state_dir && !(place_settings(sv, place)->flags & SERVICE_LAST_RESORT);
+}
+
 /* A list of services in a place's image; item i is the slot sv_slot(sv, place, list, i). */
 static inline uint32_t sv_slot(const struct supervisor *sv, struct place place,
     const struct image_list *list, uint32_t i)

@@ -14,13 +14,20 @@ uint32_t supervisor_find(const struct supervisor *sv, const char *name)
 	return SUPERVISOR_NONE;
 }
 
+const char *supervisor_broken(const struct supervisor *sv, uint32_t slot)
+{
+	struct place place = sv->unit[slot].graph;
+
+	return image_string(place_image(sv, place), place_settings(sv, place)->broken);
+}
+
 /* On the board, and in the state directory for the next sinit. -errno: not there. */
 static int set_by_hand(struct supervisor *sv, uint32_t slot, bool by_hand)
 {
 	board_begin(&sv->service[slot]);
 	sv->service[slot].by_hand = by_hand;
 	board_end(&sv->service[slot]);
-	return sv->state_dir
+	return sv_remembers(sv, sv->unit[slot].graph)
 		   ? platform_marker_set(sv->state_dir, sv->service[slot].name, by_hand)
 		   : 0;
 }
@@ -81,6 +88,8 @@ void sv_want_up(struct supervisor *sv, uint32_t slot, enum cause cause)
 			continue;
 		}
 		ranks_add(&sv->dirty, sv->unit[other].rank);
+		if (supervisor_broken(sv, other))
+			continue;
 		if (other == slot || m->state == STATE_STOPPED ||
 		    (m->want == WANT_DOWN && m->state != STATE_FAILED && m->state != STATE_FATAL))
 			sv_deliver_kind(sv, other, EVENT_WANT_UP, cause);
@@ -153,7 +162,8 @@ void supervisor_restart(struct supervisor *sv, uint32_t slot)
 
 void supervisor_reset(struct supervisor *sv, uint32_t slot)
 {
-	sv_deliver_kind(sv, slot, EVENT_RESET, CAUSE_OPERATOR);
+	if (!supervisor_broken(sv, slot))
+		sv_deliver_kind(sv, slot, EVENT_RESET, CAUSE_OPERATOR);
 }
 
 int supervisor_signal(struct supervisor *sv, uint32_t slot, int sig)

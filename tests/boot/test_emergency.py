@@ -41,11 +41,12 @@ def test_P102_nothing_can_run(bare, files, why):
     assert why in guest.console()[:at]
     at = shell(guest, at)
     at = ask(guest, "tty", "^/dev/console", at)
+    if files is BROKEN:
+        at = ask(guest, "sinitctl start agent", "agent: its configuration is broken: .*unknown key", at)
     # Put right, it goes on; and the shell stays until it is ended.
     lines = " ".join(f"'{line}'" for line in AGENT.splitlines())
     guest.type(f"mkdir -p /etc/sinit/conf.d; printf '%s\\n' {lines} >/etc/sinit/conf.d/agent.ini\n")
-    at = ask(guest, "sinitctl reload", "configuration reloaded", at)
-    at = ask(guest, "sinitctl start agent", "agent: running", at)
+    ask(guest, "sinitctl reload", "configuration reloaded", at)
     guest.hello()
     guest.type("exit\n")
     sinit = Watched(guest, RUN)

@@ -139,7 +139,7 @@ static void check_blocker(uint32_t slot)
 }
 
 /* It is down to stay, or cannot come back since that holds for one that it requires. */
-static bool is_lost(uint32_t slot)
+bool sim_is_lost(uint32_t slot)
 {
 	const struct machine *m = &sim_record(slot)->m;
 	uint32_t requires = sim.plan.service[sim_number(slot)].requires;
@@ -153,7 +153,7 @@ static bool is_lost(uint32_t slot)
 	for (int other = 0; other < KERNEL_SERVICES; other++) {
 		uint32_t required = requires >> other & 1 ? sim_slot(other) : SUPERVISOR_NONE;
 
-		if (required != SUPERVISOR_NONE && is_lost(required))
+		if (required != SUPERVISOR_NONE && sim_is_lost(required))
 			return true;
 	}
 	return false;
@@ -166,7 +166,7 @@ static void check_required(uint32_t slot, int number)
 		bool needed = sim.plan.service[number].requires >> other & 1;
 		uint32_t required = needed ? sim_slot(other) : SUPERVISOR_NONE;
 
-		if (required != SUPERVISOR_NONE && is_lost(required))
+		if (required != SUPERVISOR_NONE && sim_is_lost(required))
 			sim_fail("s%02d is %s, but requires s%02d, which is %s", number,
 			    sim_state(slot), other, sim_state(required));
 	}
@@ -281,6 +281,7 @@ void checks_turn(void)
 		if (sim_record(slot)->used)
 			check_stuck(slot);
 	checks_slices_turn();
+	checks_machine_turn(quiet);
 	if (sim.turns % 64 == 0)
 		count_processes();
 	if (sv->stopping && !sim.end_by)

@@ -1,4 +1,5 @@
-/* Between checks.c (turns), checks_life.c (births, signals) and checks_slices.c (cgroups). */
+/* Between checks.c (turns), checks_life.c (births, signals), checks_slices.c (cgroups) and
+ * checks_machine.c (the init of a machine). */
 #ifndef SINIT_TESTS_SIM_CHECKS_H
 #define SINIT_TESTS_SIM_CHECKS_H
 
@@ -27,6 +28,9 @@ uint32_t sim_slot(int number);
 /* Whether anybody who is wanted needs it, directly or not. `depth`: 0. */
 bool sim_needed(int number, int depth);
 
+/* It is down to stay, or cannot come back since that holds for one that it requires. */
+bool sim_is_lost(uint32_t slot);
+
 /* All of the service's processes but those of life `but` are on their own. */
 void sim_abandon(uint32_t slot, uint64_t but);
 
@@ -41,6 +45,9 @@ void checks_slices_begin(void);
 void checks_slices_look(uint32_t slot);
 void checks_slices_turn(void);
 void checks_slices_end(void);
+
+/* A turn has ended. `quiet`: nothing is due. */
+void checks_machine_turn(bool quiet);
 
 /* A main process or pre_start of the service is about to be made. */
 void checks_slices_birth(uint32_t slot, int number);

@@ -5,12 +5,11 @@
 #include "tests/sim/slices.h"
 
 #include <signal.h>
-#include <stdlib.h>
 
 int sim_number(uint32_t slot)
 {
 	if (sim.seen[slot].used != sim_record(slot)->used && sim_record(slot)->used)
-		sim.seen[slot].number = atoi(sim_record(slot)->name + 1);
+		sim.seen[slot].number = kernel_service(sim_record(slot)->name);
 	return sim.seen[slot].number;
 }
 
@@ -38,6 +37,34 @@ void sim_abandon(uint32_t slot, uint64_t but)
 		if (p->state != PROCESS_FREE && p->life >> 32 == sim_record(slot)->used &&
 		    p->life != but && p->role != ROLE_MAIN)
 			p->abandoned = true;
+	}
+}
+
+/* --- the order of stopping ------------------------------------------------------------ */
+
+/* Whoever needs it is down before it is told to stop for good: at a shutdown all of them,
+ * else those that require it. */
+static void check_order(uint32_t slot, int number)
+{
+	const struct machine *m = &sim_record(slot)->m;
+	bool all = m->cause == CAUSE_SHUTDOWN;
+	bool required = (m->cause == CAUSE_OPERATOR && m->want == WANT_DOWN) ||
+			(m->cause == CAUSE_DEPENDENCY &&
+			    (m->deps == DEPS_DOWN || m->deps == DEPS_FAILED));
+
+	if (!all && !required)
+		return;
+	for (int other = 0; other < KERNEL_SERVICES; other++) {
+		const struct plan_service *s = &sim.plan.service[other];
+		uint32_t edges = all ? s->requires | s->wants | s->after : s->requires, dependent;
+
+		if (!s->present || !(edges >> number & 1))
+			continue;
+		dependent = sim_slot(other);
+		if (dependent != SUPERVISOR_NONE && machine_active(&sim_record(dependent)->m))
+			sim_fail(
+			    "s%02d is told to stop (%s) before s%02d, which needs it and is %s",
+			    number, cause_name((enum cause)m->cause), other, sim_state(dependent));
 	}
 }
 
@@ -139,11 +166,16 @@ static uint64_t on_spawn(int number, enum role role)
 	if (sim.sv.killing && role != ROLE_RELOAD)
 		sim_fail(
 		    "s%02d: a process is made (role %u) after the end of patience", number, role);
+	/* With a stop command its beginning counts: when it has failed, it may be too late for that. */
+	if (role == ROLE_STOP && !sim.sv.unit[slot].removed)
+		check_order(slot, number);
 	if (role != ROLE_MAIN && role != ROLE_PRE)
 		return life;
 	if (sim.sv.stopping)
 		sim_fail("s%02d is started after the shutdown began", number);
 	check_wanted(number);
+	if (sim.plan.service[number].broken)
+		sim_fail("s%02d is started though its configuration is broken", number);
 	checks_slices_birth(slot, number);
 	/* The settings may be new ones; those of the last life counted for its end. */
 	if (sim_leaves_children(slot))
@@ -164,32 +196,6 @@ static uint32_t owner(const struct process *p)
 			: sim_record(slot)->used == p->life >> 32)
 			return slot;
 	sim_fail("a signal for a process of s%02d, whose record is gone", p->service);
-}
-
-/* Whoever needs it is down before it is told to stop for good: at a shutdown all of them,
- * else those that require it. A stop command that fails may come to it later. */
-static void check_order(uint32_t slot, int number)
-{
-	const struct machine *m = &sim_record(slot)->m;
-	bool all = m->cause == CAUSE_SHUTDOWN;
-	bool required = (m->cause == CAUSE_OPERATOR && m->want == WANT_DOWN) ||
-			(m->cause == CAUSE_DEPENDENCY &&
-			    (m->deps == DEPS_DOWN || m->deps == DEPS_FAILED));
-
-	if (!all && (!required || supervisor_settings(&sim.sv, slot)->has_stop_command))
-		return;
-	for (int other = 0; other < KERNEL_SERVICES; other++) {
-		const struct plan_service *s = &sim.plan.service[other];
-		uint32_t edges = all ? s->requires | s->wants | s->after : s->requires, dependent;
-
-		if (!s->present || !(edges >> number & 1))
-			continue;
-		dependent = sim_slot(other);
-		if (dependent != SUPERVISOR_NONE && machine_active(&sim_record(dependent)->m))
-			sim_fail(
-			    "s%02d is told to stop (%s) before s%02d, which needs it and is %s",
-			    number, cause_name((enum cause)m->cause), other, sim_state(dependent));
-	}
 }
 
 static void on_signal(pid_t pid, int sig, bool named)
@@ -214,7 +220,7 @@ static void on_signal(pid_t pid, int sig, bool named)
 	    supervisor_settings(&sim.sv, slot)->kill_mode == KILL_PROCESS)
 		sim_fail("s%02d: kill_mode=process, but a child gets signal %d", p->service, sig);
 	if (named && !sim.by_operator && sig != SIGKILL && s->m.state == STATE_STOPPING &&
-	    !sim.sv.unit[slot].removed)
+	    !sim.sv.unit[slot].removed && !supervisor_settings(&sim.sv, slot)->has_stop_command)
 		check_order(slot, p->service);
 }
 

@@ -53,7 +53,8 @@ static void on_oom(pid_t pid)
 static void check_oom(uint32_t slot, int number)
 {
 	const struct machine *m = &sim_record(slot)->m;
-	bool hidden = m->cause == CAUSE_NONE || m->cause == CAUSE_EXIT ||
+	bool let_go = number == KERNEL_EMERGENCY && m->cause == CAUSE_NONE && m->want == WANT_DOWN;
+	bool hidden = (m->cause == CAUSE_NONE && !let_go) || m->cause == CAUSE_EXIT ||
 		      m->cause == CAUSE_STARTUP || m->cause == CAUSE_LIVENESS ||
 		      m->cause == CAUSE_START_TIMEOUT;
 

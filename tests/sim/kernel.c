@@ -6,6 +6,7 @@
 #include "tests/sim/slices.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct kernel kernel;
@@ -18,6 +19,11 @@ void kernel_reset(uint64_t seed, int64_t now)
 	kernel.now = now;
 	kernel.last = (pid_t)(2 + kernel_pick(KERNEL_PIDS - 2));
 	slices_reset();
+}
+
+int kernel_service(const char *name)
+{
+	return strcmp(name, "emergency") ? atoi(name + 1) : KERNEL_EMERGENCY;
 }
 
 uint32_t kernel_pick(uint32_t n)
@@ -178,6 +184,7 @@ static void make_child(pid_t parent)
 	    .executed = true,
 	    .service = kernel.process[parent].service,
 	    .life = kernel.process[parent].life,
+	    .shell = kernel.process[parent].shell,
 	    .deaf = kernel_chance(20) && !kernel.calm,
 	    .stop_time = kernel_pick(kernel_chance(20) ? 15000 : 50)};
 	kernel_set_session(pid, kernel.process[parent].sid);
@@ -213,7 +220,7 @@ static void tell_main(int service)
 		struct process *p = &kernel.process[pid];
 
 		if (p->state == PROCESS_ALIVE && p->role == ROLE_MAIN && p->service == service)
-			kernel_take_signal(pid, SIGTERM);
+			kernel_take_stop(pid);
 	}
 }
 
@@ -253,6 +260,16 @@ static void by_itself(pid_t pid)
 		kernel_end(pid, EXIT_KILLED, kernel_chance(50) ? SIGSEGV : SIGKILL);
 }
 
+static bool ends(const struct process *p, int sig)
+{
+	return p->shell ? sig == SIGHUP : sig != SIGHUP && sig != SIGUSR1;
+}
+
+void kernel_take_stop(pid_t pid)
+{
+	kernel_take_signal(pid, kernel.process[pid].shell ? SIGHUP : SIGTERM);
+}
+
 /* Returns nothing: whoever sends it learns only that it was sent. */
 void kernel_take_signal(pid_t pid, int sig)
 {
@@ -269,14 +286,14 @@ void kernel_take_signal(pid_t pid, int sig)
 		return;
 	}
 	if (p->frozen) {
-		p->waiting |= sig != SIGHUP && sig != SIGUSR1;
+		p->waiting |= ends(p, sig);
 		return;
 	}
 	if (p->state == PROCESS_PENDING) {
 		p->told = true; /* it waits until the exec is done: see kernel_run() */
 		return;
 	}
-	if (p->deaf || p->told || p->exec_fails || sig == SIGHUP || sig == SIGUSR1)
+	if (p->deaf || p->told || p->exec_fails || !ends(p, sig))
 		return;
 	p->told = true;
 	kernel.at[pid] = kernel.now + p->stop_time;
@@ -304,7 +321,7 @@ void kernel_run(void)
 		if (p->state == PROCESS_PENDING && was_told && !p->exec_fails) {
 			p->told = false;
 			by_itself(pid);
-			kernel_take_signal(pid, SIGTERM);
+			kernel_take_stop(pid);
 			continue;
 		}
 		by_itself(pid);

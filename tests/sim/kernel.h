@@ -1,7 +1,7 @@
 /* A simulated kernel: everything of init/platform.h over a virtual clock.
  *
  * A command's words tell how its process behaves: "/sim/main s07 4" is the main process of
- * service 7 with behaviour 4. What happens by chance comes from the seed, so that a run
+ * service 7 with behaviour 4, "/sim/shell4" the shell of last resort. What happens by chance comes from the seed, so that a run
  * can be repeated. There are few process numbers, so that they are used again soon.
  * Owns: `kernel`, the one world of the test (platform.h hands no context down). */
 #ifndef SINIT_TESTS_SIM_KERNEL_H
@@ -14,6 +14,9 @@
 #include <sys/types.h>
 
 enum { KERNEL_PIDS = 192, KERNEL_SERVICES = 32, MINUTE = 60000, HOUR = 60 * MINUTE };
+
+/* Services are known by numbers: that of `s07` is 7, that of `emergency` is this one. */
+enum { KERNEL_EMERGENCY = KERNEL_SERVICES - 1 };
 
 enum behaviour {
 	STEADY,    /* lives long, ends at once when told to */
@@ -42,6 +45,7 @@ struct process {
 	bool exec_fails;
 	bool executed;
 	bool deaf;
+	bool shell;     /* HUP ends it, and TERM does not */
 	bool told;      /* a stop signal is working in it */
 	bool abandoned; /* kill_mode=process: its service has ended without it */
 	bool frozen;    /* with its slice: it does nothing, and takes no signal but KILL */
@@ -86,6 +90,9 @@ struct kernel_watch {
 	void (*leave)(int service);
 };
 extern struct kernel_watch kernel_watch;
+
+/* The number of a service, by its name. */
+int kernel_service(const char *name);
 
 void kernel_reset(uint64_t seed, int64_t now);
 

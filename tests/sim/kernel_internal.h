@@ -15,6 +15,7 @@ void kernel_free(pid_t pid);
 void kernel_execute(pid_t pid);
 void kernel_end(pid_t pid, uint8_t kind, int code);
 void kernel_take_signal(pid_t pid, int sig);
+void kernel_take_stop(pid_t pid); /* the signal that ends it */
 /* From `least` to `most` ms, short ones as likely as long ones by order of magnitude. */
 uint32_t kernel_spread(uint32_t least, uint32_t most);
 

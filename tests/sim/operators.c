@@ -18,18 +18,20 @@ static void print_error(void *context, const char *line)
 	printf("    %s\n", line);
 }
 
-struct image *operators_load(const struct plan *plan)
+struct image *operators_load(const struct plan *plan, unsigned flags)
 {
 	static char path[] = "PATH=/sim";
 	static char *const environment[] = {path, NULL};
-	struct config_input input = {.environ = environment};
+	struct config_input input = {
+	    .environ = environment, .flags = flags | (plan->machine ? CONFIG_MACHINE : 0)};
+	bool refused = plan_is_broken(plan) && !(flags & CONFIG_TOLERANT);
 	struct config_errors errors = {0};
-	struct image *image;
+	struct image *image = NULL;
 
 	plan_write(plan, text);
-	if (config_load_text("plan", text, &input, &errors, &image) < 0) {
+	if ((config_load_text("plan", text, &input, &errors, &image) < 0) != refused) {
 		config_errors_write(&errors, print_error, NULL);
-		sim_fail("the configuration has errors");
+		sim_fail(refused ? "errors are taken" : "the configuration has errors");
 	}
 	config_errors_free(&errors);
 	return image;
@@ -44,8 +46,7 @@ static uint32_t find(int number)
 {
 	char name[16];
 
-	snprintf(name, sizeof(name), "s%02d", number);
-	return supervisor_find(&sim.sv, name);
+	return supervisor_find(&sim.sv, plan_name((unsigned)number, name));
 }
 
 void operators_tell_devices(uint32_t there)
@@ -73,8 +74,14 @@ static void reload(void)
 	/* The births of this very call are to follow the new one. */
 	old = sim.plan;
 	plan_change(&sim.plan);
-	image = operators_load(&sim.plan);
-	sim_trace(" operator: reload");
+	if (kernel_chance(50))
+		plan_mend(&sim.plan);
+	image = operators_load(&sim.plan, 0);
+	sim_trace(" operator: reload%s", image ? "" : ", refused");
+	if (!image) {
+		sim.plan = old;
+		return;
+	}
 	for (int n = 0; n < KERNEL_SERVICES; n++)
 		if (sim.plan.service[n].present && !old.service[n].present &&
 		    find(n) == SUPERVISOR_NONE)
@@ -85,12 +92,13 @@ static void reload(void)
 		if (!sim.plan.service[n].present ||
 		    (old.service[n].enabled && !sim.plan.service[n].enabled))
 			sim.asked[n] = false;
-	sim.reloaded_at = kernel.now;
+	sim.reloaded_at = sim.shell_asked_at = kernel.now;
 	memset(sim.oomed, 0, sizeof(sim.oomed));
 	rc = supervisor_adopt(&sim.sv, image, image->size, &counts);
 	if (rc == 0) {
 		/* Another helper tells anew, sooner or later. */
 		sim.told &= plan_awaited(&old);
+		checks_reloaded(&old);
 		return;
 	}
 	sim_trace(" reload: %s", strerror(-rc));
@@ -141,6 +149,8 @@ static void ask_for(int number)
 	const struct plan_service *s = &sim.plan.service[number];
 
 	sim.asked[number] = true;
+	if (number == KERNEL_EMERGENCY)
+		sim.shell_asked_at = kernel.now;
 	sim.oomed[number] = false;
 	for (int other = 0; other < KERNEL_SERVICES; other++)
 		if ((s->requires | s->wants) >> other & 1 && !sim.hand[other] && !sim.asked[other])
@@ -162,7 +172,8 @@ static void pause_service(uint32_t slot)
 
 void operate(void)
 {
-	int number = (int)kernel_pick(KERNEL_SERVICES);
+	bool shell = sim.plan.machine && kernel_chance(10);
+	int number = shell ? KERNEL_EMERGENCY : (int)kernel_pick(KERNEL_SERVICES);
 	uint32_t what = kernel_pick(100), slot = find(number);
 
 	if (kernel_chance(50))

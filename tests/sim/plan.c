@@ -1,6 +1,5 @@
 #include "tests/sim/plan.h"
 
-#include "init/base.h"
 #include "init/schema.h"
 
 #include <string.h>
@@ -19,7 +18,7 @@ static uint32_t lower(const struct plan *plan, unsigned number, uint32_t percent
 	uint32_t mask = 0;
 
 	while (kernel_chance(percent)) {
-		unsigned other = kernel_pick(KERNEL_SERVICES);
+		unsigned other = kernel_pick(KERNEL_EMERGENCY);
 
 		if (plan->service[other].present &&
 		    plan->service[other].level < plan->service[number].level)
@@ -42,7 +41,7 @@ static void draw_edges(const struct plan *plan, unsigned number)
 	s->after = lower(plan, number, 20) & ~s->requires & ~s->wants;
 	s->restart_with = 0;
 	while (kernel_chance(15)) {
-		unsigned other = kernel_pick(KERNEL_SERVICES);
+		unsigned other = kernel_pick(KERNEL_EMERGENCY);
 
 		if (plan->service[other].present && other < number)
 			s->restart_with |= 1u << other;
@@ -61,6 +60,14 @@ static void draw_memory(struct plan_service *s)
 	s->warns = kernel_chance(20);
 }
 
+static void doom(struct plan_service *s)
+{
+	s->behaviour = (uint8_t)ANY(FLAKY, CRASHING, CRASHING, MISSING, BRIEF);
+	s->restart = (uint8_t)ANY(RESTART_ON_FAILURE, RESTART_NEVER);
+	s->max_restarts = ANY(0, 1, 3);
+	s->restart_window = 5 * HOUR;
+}
+
 static void draw_service(struct plan *plan, unsigned number)
 {
 	struct plan_service *s = &plan->service[number];
@@ -70,7 +77,7 @@ static void draw_service(struct plan *plan, unsigned number)
 	    .level = level,
 	    .enabled = kernel_chance(85),
 	    .oneshot = kernel_chance(20),
-	    .critical = kernel_chance(1) && kernel_chance(30),
+	    .critical = plan->alert ? kernel_chance(20) : kernel_chance(1) && kernel_chance(30),
 	    .waits = draw_devices(),
 	    .has_pre = kernel_chance(20),
 	    .has_stop = kernel_chance(20),
@@ -106,18 +113,64 @@ static void draw_service(struct plan *plan, unsigned number)
 		if (hasty)
 			s->jitter = 0;
 	}
+	if (plan->doomed)
+		doom(s);
 	draw_memory(s);
 	draw_edges(plan, number);
 }
 
-void plan_make(struct plan *plan)
+/* By the documentation of [sinit] emergency: a service with nothing set but its command. */
+static void draw_shell(struct plan *plan)
+{
+	plan->built_in = true;
+	plan->service[KERNEL_EMERGENCY] = (struct plan_service){.present = true,
+	    .behaviour = (uint8_t)ANY(STEADY, FLAKY, CRASHING, DEAF, FAMILY, MISSING, SOMETIMES,
+		HANGING, BRIEF, BRIEF),
+	    .restart = RESTART_ALWAYS,
+	    .kill_mode = KILL_MAIN,
+	    .oom_policy = OOM_RESTART,
+	    .restart_delay = 1000,
+	    .max_backoff = MINUTE,
+	    .multiplier = 2000,
+	    .max_restarts = UINT32_MAX,
+	    .restart_window = 10 * MINUTE,
+	    .min_uptime = 10000,
+	    .start_timeout = MINUTE,
+	    .stop_timeout = 10000};
+}
+
+static void draw_emergency(struct plan *plan)
+{
+	if (kernel_chance(75)) {
+		draw_shell(plan);
+		return;
+	}
+	plan->built_in = plan->spoilt = false;
+	draw_service(plan, KERNEL_EMERGENCY);
+	plan->service[KERNEL_EMERGENCY].enabled = kernel_chance(30);
+}
+
+static void draw_machine(struct plan *plan)
+{
+	plan->machine = true;
+	plan->alert = kernel_chance(40);
+	plan->doomed = kernel_chance(50);
+	if (kernel_chance(75))
+		plan->most = kernel_pick(5);
+	plan->service[KERNEL_EMERGENCY].level = 1000;
+}
+
+void plan_make(struct plan *plan, bool machine)
 {
 	memset(plan, 0, sizeof(*plan));
 	plan->shutdown_timeout = ANY(1000, 5000, 30000, 30000);
+	plan->most = KERNEL_EMERGENCY;
 	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
 		plan->service[n].level = kernel_pick(1000);
-	for (unsigned count = 0; count < PLAN_SERVICES;) {
-		unsigned number = kernel_pick(KERNEL_SERVICES);
+	if (machine)
+		draw_machine(plan);
+	for (unsigned count = 0; count < plan->most && count < PLAN_SERVICES;) {
+		unsigned number = kernel_pick(KERNEL_EMERGENCY);
 
 		if (plan->service[number].present)
 			continue;
@@ -128,6 +181,36 @@ void plan_make(struct plan *plan)
 	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
 		if (plan->service[n].present)
 			draw_edges(plan, n);
+	if (machine)
+		draw_emergency(plan);
+	for (unsigned n = 0; n < KERNEL_EMERGENCY && machine && kernel_chance(80); n++)
+		plan->service[n].broken = plan->service[n].present && kernel_chance(20);
+	plan->spoilt = machine && plan->built_in && kernel_chance(10);
+}
+
+void plan_mend(struct plan *plan)
+{
+	plan->spoilt = false;
+	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
+		plan->service[n].broken = false;
+}
+
+bool plan_is_broken(const struct plan *plan)
+{
+	bool broken = plan->spoilt;
+
+	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
+		broken |= plan->service[n].present && plan->service[n].broken;
+	return broken;
+}
+
+static uint32_t count(const struct plan *plan)
+{
+	uint32_t sum = 0;
+
+	for (unsigned n = 0; n < KERNEL_EMERGENCY; n++)
+		sum += plan->service[n].present;
+	return sum;
 }
 
 static void remove_service(struct plan *plan, unsigned number)
@@ -145,12 +228,17 @@ static void remove_service(struct plan *plan, unsigned number)
 
 void plan_change(struct plan *plan)
 {
+	if (plan->machine && kernel_chance(25))
+		draw_emergency(plan);
+	if (plan->machine && kernel_chance(10))
+		plan->alert = !plan->alert;
 	for (uint32_t changes = 1 + kernel_pick(5); changes; changes--) {
-		unsigned number = kernel_pick(KERNEL_SERVICES);
+		unsigned number = kernel_pick(KERNEL_EMERGENCY);
 		struct plan_service *s = &plan->service[number];
 
 		if (!s->present) {
-			draw_service(plan, number);
+			if (count(plan) < plan->most)
+				draw_service(plan, number);
 			continue;
 		}
 		switch (kernel_pick(8)) {
@@ -183,88 +271,6 @@ void plan_change(struct plan *plan)
 	}
 }
 
-static void names(struct text *text, const char *key, uint32_t mask)
-{
-	if (!mask)
-		return;
-	text_addf(text, "%s =", key);
-	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
-		if (mask >> n & 1)
-			text_addf(text, " s%02u", n);
-	text_add(text, "\n");
-}
-
-static void devices(struct text *text, uint32_t mask)
-{
-	if (!mask)
-		return;
-	text_add(text, "wait_for =");
-	for (unsigned n = 0; n < PLAN_DEVICES; n++)
-		if (mask >> n & 1)
-			text_addf(text, " /dev/d%u", n);
-	text_add(text, "\n");
-}
-
-static void ms(struct text *text, const char *key, uint32_t value)
-{
-	if (value == UINT32_MAX)
-		text_addf(text, "%s = unlimited\n", key);
-	else
-		text_addf(text, "%s = %ums\n", key, value);
-}
-
-static void command(
-    struct text *text, const char *key, const char *role, unsigned number, unsigned behaviour)
-{
-	text_addf(text, "%s = /sim/%s s%02u %u\n", key, role, number, behaviour);
-}
-
-static void write_service(const struct plan_service *s, unsigned number, struct text *text)
-{
-	static const char restart[][12] = {"always", "on-failure", "never"};
-	static const char kill_mode[][8] = {"main", "group", "process"};
-	static const char oom_policy[][8] = {"restart", "stop", "ignore"};
-	static const char probes[PLAN_PROBES][12] = {"startup", "liveness", "readiness"};
-
-	text_addf(text, "[service s%02u]\n", number);
-	command(text, "command", "main", number, s->behaviour);
-	if (s->has_pre)
-		command(text, "pre_start", "pre", number, s->pre);
-	if (s->has_stop)
-		command(text, "stop_command", "stop", number, s->stop);
-	if (s->has_post)
-		command(text, "post_stop", "post", number, s->post);
-	if (s->has_reload)
-		command(text, "reload_command", "reload", number, QUICK);
-	text_addf(text, "enabled = %u\ntype = %s\ncritical = %u\npriority = %d\n", s->enabled,
-	    s->oneshot ? "oneshot" : "simple", s->critical, s->priority);
-	text_addf(
-	    text, "restart = %s\nkill_mode = %s\n", restart[s->restart], kill_mode[s->kill_mode]);
-	text_addf(text, "oom_policy = %s\n%s%s", oom_policy[s->oom_policy],
-	    s->capped ? "memory_max = 64M\n" : "", s->warns ? "memory_warn = 48M\n" : "");
-	names(text, "requires", s->requires);
-	names(text, "wants", s->wants);
-	names(text, "after", s->after);
-	names(text, "restart_with", s->restart_with);
-	devices(text, s->waits);
-	ms(text, "restart_delay", s->restart_delay);
-	ms(text, "max_backoff", s->max_backoff);
-	text_addf(text, "backoff_multiplier = %u.%03u\nbackoff_jitter = %u%%\n",
-	    s->multiplier / 1000, s->multiplier % 1000, s->jitter);
-	if (s->max_restarts == UINT32_MAX)
-		text_add(text, "max_restarts = unlimited\n");
-	else
-		text_addf(text, "max_restarts = %u\n", s->max_restarts);
-	ms(text, "restart_window", s->restart_window);
-	ms(text, "min_uptime", s->min_uptime);
-	ms(text, "start_timeout", s->start_timeout);
-	ms(text, "stop_timeout", s->stop_timeout);
-	for (unsigned role = 0; role < PLAN_PROBES; role++)
-		if (s->probe[role])
-			text_addf(text, "[%s s%02u]\ncheck = tcp://127.0.0.1:%u\n", probes[role],
-			    number, 1 + role);
-}
-
 uint32_t plan_awaited(const struct plan *plan)
 {
 	uint32_t mask = 0;
@@ -272,21 +278,6 @@ uint32_t plan_awaited(const struct plan *plan)
 	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
 		mask |= plan->service[n].present ? plan->service[n].waits : 0;
 	return mask;
-}
-
-void plan_write(const struct plan *plan, char *buffer)
-{
-	struct text text;
-
-	text_init(&text, buffer, PLAN_TEXT);
-	text_add(&text, "[sinit]\nstate_dir = /sim/state\n");
-	text_addf(&text, "cgroups = %s\n", plan->needs_slices ? "required" : "auto");
-	ms(&text, "shutdown_timeout", plan->shutdown_timeout);
-	for (unsigned n = 0; n < KERNEL_SERVICES; n++)
-		if (plan->service[n].present)
-			write_service(&plan->service[n], n, &text);
-	if (text.cut)
-		sim_fail("the configuration does not fit");
 }
 
 uint32_t plan_delay(const struct plan_service *s, uint32_t n)

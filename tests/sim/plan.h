@@ -11,6 +11,7 @@ enum { PLAN_PROBES = 3, PLAN_DEVICES = 4 };
 /* A service. Others are bits of a mask. */
 struct plan_service {
 	bool present, enabled, oneshot, critical;
+	bool broken; /* its section has an error */
 	uint32_t level; /* requires, wants and after name lower levels only */
 	uint32_t requires, wants, after, restart_with;
 	uint32_t waits; /* bits of devices: wait_for */
@@ -27,13 +28,26 @@ struct plan_service {
 struct plan {
 	uint32_t shutdown_timeout;
 	bool needs_slices; /* cgroups = required */
+	bool machine;      /* sinit is its init; KERNEL_EMERGENCY is present then, and only then */
+	bool alert;        /* critical_action = alert */
+	bool built_in;     /* `emergency` is what sinit adds */
+	bool spoilt;       /* though there is a section of its own, which is broken */
+	bool doomed;       /* what there is does not live long */
+	uint32_t most;     /* services that there may be */
 	struct plan_service service[KERNEL_SERVICES];
 };
 
 enum { PLAN_SERVICES = 20, PLAN_TEXT = 64 * 1024 };
 
-/* A first plan of PLAN_SERVICES services. */
-void plan_make(struct plan *plan);
+/* A first plan: PLAN_SERVICES services; for a machine also few, or none. */
+void plan_make(struct plan *plan, bool machine);
+
+/* Puts right what is broken. */
+void plan_mend(struct plan *plan);
+bool plan_is_broken(const struct plan *plan);
+
+/* The name of a service, for messages and for sinit. */
+const char *plan_name(unsigned number, char buffer[static 16]);
 
 /* The plan after somebody has edited the files: some services changed, added, removed. */
 void plan_change(struct plan *plan);

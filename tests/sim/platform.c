@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -75,6 +76,13 @@ void spawner_free(struct spawner *spawner)
 	free(spawner);
 }
 
+/* What a command's words tell. */
+struct words {
+	enum role role;
+	int service, behaviour;
+	bool shell;
+};
+
 static enum role role_of(const char *path)
 {
 	static const char *const names[] = {"main", "pre", "stop", "post", "reload"};
@@ -83,6 +91,19 @@ static enum role role_of(const char *path)
 		if (!strcmp(path, names[i]))
 			return (enum role)i;
 	sim_fail("spawn: what is /sim/%s?", path);
+}
+
+static struct words words_of(const struct spawn *spawn)
+{
+	const char *program = spawn->argv[0] + sizeof("/sim/") - 1;
+	struct words shell = {
+	    .role = ROLE_MAIN, .service = KERNEL_EMERGENCY, .shell = true};
+
+	if (sscanf(program, "shell%d", &shell.behaviour) == 1)
+		return shell;
+	return (struct words){.role = role_of(program),
+	    .service = kernel_service(spawn->argv[1]),
+	    .behaviour = atoi(spawn->argv[2])};
 }
 
 static bool exec_fails(enum behaviour behaviour)
@@ -109,9 +130,9 @@ static bool slice_refuses(uint8_t slice, struct spawn_result *ret)
 
 int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)
 {
-	enum role role = role_of(spawn->argv[0] + sizeof("/sim/") - 1);
-	int service = atoi(spawn->argv[1] + 1), behaviour = atoi(spawn->argv[2]);
-	uint64_t life = kernel_watch.spawn(service, role);
+	struct words words = words_of(spawn);
+	int service = words.service, behaviour = words.behaviour;
+	uint64_t life = kernel_watch.spawn(service, words.role);
 	uint8_t slice = spawn->in_slice ? slices_of(spawn->slice_fd) : 0;
 	bool hangs = behaviour == HANGING && !kernel.calm && kernel_chance(80);
 	pid_t pid;
@@ -134,15 +155,16 @@ int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct sp
 	kernel.spawned++;
 	kernel.process[pid] = (struct process){.parent = 1,
 	    .sid = 1,
-	    .role = (uint8_t)role,
+	    .role = (uint8_t)words.role,
 	    .behaviour = (uint8_t)behaviour,
 	    .ours = true,
+	    .shell = words.shell,
 	    .exec_fails = exec_fails((enum behaviour)behaviour),
 	    .service = service,
 	    .life = life};
 	*ret = (struct spawn_result){.pid = pid};
 	slices_enter(pid, slice);
-	sim_trace("  kernel: pid %d is s%02d role %d behaviour %d%s", (int)pid, service, (int)role,
+	sim_trace("  kernel: pid %d is s%02d role %d behaviour %d%s", (int)pid, service, (int)words.role,
 	    behaviour, hangs ? ", exec pending" : "");
 	if (hangs) {
 		kernel.process[pid].state = PROCESS_PENDING;
@@ -286,14 +308,14 @@ int platform_marker_set(const char *state_dir, const char *name, bool stopped)
 	(void)state_dir;
 	if (kernel_chance(2))
 		return -EROFS;
-	kernel.marker[atoi(name + 1)] = stopped;
+	kernel.marker[kernel_service(name)] = stopped;
 	return 0;
 }
 
 bool platform_marker_get(const char *state_dir, const char *name)
 {
 	(void)state_dir;
-	return kernel.marker[atoi(name + 1)];
+	return kernel.marker[kernel_service(name)];
 }
 
 int platform_kill_everything(int sig)

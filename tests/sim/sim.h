@@ -27,6 +27,11 @@ struct sim {
 	bool hand[KERNEL_SERVICES];  /* stopped by hand */
 	bool asked[KERNEL_SERVICES]; /* has been wanted, and not unwanted since */
 	bool by_operator;            /* the signal is no part of a stop */
+	bool single;                 /* begun with nothing but the emergency shell */
+	bool shutdown_asked;
+	bool shell_wanted;           /* `emergency` was to be up when last seen */
+	int64_t shell_ended;         /* since when it had then ended well, 0: it had not */
+	int64_t shell_asked_at;      /* when somebody has last had to do with it */
 	bool oomed[KERNEL_SERVICES]; /* is to stay down: oom_policy=stop */
 	struct cgroup_tree tree;
 	uint64_t oom_life[SIM_SLOTS]; /* whose main process was killed for memory, 0: none */
@@ -50,14 +55,18 @@ void operate(void);
 /* Tells the supervisor what devices there are, as its helper does. */
 void operators_tell_devices(uint32_t there);
 
-/* The image of a plan's text; prints the last one. */
-struct image *operators_load(const struct plan *plan);
+/* The image of a plan's text, NULL: it is refused, since the plan is broken and `flags` (enum
+ * config_flag) are not tolerant; prints the last one. */
+struct image *operators_load(const struct plan *plan, unsigned flags);
 void operators_print(void);
 
 void checks_begin(void);
 
 /* After every turn. */
 void checks_turn(void);
+
+/* After a reload. */
+void checks_reloaded(const struct plan *before);
 
 /* When the shutdown is through. */
 void checks_end(void);

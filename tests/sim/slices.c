@@ -238,7 +238,7 @@ static int watch(bool wanted)
 
 int slice_open(struct cgroup_tree *tree, const char *service, struct slice *ret)
 {
-	unsigned number = (unsigned)atoi(service + 1);
+	unsigned number = (unsigned)kernel_service(service);
 	struct sim_slice *s = &slices[number];
 	struct sim_slice before = *s;
 
@@ -321,7 +321,7 @@ int slice_remove(struct cgroup_tree *tree, const char *service, struct slice *sl
 	unsigned number = (unsigned)(s - slices);
 
 	(void)tree;
-	if (number != (unsigned)atoi(service + 1))
+	if (number != (unsigned)kernel_service(service))
 		sim_fail("%s: the slice of s%02u is removed for it", service, number);
 	if (s->frozen)
 		sim_fail("%s: its slice is given back frozen", service);
@@ -401,7 +401,7 @@ static void set_frozen(unsigned number, bool frozen)
 		p->frozen = frozen;
 		p->waiting = false;
 		if (waiting)
-			kernel_take_signal(pid, SIGTERM);
+			kernel_take_stop(pid);
 	}
 }
 

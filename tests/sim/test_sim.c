@@ -121,6 +121,7 @@ static void quiet(int64_t until)
 static void ask_shutdown(void)
 {
 	sim_trace(" shutdown");
+	sim.shutdown_asked = true;
 	supervisor_shutdown(&sim.sv);
 }
 
@@ -164,6 +165,17 @@ static void release(struct supervisor *sv)
 	board_close(&sv->board);
 }
 
+/* The days before have left some down. That the shell was, holds for its own day. */
+static void remember_stops(void)
+{
+	if (kernel_chance(80))
+		return;
+	for (int n = 0; n < KERNEL_SERVICES; n++) {
+		kernel.marker[n] = kernel_chance(10);
+		sim.hand[n] = kernel.marker[n] && !(n == KERNEL_EMERGENCY && sim.plan.built_in);
+	}
+}
+
 static void day(uint64_t seed, bool trace)
 {
 	struct supervisor_input input = {.state_dir = "/sim/state", .rundir = -1};
@@ -186,9 +198,15 @@ static void day(uint64_t seed, bool trace)
 		input.cgroups = &sim.tree;
 		input.slices_max = KERNEL_SERVICES;
 	}
-	plan_make(&sim.plan);
+	plan_make(&sim.plan, kernel_chance(25));
+	input.mode = sim.plan.machine ? MODE_BOOT : MODE_CONTAINER;
+	sim.single = sim.plan.machine && kernel_chance(20);
+	remember_stops();
+	/* Who starts the machine so asks for the shell. */
+	sim.asked[KERNEL_EMERGENCY] = sim.single;
+	sim.hand[KERNEL_EMERGENCY] &= !sim.single;
 	sim.plan.needs_slices = sim.tree.root_fd > 0 && kernel_chance(20);
-	input.image = operators_load(&sim.plan);
+	input.image = operators_load(&sim.plan, sim.plan.machine ? CONFIG_TOLERANT : 0);
 	input.image_size = input.image->size;
 	if (trace)
 		operators_print();
@@ -199,7 +217,10 @@ static void day(uint64_t seed, bool trace)
 	supervisor_prober(&sim.sv, PROBER_FD);
 	if (kernel_chance(80))
 		operators_tell_devices(kernel_pick(1u << PLAN_DEVICES));
-	supervisor_start(&sim.sv);
+	if (sim.single)
+		supervisor_start_single(&sim.sv);
+	else
+		supervisor_start(&sim.sv);
 	/* Some days end in the middle of the morning's rush. */
 	if (kernel_chance(20)) {
 		busy(start + kernel_pick(kernel_chance(50) ? 2000 : 10 * MINUTE));

@@ -120,6 +120,45 @@ static void test_tolerant(void **state)
 	config_free(image);
 }
 
+/* The shell of last resort is there, whatever its own section says. */
+static void test_emergency_is_there(void **state)
+{
+	static const struct {
+		const char *text;
+		bool own;
+	} cases[] = {
+	    {"", false},
+	    {"[service emergency]\ncommand = /own\n", true},
+	    {"[service emergency]\ncomand = /own\n", false},
+	    {"[service emergency]\ncommand = /own\nrequires = nope\n", false},
+	    {"[service emergency]\ncommand = /own\n[liveness emergency]\ncheck = what\n"
+	     "[service a]\ncommand = x\nrequires = emergency\nrestart_with = emergency\n",
+		false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config_input input = {.flags = CONFIG_TOLERANT | CONFIG_MACHINE};
+		struct image *image = config_util_input(cases[i].text, &input);
+		const struct service_settings *s = config_util_service(image, "emergency");
+
+		assert_int_equal(image_check(image, image->size), 0);
+		assert_null(image_string(image, s->broken));
+		assert_int_equal(image->broken_count, 0);
+		assert_int_equal(!(s->flags & SERVICE_LAST_RESORT), cases[i].own);
+		assert_int_equal(s->enabled, cases[i].own);
+		assert_int_equal(!s->liveness, 1);
+		assert_string_equal(
+		    image_string(image, image_list(image, s->command)->item[0]),
+		    cases[i].own ? "/own" : "/bin/sh");
+		if (image_find(image, "a") != IMAGE_NONE) {
+			assert_int_equal(image_list(image, s->dependents)->count, 1);
+			assert_int_equal(image_list(image, s->restarts)->count, 1);
+		}
+		config_free(image);
+	}
+}
+
 static struct image *of_a_machine(const char *text)
 {
 	struct config_input input = {.flags = CONFIG_MACHINE};
@@ -169,6 +208,7 @@ int main(void)
 	    cmocka_unit_test(test_main_of_many_words),
 	    cmocka_unit_test(test_tolerant),
 	    cmocka_unit_test(test_emergency),
+	    cmocka_unit_test(test_emergency_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
