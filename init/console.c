@@ -3,9 +3,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { NAME = 64 };
+enum {
+	NAME = 64,
+	DRAIN = 2000,    /* ms for what was said to come out of the terminal */
+	DRAIN_STEP = 10, /* ms */
+};
 
 static bool use(const char *path)
 {
@@ -56,4 +63,17 @@ bool console_open(void)
 		return true;
 	use_any();
 	return false;
+}
+
+void console_drain(void)
+{
+	int left = 0;
+
+	for (int waited = 0; waited < DRAIN; waited += DRAIN_STEP) {
+		if (ioctl(STDERR_FILENO, TIOCOUTQ, &left) < 0 || left == 0)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = DRAIN_STEP * 1000000}, NULL);
+	}
+	if (left == 0)
+		tcdrain(STDERR_FILENO); /* the rest is in the hardware, which takes its time and no more */
 }

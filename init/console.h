@@ -13,4 +13,8 @@
  * O_NOCTTY: it is to be the controlling terminal of a service (tty_ioctl(4)), not of init. */
 bool console_open(void);
 
+/* Waits until what was written to descriptor 2 has come out: a hangup, or the machine's end, throws
+ * away what has not. Not for ever, since a terminal may have been stopped (Ctrl-S). */
+void console_drain(void);
+
 #endif

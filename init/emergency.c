@@ -103,6 +103,7 @@ static void child_shell(void)
 	for (size_t i = 0; i < ARRAY_LEN(crashes); i++)
 		signal(crashes[i], SIG_DFL);
 	/* Whoever had the terminal is not to read what is typed here (ioctl_tty(2)). */
+	console_drain();
 	ioctl(STDIN_FILENO, TIOCVHANGUP);
 	console_open();
 	ioctl(STDIN_FILENO, TIOCSCTTY, 1);

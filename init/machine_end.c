@@ -1,6 +1,7 @@
 #include "init/machine_end.h"
 
 #include "init/base.h"
+#include "init/console.h"
 #include "init/log.h"
 #include "reaper/signals.h"
 
@@ -114,6 +115,7 @@ void machine_end_now(enum machine_end end)
 	while (end != END_NONE) {
 		log_info(NULL, "%s", ends[end].doing);
 		log_flush();
+		console_drain();
 		int error = try(end);
 		log_error(NULL, "%s: the kernel did not do it%s%s", ends[end].doing,
 		    error ? ": " : "", error ? strerror(error) : "");
