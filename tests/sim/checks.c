@@ -90,7 +90,7 @@ static void check_record(uint32_t slot)
 	if (s->m.state == STATE_BACKOFF && entered)
 		check_delay(slot);
 	if (!machine_active(&s->m) && sim_leaves_children(slot))
-		sim_abandon(slot, 0);
+		sim_abandon(s->used, 0);
 	if (s->by_hand != sim.hand[sim_number(slot)] && !sim.sv.unit[slot].removed)
 		sim_fail("s%02d: stopped by hand: %d, by the record %d", sim_number(slot),
 		    sim.hand[sim_number(slot)], s->by_hand);
@@ -237,6 +237,8 @@ static void look(uint32_t slot)
 	struct board_service *s = sim_record(slot);
 	int number = sim_number(slot);
 
+	if (s->used != seen->used && seen->kill_mode == KILL_PROCESS)
+		sim_abandon(seen->used, 0);
 	if (s->used != seen->used && s->used)
 		*seen = (struct seen){.number = number};
 	sim.exits[number] += s->exits - seen->exits;

@@ -31,8 +31,9 @@ bool sim_needed(int number, int depth);
 /* It is down to stay, or cannot come back since that holds for one that it requires. */
 bool sim_is_lost(uint32_t slot);
 
-/* All of the service's processes but those of life `but` are on their own. */
-void sim_abandon(uint32_t slot, uint64_t but);
+/* All processes of the service that has `used` in its record but those of life `but` are on their
+ * own. */
+void sim_abandon(uint32_t used, uint64_t but);
 
 /* By kill_mode=process of its present settings, or of those that its last life may have had. */
 bool sim_leaves_children(uint32_t slot);

@@ -29,13 +29,12 @@ bool sim_leaves_children(uint32_t slot)
 	       sim.seen[slot].kill_mode == KILL_PROCESS;
 }
 
-void sim_abandon(uint32_t slot, uint64_t but)
+void sim_abandon(uint32_t used, uint64_t but)
 {
 	for (pid_t pid = 2; pid < KERNEL_PIDS; pid++) {
 		struct process *p = &kernel.process[pid];
 
-		if (p->state != PROCESS_FREE && p->life >> 32 == sim_record(slot)->used &&
-		    p->life != but && p->role != ROLE_MAIN)
+		if (p->state != PROCESS_FREE && p->life >> 32 == used && p->life != but && p->role != ROLE_MAIN)
 			p->abandoned = true;
 	}
 }
@@ -179,7 +178,7 @@ static uint64_t on_spawn(int number, enum role role)
 	checks_slices_birth(slot, number);
 	/* The settings may be new ones; those of the last life counted for its end. */
 	if (sim_leaves_children(slot))
-		sim_abandon(slot, life);
+		sim_abandon(sim_record(slot)->used, life);
 	check_alone(number, life);
 	if (role == ROLE_PRE || !supervisor_settings(&sim.sv, slot)->has_pre_start)
 		check_requires(slot, number);
