@@ -130,7 +130,8 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 {
 	struct unit *u = &sv->unit[slot];
 	const char *name = sv->service[slot].name;
-	bool used;
+	/* The shell of last resort comes without one, too. */
+	bool required = sv->cgroups_required && slot != sv->emergency, used;
 	int rc;
 
 	if (!sv_can_have_slices(sv))
@@ -138,12 +139,12 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 	if (u->sliced || has_outsiders(u))
 		return 0;
 	rc = sv->slices < sv->slices_max ? slice_open(sv->cgroups, name, &u->slice) : -EDQUOT;
-	if (rc == -EDQUOT && !sv->cgroups_required) {
+	if (rc == -EDQUOT && !required) {
 		tell_no_room(sv, name);
 		return 0;
 	}
 	if (rc < 0) {
-		if (sv->cgroups_required || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
+		if (required || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
 			return rc;
 		if (!u->slice_told)
 			log_warning(name, "runs without limits: its cgroup %s/%s.service cannot be made: %s",
