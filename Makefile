@@ -220,7 +220,7 @@ fuzz: ## fuzz for long: FUZZ_SECONDS (600) each
 	@B=$(B) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) .ci/run-tests fuzz
 
 bench: all ## measure sinit and its peers side by side (ARGS= words for bench/bench.py)
-	@.ci/setup bench
+	@.ci/setup bench boot
 	CC=$(CURDIR)/$(COMPILE) BENCH_PEER_PATH=$(CURDIR)/$(B) /usr/bin/python3 bench/bench.py --results bench/RESULTS.json $(ARGS)
 
 run: all ## see it work: sinit as PID 1 over the services of conf.d
