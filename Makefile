@@ -220,7 +220,7 @@ fuzz: ## fuzz for long: FUZZ_SECONDS (600) each
 	@B=$(B) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) .ci/run-tests fuzz
 
 bench: all ## measure sinit and its peers side by side (ARGS= words for bench/bench.py)
-	@.ci/setup bench
+	@.ci/setup bench boot
 	CC=$(CURDIR)/$(COMPILE) BENCH_PEER_PATH=$(CURDIR)/$(B) /usr/bin/python3 bench/bench.py --results bench/RESULTS.json $(ARGS)
 
 board: all ## a root for a board, under 3 MiB, with busybox (in build/board/ARCH; the kernel apart)

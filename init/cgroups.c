@@ -191,7 +191,7 @@ void cgroups_show(struct sinit *sinit)
 }
 
 /* In a child. The helpers are older than the move. */
-static int move_all(void *context)
+static int leave_root(void *context)
 {
 	const struct sinit *sinit = context;
 	int rc = cgroup_tree_move(&sinit->cgroups, getppid());
@@ -208,7 +208,7 @@ static int move_all(void *context)
 
 void cgroups_leave_root(struct sinit *sinit)
 {
-	if (sinit->cgroups.leaf_fd < 0 || platform_fork(move_all, sinit) < 0)
+	if (sinit->cgroups.leaf_fd < 0 || platform_fork(leave_root, sinit) < 0)
 		return;
 	close(sinit->cgroups.leaf_fd);
 	sinit->cgroups.leaf_fd = -1;

@@ -1,6 +1,7 @@
 /* The two ends of a boot, and the least that can lie between them.
  *
- *   as PID 1, /init        notes when the kernel handed over, and becomes /sbin/init
+ *   as PID 1, /init        notes when the kernel handed over, and becomes /sbin/init. In namespaces
+ *                          ($STAND_IN) it leaves a process 2 that looks like the kernel's thread
  *   as PID 1, /sbin/init   floor: what the kernel charges anybody. Mounts, starts $COUNT services
  *   boot COUNT             a service: notes when it began. The last of COUNT tells, a while later:
  *                          boot: HANDOVER FIRST LAST RSS PRIVATE
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE = 5, LINE = 32, ROOM = 4096 };
+enum { IDLE = 1, LINE = 32, ROOM = 4096 };
 
 static const char *const mounts[][2] = {{"/proc", "proc"}, {"/sys", "sysfs"}, {"/dev", "devtmpfs"},
     {"/dev/pts", "devpts"}, {"/dev/shm", "tmpfs"}, {"/run", "tmpfs"}, {"/sys/fs/cgroup", "cgroup2"}};
@@ -82,7 +83,7 @@ static void serve(int count)
 	if (read_notes("/marks", &first, &last) != count || read_notes("/begun", &begun, &begun) != 1)
 		return;
 	sleep(IDLE);
-	fd = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	fd = open("/dev/console", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
 	dprintf(fd, "\nboot: %lld %lld %lld %ld %ld\n", begun, first, last, memory("Rss"),
 	    memory("Private_"));
 }
@@ -93,6 +94,8 @@ static void floor_of_all(int count)
 
 	snprintf(number, sizeof(number), "%d", count);
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		if (strcmp(mounts[i][0], "/dev") == 0 && access("/dev/null", F_OK) == 0)
+			continue;
 		mkdir(mounts[i][0], 0755);
 		mount(mounts[i][1], mounts[i][0], mounts[i][1], 0, NULL);
 	}
@@ -111,6 +114,9 @@ int main(int argc, char **argv)
 	if (getpid() != 1) {
 		serve(argc > 1 ? atoi(argv[1]) : 1);
 	} else if (strcmp(argv[0], "/init") == 0) {
+		if (getenv("STAND_IN") && fork() == 0)
+			for (;;)
+				pause();
 		note("/begun", now());
 		execv("/sbin/init", (char *[]){"/sbin/init", NULL});
 		return 127;

@@ -101,3 +101,8 @@ def test_first_process(machine):
     plug(machine, 2)
     sinit.until_state("disk", state="running")
     assert sinit.status("web")["restarts"] == 0
+
+
+def test_the_helper_follows_sinit_to_its_leaf(machine):
+    """It is older than the move."""
+    machine.until(f"grep -x 0::/init /proc/{helper(machine)}/cgroup")
