@@ -33,7 +33,6 @@ static const struct early {
     {"/sys/fs/cgroup", "cgroup2", IF_KNOWN, MS_NOSUID | MS_NODEV | MS_NOEXEC, "nsdelegate"},
     {"/sys/kernel/security", "securityfs", IF_KNOWN, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
     {"/sys/kernel/config", "configfs", IF_KNOWN, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
-    {"/sys/fs/bpf", "bpf", IF_KNOWN, MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700"},
     {"/sys/fs/pstore", "pstore", IF_KNOWN, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
     {"/sys/fs/fuse/connections", "fusectl", IF_KNOWN, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
     {"/sys/firmware/efi/efivars", "efivarfs", IF_KNOWN, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},

@@ -87,11 +87,13 @@ def test_P56_cycles(lab):
 
 SUPPORTED = {
     "sinit": {"shutdown_timeout": "30s", "log_level": "info", "log_format": "text",
-              "log_target": "stderr", "control_group": "root"},
+              "log_target": "stderr", "control_group": "root", "hostname": "h",
+              "watchdog": "/dev/watchdog", "watchdog_timeout": "10s", "mounts": "no",
+              "emergency": "/bin/sh", "critical_action": "alert"},
     "service x": {
         "description": "text", "enabled": "yes", "type": "simple", "priority": "50",
         "requires": "y", "wants": "y", "after": "y", "before": "z", "restart_with": "y",
-        "critical": "no", "user": "root", "group": "root", "groups": "root", "umask": "022",
+        "wait_for": "/dev/sda1 eth0", "critical": "no", "user": "root", "group": "root", "groups": "root", "umask": "022",
         "nice": "1", "oom_score_adj": "1", "working_directory": "/", "environment": "A=b",
         "environment_file": "-/nonexistent", "clear_environment": "no", "stdin": "null",
         "tty": "/dev/tty", "restart": "always", "success_exit_codes": "0 3",
@@ -109,8 +111,6 @@ SUPPORTED = {
            "nice rtprio rttime".split()}},
 }
 LATER = {
-    "sinit": {"hostname": "h", "watchdog": "/dev/watchdog",
-              "watchdog_timeout": "10s", "mounts": "no"},
     "service x": {
         "type": "forking", "instances": "2", "pid_file": "/run/x", "log": "prefix", "log_max_size": "1M",
         "log_keep": "3", "log_format": "json", "listen": "8080", "no_new_privileges": "yes",
@@ -122,6 +122,7 @@ PROBE = {"check": "http://127.0.0.1:1/", "fallback": "file:/x", "interval": "1h"
          "expect_status": "200", "expect_body": "x", "header": "A: b", "method": "HEAD"}
 SUPPORTED |= {
     **{f"{kind} x": PROBE for kind in ("startup", "liveness", "readiness")},
+    "net x": {"address": "192.0.2.5/24", "gateway": "192.0.2.1", "mtu": "1400", "up": "yes"},
     "http": {"listen": "127.0.0.1:80", "control": "yes", "token_file": "/x", "dashboard": "no"},
     "alert x": {"events": "*", "services": "x", "cooldown": "1m", "command": "true",
                 "webhook": "http://x", "format": "ntfy", "file": "/x"},

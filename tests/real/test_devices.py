@@ -60,8 +60,10 @@ def kill(sinit, name):
 
 
 def settled(sinit):
-    """The state of the helper as the tests can see it: it sleeps, having looked at everything."""
-    until(lambda: process_state(helper(sinit)) == "S", "the helper sleeps")
+    """The state of the helper as the tests can see it: it sleeps, having looked at everything; and
+    so does sinit, having heard of it."""
+    until(lambda: process_state(helper(sinit)) == "S" and process_state(sinit.pid) == "S",
+          "the helper and sinit sleep")
     return helper(sinit)
 
 
@@ -173,6 +175,7 @@ def test_stop_while_waiting(sinit):
     settled(sinit)
     assert sinit.status("a")["state"] == "stopped"
     path.unlink()
+    settled(sinit)
     sinit.ctl("start", "a", "--timeout", "100ms", code=5)
     waits(sinit, "a", path)
     assert sinit.stop().code == 0

@@ -36,7 +36,7 @@ SAFE = {"nosuid", "nodev", "noexec"}
 NEEDED = {"proc": ("proc", SAFE), "sys": ("sysfs", SAFE), "dev/pts": ("devpts", {"nosuid", "noexec"}),
           "dev/shm": ("tmpfs", {"nosuid", "nodev"}), "run": ("tmpfs", {"nosuid", "nodev"})}
 KNOWN = {"sys/fs/cgroup": "cgroup2", "sys/kernel/security": "securityfs",
-         "sys/kernel/config": "configfs", "sys/fs/bpf": "bpf", "sys/fs/pstore": "pstore",
+         "sys/kernel/config": "configfs", "sys/fs/pstore": "pstore",
          "sys/fs/fuse/connections": "fusectl", "sys/firmware/efi/efivars": "efivarfs",
          "dev/mqueue": "mqueue"}
 
