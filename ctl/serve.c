@@ -77,7 +77,21 @@ static void do_start(struct call *call, uint32_t slot)
 
 static void do_stop(struct call *call, uint32_t slot)
 {
-	supervisor_stop(&call->sinit->supervisor, slot);
+	struct supervisor *sv = &call->sinit->supervisor;
+	char buffer[512], sentence[320];
+	struct text text;
+	int rc = supervisor_stop(sv, slot);
+
+	if (rc == 0)
+		return;
+	snprintf(sentence, sizeof(sentence), "%s: stopped, but not for the next start of sinit: %s/stopped: %s",
+	    sv->service[slot].name, sv->state_dir, strerror(-rc));
+	text_init(&text, buffer, sizeof(buffer));
+	text_add(&text, "{\"warning\":");
+	text_json(&text, sentence);
+	text_add(&text, "}\n");
+	if (!text.cut && !control_write(call->reply, text.data, text.used))
+		call->reply = -1;
 }
 
 static void do_restart(struct call *call, uint32_t slot)

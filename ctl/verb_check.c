@@ -1,6 +1,7 @@
 /* check: the same as sinit --check, for a directory that no sinit runs with. */
 #include "ctl/ctl.h"
 #include "init/config.h"
+#include "init/options.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -21,13 +22,14 @@ int ctl_check(struct ctl *ctl)
 	struct image *image = NULL;
 	struct out messages;
 	struct stat info;
+	const char *directory = ctl->argc ? ctl->argv[0] : OPTIONS_DEFAULT_CONFIG;
 
 	/* sinit may do without a directory; whoever names one here means it. */
-	if (stat(ctl->argv[0], &info) != 0 || !S_ISDIR(info.st_mode)) {
-		ctl_error("%s: no such directory", ctl->argv[0]);
+	if (stat(directory, &info) != 0 || !S_ISDIR(info.st_mode)) {
+		ctl_error("%s: no such directory", directory);
 		return CTL_USAGE;
 	}
-	int error = config_load(ctl->argv[0], &input, &errors, &image);
+	int error = config_load(directory, &input, &errors, &image);
 	out_init(&messages, STDERR_FILENO);
 	config_errors_write(&errors, put_line, &messages);
 	config_warnings_write(&errors, put_line, &messages);

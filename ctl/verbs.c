@@ -1,5 +1,6 @@
 /* The verbs: one row adds one, with its help and its place in the manual page. */
 #include "ctl/ctl.h"
+#include "init/options.h"
 
 #define MANY UINT32_MAX
 
@@ -41,8 +42,8 @@ const struct ctl_verb ctl_verbs[] = {
 	ctl_plot},
     {"blame", "[NAME...]", "how long each service took to start, and what it waited for", OPT_JSON,
 	0, MANY, ctl_blame},
-    {"check", "DIR", "check a configuration without touching anything; exit 78 if it is bad", 0, 1,
-	1, ctl_check},
+    {"check", "[DIR]", "check a configuration (" OPTIONS_DEFAULT_CONFIG ") without touching anything; exit "
+	"78 if it is bad", 0, 0, 1, ctl_check},
     {"shutdown", "[--no-wait] [--timeout T]", "stop everything and end sinit; the machine's init switches it off", WAITS, 0, 0,
 	ctl_shutdown},
     {"reboot", "[--no-wait] [--timeout T]", "stop everything and restart the machine", WAITS, 0, 0,

@@ -224,7 +224,7 @@ static void set_hostname(const char *configured)
 	if (fd >= 0)
 		close(fd);
 	name[size > 0 ? size : 0] = '\0';
-	name[strcspn(name, " \t\r\n")] = '\0';
+	name[strcspn(name, " \t\r\n#")] = '\0';
 	if (!configured)
 		configured = name;
 	if (*configured && sethostname(configured, strlen(configured)) < 0)
@@ -257,14 +257,19 @@ void boot_configured(struct sinit *sinit, const struct image *image)
 {
 	const struct sinit_settings *settings = image_settings(image);
 	const char *state_dir = image_string(image, settings->state_dir);
+	const char *target = image_string(image, settings->log_target);
+	bool in_file = target && target[0] == '/'; /* which may be on what is mounted first */
 
+	if (!in_file)
+		sinit_open_log(sinit, image);
 	emergency_shell(image_string(image, settings->emergency));
 	set_hostname(image_string(image, settings->hostname));
 	watchdog_init(&sinit->watchdog, image_string(image, settings->watchdog), settings->watchdog_timeout);
 	watchdog_turn(&sinit->watchdog, platform_now(), NULL);
 	if (settings->mounts)
 		mount_all(sinit);
-	sinit_open_log(sinit, image);
+	if (in_file)
+		sinit_open_log(sinit, image);
 	/* Nobody waits for it: it writes to a disk, and what needs random numbers is held by the
 	 * kernel. It is reaped as any orphan is. */
 	log_flush();

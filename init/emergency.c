@@ -193,6 +193,20 @@ static void begin_again(const sigset_t *set)
 	log_error(NULL, "cannot begin again: %s", strerror(errno));
 }
 
+/* Whoever repairs something wants to know how long. (Where the kernel tells, WATCHDOG_SYSFS.) */
+static bool has_watchdog(void)
+{
+	int fd = open("/sys/class/watchdog/watchdog0/state", O_RDONLY | O_CLOEXEC);
+	char state[8] = "";
+
+	if (fd < 0)
+		return false;
+	if (read(fd, state, sizeof(state) - 1) < 0)
+		state[0] = '\0';
+	close(fd);
+	return strncmp(state, "active", 6) == 0;
+}
+
 int emergency_main(char **argv)
 {
 	const char *reason = argv[1] ? argv[1] : "no reason was given";
@@ -212,6 +226,8 @@ int emergency_main(char **argv)
 		log_error(NULL, "%s", reason);
 		log_error(NULL, "emergency shell: end it (exit) to begin again; kill -TERM 1 restarts the "
 		    "machine, kill -USR2 1 switches it off");
+		if (has_watchdog())
+			log_error(NULL, "a watchdog is running, which nobody feeds now: it will reset the machine");
 		log_flush();
 		pid_t shell = start_shell();
 		bool over = shell < 0;

@@ -94,6 +94,12 @@ void helpers_reloaded(struct sinit *sinit, const char *error)
 		answer(sinit, number, error ? 409 : 200, "%s", error ? error : "configuration reloaded");
 }
 
+/* What cannot be remembered of it is in the log. */
+static void stop(struct supervisor *sv, uint32_t slot)
+{
+	(void)supervisor_stop(sv, slot);
+}
+
 void helpers_order(struct sinit *sinit, struct responder_order *order)
 {
 	static const struct {
@@ -101,7 +107,7 @@ void helpers_order(struct sinit *sinit, struct responder_order *order)
 		const char *done; /* that it is carried out is seen from the state */
 		void (*run)(struct supervisor *sv, uint32_t slot);
 	} verbs[] = {{"start", "%s is told to start", supervisor_up},
-	    {"stop", "%s is told to stop", supervisor_stop},
+	    {"stop", "%s is told to stop", stop},
 	    {"restart", "%s is told to restart", supervisor_restart}};
 	struct helpers *h = &sinit->helpers;
 	struct supervisor *sv = &sinit->supervisor;
@@ -126,6 +132,10 @@ void helpers_order(struct sinit *sinit, struct responder_order *order)
 	slot = supervisor_find(sv, order->name);
 	if (slot == SUPERVISOR_NONE) {
 		answer(sinit, order->number, 404, "there is no service %s", order->name);
+		return;
+	}
+	if (strcmp(order->verb, "stop") != 0 && supervisor_broken(sv, slot)) {
+		answer(sinit, order->number, 409, "its configuration is broken: %s", supervisor_broken(sv, slot));
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)

@@ -274,8 +274,8 @@ void supervisor_up(struct supervisor *sv, uint32_t slot);
  * that could not be written to the state directory. */
 int supervisor_down(struct supervisor *sv, uint32_t slot);
 
-/* The same; that it could not be written is logged. */
-void supervisor_stop(struct supervisor *sv, uint32_t slot);
+/* The same; that it could not be written is logged, too. */
+int supervisor_stop(struct supervisor *sv, uint32_t slot);
 
 void supervisor_restart(struct supervisor *sv, uint32_t slot);
 void supervisor_reset(struct supervisor *sv, uint32_t slot);

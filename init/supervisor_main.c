@@ -57,6 +57,13 @@ static void log_line(void *context, const char *line)
 	log_warning(NULL, "%s", line);
 }
 
+static void log_fault(void *context, const char *line)
+{
+	(void)context;
+	log_error(NULL, "%s", line);
+	log_flush();
+}
+
 /* --check: every error, or the order of starting. */
 static int check(const struct options *options)
 {
@@ -134,6 +141,23 @@ static const char *make_absolute(const struct sinit *sinit, const char *path, ch
 	return text.cut ? path : buffer;
 }
 
+/* The errors are for whoever looks at the console, and for the log where that is another place. */
+static int start_machine(struct sinit *sinit, const struct image *image, struct config_errors *errors)
+{
+	const char *target = image_string(image, image_settings(image)->log_target);
+
+	config_errors_write(errors, log_fault, NULL);
+	if (errors->errors.count)
+		log_error(NULL, "what has errors is left out; sinit.single on the kernel's command line "
+		    "gives a shell, if there is no other way in");
+	boot_configured(sinit, image);
+	if (target && strcmp(target, "stderr") != 0)
+		config_errors_write(errors, log_fault, NULL);
+	config_warnings_write(errors, log_line, NULL);
+	config_errors_free(errors);
+	return 0;
+}
+
 static int load(struct sinit *sinit, struct image **ret)
 {
 	struct config_errors errors = {0};
@@ -145,6 +169,8 @@ static int load(struct sinit *sinit, struct image **ret)
 	int rc;
 
 	rc = config_load(sinit->options.config, &input, &errors, ret);
+	if (sinit->boot && rc == 0)
+		return start_machine(sinit, *ret, &errors);
 	config_errors_write(&errors, print_patiently, &err);
 	if (rc < 0) {
 		snprintf(reason, sizeof(reason), "sinit: %s: %s", sinit->options.config, strerror(-rc));
@@ -153,8 +179,7 @@ static int load(struct sinit *sinit, struct image **ret)
 		config_errors_free(&errors);
 		return rc;
 	}
-	if (!sinit->boot) /* boot_configured() does it, when its file system is there */
-		sinit_open_log(sinit, *ret);
+	sinit_open_log(sinit, *ret);
 	config_warnings_write(&errors, log_line, NULL);
 	config_errors_free(&errors);
 	return 0;
@@ -256,8 +281,6 @@ int supervisor_main(const struct options *options, const struct boot *boot)
 	    sizeof(sinit.run_path));
 	if (load(&sinit, &image) < 0)
 		return EXIT_CODE_CONFIG;
-	if (boot)
-		boot_configured(&sinit, image);
 	code = set_up(&sinit, image);
 	if (code != EXIT_CODE_OK) {
 		log_flush();

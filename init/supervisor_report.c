@@ -153,7 +153,10 @@ static void report_critical(struct supervisor *sv, uint32_t slot)
 	}
 	if (!code)
 		code = 1;
-	log_error(sv->service[slot].name, "is critical: stopping everything, exit code %d", code);
+	if (sv->machine)
+		log_error(sv->service[slot].name, "is critical: stopping everything, then restarting the machine");
+	else
+		log_error(sv->service[slot].name, "is critical: stopping everything, exit code %d", code);
 	sv->critical_down = true;
 	sv->exit_code = code;
 	supervisor_shutdown(sv);

@@ -128,7 +128,7 @@ int supervisor_down(struct supervisor *sv, uint32_t slot)
 	return rc;
 }
 
-void supervisor_stop(struct supervisor *sv, uint32_t slot)
+int supervisor_stop(struct supervisor *sv, uint32_t slot)
 {
 	int rc = supervisor_down(sv, slot);
 
@@ -137,6 +137,7 @@ void supervisor_stop(struct supervisor *sv, uint32_t slot)
 		    "stopped by hand, but that cannot be remembered in %s/stopped: %s; it will be "
 		    "up again after the next start of sinit",
 		    sv->state_dir, strerror(-rc));
+	return rc;
 }
 
 void supervisor_restart(struct supervisor *sv, uint32_t slot)

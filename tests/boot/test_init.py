@@ -107,8 +107,21 @@ def test_broken_drop_ins_do_not_stop_the_boot(bare):
     assert sinit.until_state("bad", state="failed", cause="config")
     assert sinit.until_state("needy", state="failed")
     sinit.until_state("good", state="running")
-    for said in ("bad.ini:2: comand: unknown key", "noise.ini:1:", "noise.ini:2:"):
+    for said in ("sinit: error: /etc/sinit/conf.d/bad.ini:2: comand: unknown key", "noise.ini:1:",
+                 "noise.ini:2:", "sinit.single on the kernel's command line gives a shell"):
         assert said in guest.console()
+    # It is told in full by the verb that status names.
+    assert "bad.ini:2: comand: unknown key" in guest.run("sinitctl check").output
+
+
+def test_errors_of_the_start_are_in_the_log_too(bare):
+    """On the console for who sits there, and where messages go."""
+    guest = bare(files={"conf.d/bad.ini": "[service bad]\ncomand = x\n",
+                        "sinit.ini": "[sinit]\nlog_target = kmsg\n"},
+                 **{"etc/fstab": "/dev/none /mnt ext4 defaults 0 0\n"})
+    told = guest.until("dmesg | grep 'bad.ini:2: comand: unknown key'")
+    assert "sinit: error" in guest.console() and "sinit" in told
+    assert "/dev/none" in guest.check("dmesg")
 
 
 def test_a_full_run(new):
