@@ -48,7 +48,8 @@ def test_P112_random_user(lab):
     lab.ok("restart", "x")  # root may, too
     lab.ok("start", "again", before=as_user(uid, 0))  # to be what one is takes no privilege
     # That a stop cannot be remembered is told; it is a stop all the same.
-    lab.ok("stop", "x", before=as_user(uid, 0))
+    asked = lab.ok("stop", "x", before=as_user(uid, 0))
+    assert "x: stopped, but not for the next start of sinit" in asked.err
     assert "cannot be remembered" in lab.messages()
     assert "error" not in lab.messages()
     assert lab.shutdown() == 0
