@@ -2,6 +2,7 @@
 
 #include "init/console.h"
 #include "init/log.h"
+#include "init/mount_basics.h"
 #include "init/mounts.h"
 #include "init/raw_syscall.h"
 #include "init/loopback.h"
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +26,9 @@
 
 enum {
 	MOUNT_LIMIT = 60000, /* ms for all of /etc/fstab: a journal may have to be replayed */
-	END_LIMIT = 30000,   /* ms for what is written back and unmounted at the end */
+	SEED_LIMIT = 5000,   /* ms for the seed to be saved */
+	END_LIMIT = 30000,   /* ms without any progress, while all is written back and unmounted */
+	END_TRIES = 3,       /* of that, where somebody kills the child that does it */
 	SYNC_LIMIT = 10000,  /* ms for what can still be written when that was not enough */
 	LOOK = 1000,         /* ms between two looks at such a child, so that the watchdog is fed */
 	KTHREADD = 2,        /* process number of the kernel's thread that makes the others */
@@ -65,18 +69,40 @@ static void wait_a_while(int64_t until)
 	    &(struct timespec){.tv_sec = left / 1000, .tv_nsec = (long)(left % 1000 * 1000000)});
 }
 
-/* Runs work(sinit) in a child. 0: it has ended; -ETIMEDOUT: it has not, and is left alone (it
- * sits in the kernel); -errno: there is no child. */
+/* Reads and writes that all disks together have completed: as long as that grows, a disk is slow
+ * and not dead (the kernel's Documentation/admin-guide/iostats.rst). */
+static uint64_t completed(void)
+{
+	char text[8192];
+	uint64_t sum = 0, reads, writes;
+
+	if (mount_read_text("/proc/diskstats", text, sizeof(text)) < 0)
+		return 0;
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		if (sscanf(line, "%*u %*u %*s %" SCNu64 " %*u %*u %*u %" SCNu64, &reads, &writes) == 2)
+			sum += reads + writes;
+	return sum;
+}
+
+/* Runs work(sinit) in a child, which has `limit` ms, and again as long from each sign that a disk
+ * still works. Its exit code; -ECANCELED: somebody has killed it; -ETIMEDOUT: it has not ended,
+ * and is left alone (it sits in the kernel); -errno: there is no child. */
 static int run_child(struct sinit *sinit, int (*work)(void *), int limit)
 {
 	int64_t until = platform_now() + limit;
+	uint64_t before = completed(), now;
+	int status = 0;
 	pid_t pid;
 
 	log_flush();
 	pid = platform_fork(work, sinit);
 	if (pid < 0)
 		return pid;
-	while (waitpid(pid, NULL, WNOHANG) == 0) {
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		now = completed();
+		if (now != before)
+			until = platform_now() + limit;
+		before = now;
 		if (platform_now() >= until) {
 			kill(pid, SIGKILL);
 			return -ETIMEDOUT;
@@ -84,7 +110,7 @@ static int run_child(struct sinit *sinit, int (*work)(void *), int limit)
 		watchdog_turn(&sinit->watchdog, platform_now(), NULL);
 		wait_a_while(until);
 	}
-	return 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECANCELED;
 }
 
 static void tell(void *context, enum log_level level, const char *line)
@@ -218,7 +244,7 @@ _Noreturn void boot_main(char **argv)
 static void set_hostname(const char *configured)
 {
 	char name[256];
-	int fd = configured ? -1 : open("/etc/hostname", O_RDONLY | O_CLOEXEC);
+	int fd = configured ? -1 : open("/etc/hostname", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	ssize_t size = fd < 0 ? 0 : read(fd, name, sizeof(name) - 1);
 
 	if (fd >= 0)
@@ -292,14 +318,36 @@ static void freeze_root(void)
 	close(fd);
 }
 
+/* The kernel is not to choose this one when memory is short: swap is on its way back into it. */
+static void be_spared(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "-1000", 5) < 0)
+		log_debug(NULL, "oom_score_adj: %s", strerror(errno));
+	close(fd);
+}
+
+/* 0: every file system has come to a good end. */
 static int write_back(void *context)
+{
+	(void)context;
+	be_spared();
+	if (mounts_end(&to_log) == 0)
+		return 0;
+	freeze_root();
+	return 1;
+}
+
+/* In a child of its own: where its file system does not answer, the others are to be saved. */
+static int save_seed(void *context)
 {
 	const struct sinit *sinit = context;
 
 	if (sinit->supervisor.state_dir)
 		seed_save(sinit->supervisor.state_dir, &to_log);
-	if (mounts_end(&to_log) > 0)
-		freeze_root();
 	return 0;
 }
 
@@ -312,17 +360,22 @@ static int synchronize(void *context)
 
 _Noreturn void boot_end(struct sinit *sinit)
 {
-	int rc;
+	int rc = -ECANCELED;
 
-	/* A log file would keep its file system busy. */
+	/* A log file would keep its file system busy, and so would a run directory on a disk. */
 	log_open(sinit->boot->console ? "stderr" : "kmsg", LOG_FORMAT_TEXT);
+	board_close(&sinit->supervisor.board);
+	if (sinit->lock_fd >= 0)
+		close(sinit->lock_fd);
 	log_info(NULL, "unmounting file systems");
-	rc = run_child(sinit, write_back, END_LIMIT);
+	run_child(sinit, save_seed, SEED_LIMIT);
+	for (int tries = 0; tries < END_TRIES && rc == -ECANCELED; tries++)
+		rc = run_child(sinit, write_back, END_LIMIT);
 	if (rc == -ETIMEDOUT) {
 		log_error(NULL, "a file system does not answer: going on without it");
 		run_child(sinit, synchronize, SYNC_LIMIT);
 	} else if (rc < 0) { /* no process to be had: then PID 1 does it, whatever it takes */
-		write_back(sinit);
+		rc = write_back(sinit);
 	}
 	/* What was not clean the watchdog may end. */
 	if (rc == 0)

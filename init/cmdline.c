@@ -20,6 +20,8 @@ static void take_config(struct cmdline *cmdline, const char *value)
 
 	if (length < sizeof(cmdline->config))
 		memcpy(cmdline->config, value, length + 1);
+	else if (!cmdline->unknown[0])
+		strcpy(cmdline->unknown, "sinit.conf= with so long a path");
 }
 
 static const struct {

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/reboot.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,7 @@ _Noreturn void emergency_enter(const char *reason)
 	static const char line[] = "sinit: its own program cannot be executed: the machine stands still\n";
 	if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
 		_exit(EXIT_CODE_INTERNAL); /* not reached in practice; there is nobody to tell */
+	reboot((int)RB_ENABLE_CAD); /* so that ctrl-alt-del does something */
 	for (;;)
 		pause();
 }

@@ -330,6 +330,9 @@ void helpers_close(struct sinit *sinit)
 	helpers_stop_listening(h);
 	if (h->notify[0] == '/')
 		unlink(h->notify);
+	if (h->notify_fd >= 0)
+		close(h->notify_fd); /* a removed file that is open keeps a file system writable */
+	h->notify_fd = -1;
 }
 
 /* --- messages ------------------------------------------------------------------------------------- */

@@ -75,10 +75,21 @@ static void ask_reload(struct sinit *sinit)
 		log_error(NULL, "reload cannot begin: %s", strerror(-rc));
 }
 
+/* What a signal asks for of the machine. */
+static enum machine_end end_of(const struct sinit *sinit, int signal)
+{
+	enum machine_end end = sinit->boot ? machine_end_of_signal(signal) : END_NONE;
+
+	if (end != END_KEXEC || machine_end_has_kexec())
+		return end;
+	log_warning(NULL, "asked to start the loaded kernel, but none is loaded (kexec -l)");
+	return END_NONE;
+}
+
 static void one_signal(struct sinit *sinit, const struct signalfd_siginfo *info, pid_t *hint,
     bool *child)
 {
-	enum machine_end end = sinit->boot ? machine_end_of_signal((int)info->ssi_signo) : END_NONE;
+	enum machine_end end = end_of(sinit, (int)info->ssi_signo);
 	unsigned role = end ? ROLE_SHUTDOWN : 0;
 
 #ifdef SINIT_TEST_HANG /* never in a release: so that a test sees a watchdog end it */
@@ -256,22 +267,40 @@ void loop_run(struct sinit *sinit)
 		turn(sinit);
 }
 
-/* Reaps until there are no children (true), or the time is up. `helpers`: until there are no
- * more of those. */
-static bool wait_for_none(struct sinit *sinit, int64_t until, bool helpers)
+enum patience {
+	PATIENCE_HELPERS, /* until there are no more helpers */
+	PATIENCE_LITTLE,  /* who asks once more for the end is not to wait */
+	PATIENCE_LAST,    /* nothing more can be done but wait */
+};
+
+/* Whether a signal has come that asks for the end once more. */
+static bool asked_again(struct sinit *sinit)
+{
+	struct signalfd_siginfo info;
+	enum machine_end end;
+
+	if (read(sinit->signal_fd, &info, sizeof(info)) <= 0)
+		return false;
+	end = end_of(sinit, (int)info.ssi_signo);
+	if (end)
+		sinit->end = end;
+	return end || info.ssi_signo == SIGTERM;
+}
+
+/* Reaps until there are no children (true), or the time is up. */
+static bool wait_for_none(struct sinit *sinit, int64_t until, enum patience patience)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	struct pollfd signals = {.fd = sinit->signal_fd, .events = POLLIN};
 
 	for (;;) {
-		struct signalfd_siginfo info;
 		int64_t left;
 
 		supervisor_clock(sv);
 		supervisor_deaths(sv, 0);
 		if (sv->no_children)
 			return true;
-		if (helpers && !helpers_left(sinit))
+		if (patience == PATIENCE_HELPERS && !helpers_left(sinit))
 			return false;
 		left = until - sv->now;
 		if (sv->reap_again) /* it was too soon to know (reaper/reap.h): some ms */
@@ -280,10 +309,12 @@ static bool wait_for_none(struct sinit *sinit, int64_t until, bool helpers)
 			return false;
 		if (left < 0)
 			left = 0;
+		watchdog_turn(&sinit->watchdog, sv->now, NULL);
+		if (sinit->watchdog.due && left > sinit->watchdog.due - sv->now)
+			left = sinit->watchdog.due - sv->now;
 		log_flush();
-		if (poll(&signals, 1, (int)left) > 0 &&
-		    read(sinit->signal_fd, &info, sizeof(info)) > 0 && info.ssi_signo == SIGTERM)
-			return false; /* asked again: no more patience */
+		if (poll(&signals, 1, (int)left) > 0 && asked_again(sinit) && patience != PATIENCE_LAST)
+			return false;
 	}
 }
 
@@ -291,13 +322,13 @@ void loop_end_all(struct sinit *sinit)
 {
 	struct supervisor *sv = &sinit->supervisor;
 
-	if (wait_for_none(sinit, sv->now + HELPERS_GRACE, true))
+	if (wait_for_none(sinit, sv->now + HELPERS_GRACE, PATIENCE_HELPERS))
 		return;
 	log_info(NULL, "ending the processes that are left");
 	platform_kill_everything(SIGTERM);
-	if (wait_for_none(sinit, sv->now + LAST_GRACE, false))
+	if (wait_for_none(sinit, sv->now + LAST_GRACE, PATIENCE_LITTLE))
 		return;
 	log_warning(NULL, "killing the processes that are left");
 	platform_kill_everything(SIGKILL);
-	wait_for_none(sinit, sv->now + LAST_KILL, false);
+	wait_for_none(sinit, sv->now + LAST_KILL, PATIENCE_LAST);
 }

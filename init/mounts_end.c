@@ -47,8 +47,9 @@ static bool is_below(const char *path, const char *top)
 
 static enum kind kind_of(const struct mountinfo *mount)
 {
-	if (is_below(mount->target, "/proc") || is_below(mount->target, "/sys") ||
-	    is_below(mount->target, "/dev"))
+	if (mountinfo_in_memory(mount->type) &&
+	    (is_below(mount->target, "/proc") || is_below(mount->target, "/sys") ||
+		is_below(mount->target, "/dev")))
 		return STAYS;
 	if (strcmp(mount->target, "/") == 0)
 		return mountinfo_in_memory(mount->type) ? STAYS : ROOT;
@@ -171,9 +172,9 @@ static int step_read_only(const struct mountinfo *info, const struct report *rep
 }
 
 /* As long as a round gets rid of one: what was busy may have been below that. */
-static void unmount_rounds(const struct report *report)
+static void unmount_rounds(const struct report *report, unsigned kinds)
 {
-	const struct walk walk = {report, MEMORY | LOCAL, step_unmount};
+	const struct walk walk = {report, kinds, step_unmount};
 
 	for (int round = 0; round < ROUNDS && walk_mounts(&walk) > 0; round++)
 		;
@@ -236,17 +237,19 @@ int mounts_end(const struct report *report)
 
 	if (chdir("/") < 0 || access(MOUNT_LIST, R_OK) < 0)
 		return end_blindly(report);
+	/* What lies in swap for a tmpfs that nobody needs any more is not to be read back first. */
+	unmount_rounds(report, MEMORY);
 	swap_off(NULL);
-	unmount_rounds(report);
+	unmount_rounds(report, MEMORY | LOCAL);
 	if (detach_loops() > 0)
-		unmount_rounds(report);
+		unmount_rounds(report, MEMORY | LOCAL);
 	/* Once more, for what memory was short for before the tmpfs were gone. */
 	swap_off(report);
 	int writable = walk_mounts(&read_only);
 	writable += walk_mounts(&root);
 	/* All disks are safe now. What needs a server that may be gone can hang from here on. */
 	if (walk_mounts(&network) > 0)
-		unmount_rounds(report);
+		unmount_rounds(report, MEMORY | LOCAL);
 	sync();
 	return writable;
 }

@@ -1,4 +1,5 @@
 #include "init/platform.h"
+#include "init/raw_syscall.h"
 
 #include "reaper/leftovers.h"
 #include "reaper/procs.h"
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +19,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NS_PER_MS = 1000000, MARKER_DIRECTORY_MODE = 0755, MARKER_MODE = 0644 };
+enum {
+	NS_PER_MS = 1000000,
+	MARKER_DIRECTORY_MODE = 0755,
+	MARKER_MODE = 0644,
+	MARKER_PATIENCE = 500, /* ms for a marker to be written */
+	MARKER_PAUSE = 60000,  /* ms until that is tried again where it was not */
+};
 
 /* --- Time -------------------------------------------------------------------------- */
 
@@ -156,9 +164,13 @@ bool platform_is_pid1(void)
 	return getpid() == 1;
 }
 
+/* Who is stopped is to hear it, too; and by this process, for another one would be hit itself. */
 static int kill_all(void *sig)
 {
-	return kill(-1, *(const int *)sig) == 0 || errno == ESRCH ? 0 : 1;
+	int rc = kill(-1, *(const int *)sig) == 0 || errno == ESRCH ? 0 : 1;
+
+	kill(-1, SIGCONT);
+	return rc;
 }
 
 int platform_kill_everything(int sig)
@@ -242,11 +254,58 @@ static int marker_remove(const char *state_dir, const char *name)
 	return error;
 }
 
+struct marker {
+	const char *state_dir, *name;
+	bool stopped;
+};
+
+/* In a child, with none of PID 1's descriptors: should it hang they are not to live on with it. */
+static int marker_write(void *context)
+{
+	const struct marker *marker = context;
+
+	raw_syscall3(SYS_close_range, 3, -1L, 0);
+	return -(marker->stopped ? marker_make(marker->state_dir, marker->name)
+				 : marker_remove(marker->state_dir, marker->name));
+}
+
+/* Waits for the end of a child for at most `limit` ms. Its exit code, or -ETIMEDOUT. */
+static int wait_briefly(pid_t pid, int limit)
+{
+	struct pollfd end = {.fd = (int)raw_syscall3(SYS_pidfd_open, pid, 0, 0), .events = POLLIN};
+	int64_t until = platform_now() + limit, left;
+	int status = 0, code = -ETIMEDOUT;
+
+	while ((left = until - platform_now()) > 0 && code == -ETIMEDOUT) {
+		poll(&end, 1, end.fd < 0 ? 1 : (int)left); /* no pidfd before Linux 5.3 */
+		if (waitpid(pid, &status, WNOHANG) != 0)
+			code = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	}
+	if (end.fd >= 0)
+		close(end.fd);
+	return code; /* one that has not ended is reaped like any orphan, if it ever does */
+}
+
+/* A file system that is frozen, or a dead disk, would hold whoever writes to it: never PID 1. */
 int platform_marker_set(const char *state_dir, const char *name, bool stopped)
 {
+	static int64_t not_before; /* ms: until then a file system that did not answer is left alone */
+	struct marker marker = {state_dir, name, stopped};
+	int code;
+
 	if (!name_is_plain(name))
 		return -EINVAL;
-	return stopped ? marker_make(state_dir, name) : marker_remove(state_dir, name);
+	if (platform_marker_get(state_dir, name) == stopped)
+		return 0;
+	if (platform_now() < not_before)
+		return -ETIMEDOUT;
+	pid_t pid = platform_fork(marker_write, &marker);
+	if (pid < 0)
+		return pid;
+	code = wait_briefly(pid, MARKER_PATIENCE);
+	if (code == -ETIMEDOUT)
+		not_before = platform_now() + MARKER_PAUSE;
+	return code < 0 ? code : -code;
 }
 
 bool platform_marker_get(const char *state_dir, const char *name)

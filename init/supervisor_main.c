@@ -283,6 +283,7 @@ int supervisor_main(const struct options *options, const struct boot *boot)
 		return EXIT_CODE_CONFIG;
 	code = set_up(&sinit, image);
 	if (code != EXIT_CODE_OK) {
+		watchdog_close(&sinit.watchdog); /* somebody is to have the time to put it right */
 		log_flush();
 		return code;
 	}

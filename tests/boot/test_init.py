@@ -124,6 +124,12 @@ def test_errors_of_the_start_are_in_the_log_too(bare):
     assert "/dev/none" in guest.check("dmesg")
 
 
+def test_a_host_name_that_is_no_file(new):
+    """Nothing that has to be there is waited for."""
+    script = "#!/bin/sh\n/bin/rm /etc/hostname\n/bin/mkfifo /etc/hostname\nexec /sbin/sinit\n"
+    new(initramfs=archive(tree(init=Program(script)))).check("sinitctl ping")
+
+
 def test_a_full_run(new):
     """No board and no FIFO, but services and a good end."""
     script = """#!/bin/sh

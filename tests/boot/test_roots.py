@@ -26,8 +26,8 @@ SERVICES = {
 }
 
 
-def boot(new, disk, *others, **words):
-    return new(initramfs=switch_root("ext4"), disks=[disk, *others], append=INIT, **words)
+def boot(new, disk, *others, append=INIT, **words):
+    return new(initramfs=switch_root("ext4"), disks=[disk, *others], append=append, **words)
 
 
 @pytest.fixture
@@ -130,3 +130,90 @@ def test_a_sinit_that_was_replaced_while_it_ran(new, disk):
     assert read(disk, "var/lib/kept") == b"kept\n"
     assert "needs_recovery" not in tool(["dumpe2fs", "-h", disk]).stdout.decode()
     assert boot(new, disk).check("cat /var/lib/kept; cmp /sbin/sinit /proc/1/exe") == "kept\n"
+
+
+
+def with_second(new, disk, *others, state_dir="/var/lib/sinit", more=(), **tree):
+    """A guest whose second disk is at /mnt."""
+    lines = "".join(f"{line}\n" for line in ("/dev/vdb /mnt ext4 rw 0 2", *more))
+    return boot(new, ext4(disk, bare({"sinit.ini": f"[sinit]\nstate_dir = {state_dir}\n",
+                                      "conf.d/x.ini": "[service x]\ncommand = sleep 100000\n"},
+                                     **{"etc/fstab": FSTAB + lines, "mnt": DIRECTORY, **tree})), *others)
+
+
+def off(guest, limit=100):
+    guest.check("sinitctl poweroff >/dev/null 2>&1 &")
+    guest.until_console("reboot: Power down", limit)
+    guest.cut()
+
+
+def test_a_slow_disk_is_waited_for(new, disk, tmp_path):
+    """As long as it gets on, however long that takes: 35 MB at 0.8 MB/s are more than the 30 s in
+    which a disk that does nothing is given up."""
+    other = ext4(tmp_path / "other", {}, "200M")
+    guest = with_second(new, disk, f"{other},throttling.bps-write=800000")
+    guest.check("head -c 35000000 /dev/zero | tr '\\0' x >/mnt/large", timeout=100)
+    off(guest, 110)
+    assert is_clean(other) and read(other, "large") == b"x" * 35000000
+    assert "does not answer" not in guest.console()
+
+
+def test_swap_that_is_full_of_a_tmpfs(new, disk, tmp_path):
+    """Memory has no room for what is in swap; nobody needs it any more."""
+    other, pages = ext4(tmp_path / "other", {}), swap(tmp_path / "pages", 600 << 20)
+    guest = with_second(new, disk, other, pages, more=["/dev/vdc none swap sw 0 0"])
+    guest.check("mkdir /run/t; mount -t tmpfs -o size=700m t /run/t; "
+                "head -c 550000000 /dev/zero | tr '\\0' x >/run/t/large; echo kept >/mnt/kept", timeout=100)
+    off(guest)
+    assert is_clean(other) and is_clean(disk) and read(other, "kept") == b"kept\n"
+
+
+def test_a_state_that_does_not_answer(new, disk, tmp_path):
+    """A file system that is frozen holds whoever writes to it: not PID 1, and not the others' end."""
+    state, other = ext4(tmp_path / "state", {}), ext4(tmp_path / "other", {})
+    guest = with_second(new, disk, other, state, more=["/dev/vdc /state ext4 rw 0 2"],
+                        state_dir="/state/sinit", **{"state": DIRECTORY})
+    guest.until("ls /state/sinit/random-seed")
+    guest.check("fsfreeze --freeze /state; echo kept >/mnt/kept")
+    said = guest.check("sinitctl stop x && sinitctl ping")
+    assert "x: stopped, but not for the next start of sinit" in said and "sinit answers" in said
+    off(guest)
+    assert is_clean(other) and is_clean(disk) and read(other, "kept") == b"kept\n"
+
+
+def test_a_disk_below_dev(new, disk, tmp_path):
+    other = ext4(tmp_path / "other", {})
+    guest = boot(new, ext4(disk, bare({}, **{"etc/fstab": FSTAB})), other)
+    guest.check("mkdir /dev/data && mount -t ext4 /dev/vdb /dev/data && echo kept >/dev/data/kept")
+    off(guest)
+    assert is_clean(other) and read(other, "kept") == b"kept\n"
+
+
+def test_a_run_directory_on_the_disk(new, disk):
+    guest = boot(new, ext4(disk, bare({}, **{"etc/fstab": FSTAB})),
+                 append=f"{INIT} -- -r /var/lib/run")
+    guest.tell("kill -USR2 1")
+    guest.until_console("reboot: Power down")
+    guest.cut()
+    assert is_clean(disk) and "stays writable" not in guest.console()
+
+
+STOPPED = """#!/bin/sh
+trap 'echo bye >/var/lib/bye.$1; exit' TERM
+[ $1 = left ] && echo $$ >/sys/fs/cgroup/cgroup.procs
+echo up >/var/lib/up.$1
+while :; do sleep 1; done
+"""
+
+
+def test_who_is_stopped_hears_of_the_end(new, disk):
+    """A service, and somebody who belongs to none."""
+    guest = boot(new, ext4(disk, bare(
+        {"conf.d/s.ini": "[service s]\ncommand = /bin/stopped service\n"},
+        **{"etc/fstab": FSTAB, "bin/stopped": Program(STOPPED.encode())})))
+    guest.check("(setsid /bin/stopped left >/dev/null 2>&1 &)")
+    guest.until("cat /var/lib/up.left /var/lib/up.service")
+    guest.check("kill -STOP $(pidof stopped)")
+    off(guest)
+    assert read(disk, "var/lib/bye.service") == b"bye\n"
+    assert read(disk, "var/lib/bye.left") == b"bye\n"

@@ -25,7 +25,7 @@ def settings(timeout, more):
 def watched(bare):
     """watched(timeout, more, files=, ...): with the module loaded by a service, and so after sinit has
     looked for the device the first time."""
-    def boot(timeout="4s", more="", files={}, **other):
+    def boot(timeout="5s", more="", files={}, **other):
         guest = bare(files={**settings(timeout, more), **files}, **module_files(["softdog"]), **other)
         guest.until_console("sinit: watchdog /dev/watchdog: resets the machine")
         return guest
@@ -62,9 +62,9 @@ def test_it_is_fed(watched):
 
 def test_more_than_once(watched):
     """Longer than its time."""
-    guest = watched("3s")
+    guest = watched("5s")
     guest.check("begin=$(cut -d . -f 1 /proc/uptime); "
-                "until [ $(cut -d . -f 1 /proc/uptime) -ge $((begin + 8)) ]; do usleep 50000; done")
+                "until [ $(cut -d . -f 1 /proc/uptime) -ge $((begin + 12)) ]; do usleep 50000; done")
     assert RESET not in guest.console()
     guest.tell("kill -USR2 1")
     assert guest.wait_end() == "poweroff"
@@ -99,6 +99,17 @@ def test_a_crash(watched):
     guest.check("kill -SEGV 1")
     shell_after_crash(guest)
     reset(guest)
+
+
+def test_it_is_fed_to_the_end(watched):
+    """While what is left of everything has its grace, which is longer than the watchdog's time."""
+    guest = watched("5s")
+    guest.check("(setsid sh -c 'trap \"\" TERM; echo $$ >/sys/fs/cgroup/cgroup.procs; echo deaf >/dev/console; "
+                "while :; do sleep 1; done' >/dev/null 2>&1 &)")
+    guest.until_console("^deaf")
+    guest.tell("kill -USR2 1")
+    assert guest.wait_end() == "poweroff"
+    assert "killing the processes that are left" in guest.console() and RESET not in guest.console()
 
 
 def test_a_clean_reboot_leaves_none_behind(watched):

@@ -93,6 +93,7 @@ static void test_limits(void **state)
 	memcpy(bytes, "sinit.conf=/", 12);
 	cmdline_parse(&c, bytes, 2 * CMDLINE_PATH);
 	assert_string_equal(c.config, "");
+	assert_non_null(strstr(c.unknown, "so long a path"));
 	cmdline_parse(&c, "\"open sinit.single", 18);
 	assert_false(c.single);
 }
