@@ -147,6 +147,7 @@ def off(guest, limit=100):
     guest.cut()
 
 
+@pytest.mark.timeout(300)
 def test_a_slow_disk_is_waited_for(new, disk, tmp_path):
     """As long as it gets on, however long that takes: 35 MB at 0.8 MB/s are more than the 30 s in
     which a disk that does nothing is given up."""
@@ -158,12 +159,14 @@ def test_a_slow_disk_is_waited_for(new, disk, tmp_path):
     assert "does not answer" not in guest.console()
 
 
+@pytest.mark.timeout(300)
 def test_swap_that_is_full_of_a_tmpfs(new, disk, tmp_path):
     """Memory has no room for what is in swap; nobody needs it any more."""
     other, pages = ext4(tmp_path / "other", {}), swap(tmp_path / "pages", 600 << 20)
     guest = with_second(new, disk, other, pages, more=["/dev/vdc none swap sw 0 0"])
     guest.check("mkdir /run/t; mount -t tmpfs -o size=700m t /run/t; "
-                "head -c 550000000 /dev/zero | tr '\\0' x >/run/t/large; echo kept >/mnt/kept", timeout=100)
+                "dd if=/dev/zero of=/run/t/large bs=1M count=540 2>/dev/null; echo kept >/mnt/kept", timeout=200)
+    assert int(guest.check("awk 'NR == 2 { print $4 }' /proc/swaps")) > 50000
     off(guest)
     assert is_clean(other) and is_clean(disk) and read(other, "kept") == b"kept\n"
 
