@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -23,7 +24,8 @@
 #include <unistd.h>
 
 enum {
-	MOUNT_LIMIT = 60000, /* ms for all of /etc/fstab: a journal may have to be replayed */
+	MOUNT_LIMIT = 60000, /* ms for an entry of /etc/fstab: a journal may have to be replayed */
+	MOUNTS_LATE = 8,     /* entries that may take longer before the rest is given up */
 	END_LIMIT = 30000,   /* ms for what is written back and unmounted at the end */
 	SYNC_LIMIT = 10000,  /* ms for what can still be written when that was not enough */
 	LOOK = 1000,         /* ms between two looks at such a child, so that the watchdog is fed */
@@ -65,15 +67,15 @@ static void wait_a_while(int64_t until)
 	    &(struct timespec){.tv_sec = left / 1000, .tv_nsec = (long)(left % 1000 * 1000000)});
 }
 
-/* Runs work(sinit) in a child. 0: it has ended; -ETIMEDOUT: it has not, and is left alone (it
+/* Runs work(context) in a child. 0: it has ended; -ETIMEDOUT: it has not, and is left alone (it
  * sits in the kernel); -errno: there is no child. */
-static int run_child(struct sinit *sinit, int (*work)(void *), int limit)
+static int run_child(struct sinit *sinit, int (*work)(void *), void *context, int limit)
 {
 	int64_t until = platform_now() + limit;
 	pid_t pid;
 
 	log_flush();
-	pid = platform_fork(work, sinit);
+	pid = platform_fork(work, context);
 	if (pid < 0)
 		return pid;
 	while (waitpid(pid, NULL, WNOHANG) == 0) {
@@ -231,20 +233,60 @@ static void set_hostname(const char *configured)
 		log_warning(NULL, "the host name cannot be set to %s: %s", configured, strerror(errno));
 }
 
-static int mount_configured(void *context)
+static int mount_configured(void *progress)
 {
-	(void)context;
-	mounts_configured(&to_log);
+	mounts_configured(&to_log, progress);
 	return 0;
+}
+
+/* A child that began behind line `before` has ended, or was given up, with `rc` of run_child().
+ * Whether another one is to go on behind where it was. */
+static bool go_on(const struct mounts_progress *progress, unsigned before, int rc, unsigned *late)
+{
+	if (progress->done)
+		return false;
+	if (rc < 0 && rc != -ETIMEDOUT) {
+		log_error(NULL, MOUNTS_FSTAB ": %s; going on with what is mounted", strerror(-rc));
+		return false;
+	}
+	if (progress->line == before) {
+		log_error(NULL, MOUNTS_FSTAB ": cannot be read to its end; going on with what is mounted");
+		return false;
+	}
+	if (!progress->entry[0])
+		return true;
+	if (rc < 0)
+		log_error(NULL, MOUNTS_FSTAB ":%u: %s: no end of it within %d s; going on without it: "
+		    "does the device still answer? (dmesg)", progress->line, progress->entry,
+		    MOUNT_LIMIT / 1000);
+	else
+		log_error(NULL, MOUNTS_FSTAB ":%u: %s: the process that did it was killed; going on "
+		    "without it", progress->line, progress->entry);
+	if (++*late < MOUNTS_LATE)
+		return true;
+	log_error(NULL, MOUNTS_FSTAB ": %u such entries are enough: going on with what is mounted", *late);
+	return false;
 }
 
 static void mount_all(struct sinit *sinit)
 {
-	int rc = access(MOUNTS_FSTAB, F_OK) < 0 ? 0 : run_child(sinit, mount_configured, MOUNT_LIMIT);
+	struct mounts_progress *progress;
+	unsigned late = 0, before;
+	int rc;
 
-	if (rc < 0)
-		log_error(NULL, MOUNTS_FSTAB ": %s; going on with what is mounted",
-		    rc == -ETIMEDOUT ? "a mount takes too long" : strerror(-rc));
+	if (access(MOUNTS_FSTAB, F_OK) < 0)
+		return;
+	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (progress == MAP_FAILED) {
+		log_error(NULL, MOUNTS_FSTAB ": %s; nothing of it is mounted", strerror(errno));
+		return;
+	}
+	do {
+		before = progress->line;
+		progress->entry[0] = '\0';
+		rc = run_child(sinit, mount_configured, progress, MOUNT_LIMIT);
+	} while (go_on(progress, before, rc, &late));
+	munmap(progress, sizeof(*progress));
 }
 
 static int restore_seed(void *state_dir)
@@ -317,10 +359,10 @@ _Noreturn void boot_end(struct sinit *sinit)
 	/* A log file would keep its file system busy. */
 	log_open(sinit->boot->console ? "stderr" : "kmsg", LOG_FORMAT_TEXT);
 	log_info(NULL, "unmounting file systems");
-	rc = run_child(sinit, write_back, END_LIMIT);
+	rc = run_child(sinit, write_back, sinit, END_LIMIT);
 	if (rc == -ETIMEDOUT) {
 		log_error(NULL, "a file system does not answer: going on without it");
-		run_child(sinit, synchronize, SYNC_LIMIT);
+		run_child(sinit, synchronize, NULL, SYNC_LIMIT);
 	} else if (rc < 0) { /* no process to be had: then PID 1 does it, whatever it takes */
 		write_back(sinit);
 	}
