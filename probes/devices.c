@@ -242,7 +242,7 @@ static int read_orders(struct devices *devices)
 	if (!devices->items || !devices->nets)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < devices->orders->items; i++)
-		devices->items[i] = (struct await){.name = items[i].name, .watch = -1};
+		devices->items[i] = (struct await){.name = items[i].name};
 	for (uint32_t i = 0; i < devices->orders->nets; i++)
 		devices->nets[i].net = &nets[i];
 	return 0;
