@@ -581,6 +581,30 @@ def test_killed_helper(sinit):
     assert "the devices helper has ended (signal 9); it is started again in" in sinit.log()
 
 
+@pytest.mark.release_only  # takes the 30 s after which the helper is asked, and then 40 s
+def test_helper_that_stands_still(sinit):
+    """Nobody waits for ever because of it. One that is well is asked, and left alone."""
+    path = sinit.directory / "later"
+    sinit.service("a", wait_for=path)
+    sinit.start()
+    waits(sinit, "a", path)
+    old = settled(sinit)
+
+    def switches():
+        text = Path(f"/proc/{old}/status").read_text()
+        return [line for line in text.splitlines() if line.startswith("voluntary_ctxt_switches")]
+    before = switches()
+    until(lambda: switches() != before, "it is asked", 100)
+    begin = time.monotonic()
+    os.kill(settled(sinit), signal.SIGSTOP)
+    path.touch()
+    sinit.until_state("a", ready=True, limit=100)
+    # Had its answer not been heard, it would have been killed for that, 10 s after it was asked.
+    assert time.monotonic() - begin > 25
+    assert helper(sinit) != old
+    assert sinit.log().count("the devices helper has not answered for") == 1
+
+
 def test_none_without_need(sinit):
     sinit.service("a")
     sinit.up()
