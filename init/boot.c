@@ -1,8 +1,8 @@
 #include "init/boot.h"
 
 #include "init/console.h"
+#include "init/errand.h"
 #include "init/log.h"
-#include "init/mount_basics.h"
 #include "init/mounts.h"
 #include "init/raw_syscall.h"
 #include "init/loopback.h"
@@ -12,25 +12,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-	MOUNT_LIMIT = 60000, /* ms for all of /etc/fstab: a journal may have to be replayed */
+	MOUNT_LIMIT = 60000, /* ms for an entry of /etc/fstab: a journal may have to be replayed */
+	MOUNTS_LATE = 8,     /* entries that may take longer before the rest is given up */
 	SEED_LIMIT = 5000,   /* ms for the seed to be saved */
 	END_LIMIT = 30000,   /* ms without any progress, while all is written back and unmounted */
 	END_TRIES = 3,       /* of that, where somebody kills the child that does it */
 	SYNC_LIMIT = 10000,  /* ms for what can still be written when that was not enough */
-	LOOK = 1000,         /* ms between two looks at such a child, so that the watchdog is fed */
 	KTHREADD = 2,        /* process number of the kernel's thread that makes the others */
 	ARGUMENTS = CMDLINE_WORDS + 1,
 };
@@ -51,67 +48,7 @@ bool boot_is_ours(void)
 	return getsid(KTHREADD) == 0 && getpgid(KTHREADD) == 0;
 }
 
-/* --- A child with a limit ------------------------------------------------------------- */
-
-/* Waits for a death until `until`, or for LOOK. SIGCHLD is blocked, so none is missed. */
-static void wait_a_while(int64_t until)
-{
-	int64_t left = until - platform_now();
-	sigset_t child;
-
-	if (left > LOOK)
-		left = LOOK;
-	if (left < 0)
-		left = 0;
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigtimedwait(&child, NULL,
-	    &(struct timespec){.tv_sec = left / 1000, .tv_nsec = (long)(left % 1000 * 1000000)});
-}
-
-/* Reads and writes that all disks together have completed: as long as that grows, a disk is slow
- * and not dead (the kernel's Documentation/admin-guide/iostats.rst). */
-static uint64_t completed(void)
-{
-	char text[8192];
-	uint64_t sum = 0, reads, writes;
-
-	if (mount_read_text("/proc/diskstats", text, sizeof(text)) < 0)
-		return 0;
-	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
-		if (sscanf(line, "%*u %*u %*s %" SCNu64 " %*u %*u %*u %" SCNu64, &reads, &writes) == 2)
-			sum += reads + writes;
-	return sum;
-}
-
-/* Runs work(sinit) in a child, which has `limit` ms, and again as long from each sign that a disk
- * still works. Its exit code; -ECANCELED: somebody has killed it; -ETIMEDOUT: it has not ended,
- * and is left alone (it sits in the kernel); -errno: there is no child. */
-static int run_child(struct sinit *sinit, int (*work)(void *), int limit)
-{
-	int64_t until = platform_now() + limit;
-	uint64_t before = completed(), now;
-	int status = 0;
-	pid_t pid;
-
-	log_flush();
-	pid = platform_fork(work, sinit);
-	if (pid < 0)
-		return pid;
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		now = completed();
-		if (now != before)
-			until = platform_now() + limit;
-		before = now;
-		if (platform_now() >= until) {
-			kill(pid, SIGKILL);
-			return -ETIMEDOUT;
-		}
-		watchdog_turn(&sinit->watchdog, platform_now(), NULL);
-		wait_a_while(until);
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECANCELED;
-}
+/* --- Messages ---------------------------------------------------------------------------- */
 
 static void tell(void *context, enum log_level level, const char *line)
 {
@@ -257,20 +194,60 @@ static void set_hostname(const char *configured)
 		log_warning(NULL, "the host name cannot be set to %s: %s", configured, strerror(errno));
 }
 
-static int mount_configured(void *context)
+static int mount_configured(void *progress)
 {
-	(void)context;
-	mounts_configured(&to_log);
+	mounts_configured(&to_log, progress);
 	return 0;
+}
+
+/* A child that began behind line `before` has ended, or was given up, with `rc` of errand_run().
+ * Whether another one is to go on behind where it was. */
+static bool go_on(const struct mounts_progress *progress, unsigned before, int rc, unsigned *late)
+{
+	if (progress->done)
+		return false;
+	if (rc < 0 && rc != -ETIMEDOUT) {
+		log_error(NULL, MOUNTS_FSTAB ": %s; going on with what is mounted", strerror(-rc));
+		return false;
+	}
+	if (progress->line == before) {
+		log_error(NULL, MOUNTS_FSTAB ": cannot be read to its end; going on with what is mounted");
+		return false;
+	}
+	if (!progress->entry[0])
+		return true;
+	if (rc < 0)
+		log_error(NULL, MOUNTS_FSTAB ":%u: %s: no end of it within %d s; going on without it: "
+		    "does the device still answer? (dmesg)", progress->line, progress->entry,
+		    MOUNT_LIMIT / 1000);
+	else
+		log_error(NULL, MOUNTS_FSTAB ":%u: %s: the process that did it was killed; going on "
+		    "without it", progress->line, progress->entry);
+	if (++*late < MOUNTS_LATE)
+		return true;
+	log_error(NULL, MOUNTS_FSTAB ": %u such entries are enough: going on with what is mounted", *late);
+	return false;
 }
 
 static void mount_all(struct sinit *sinit)
 {
-	int rc = access(MOUNTS_FSTAB, F_OK) < 0 ? 0 : run_child(sinit, mount_configured, MOUNT_LIMIT);
+	struct mounts_progress *progress;
+	unsigned late = 0, before;
+	int rc;
 
-	if (rc < 0)
-		log_error(NULL, MOUNTS_FSTAB ": %s; going on with what is mounted",
-		    rc == -ETIMEDOUT ? "a mount takes too long" : strerror(-rc));
+	if (access(MOUNTS_FSTAB, F_OK) < 0)
+		return;
+	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (progress == MAP_FAILED) {
+		log_error(NULL, MOUNTS_FSTAB ": %s; nothing of it is mounted", strerror(errno));
+		return;
+	}
+	do {
+		before = progress->line;
+		progress->entry[0] = '\0';
+		rc = errand_run(&sinit->watchdog, &(struct errand){mount_configured, progress, MOUNT_LIMIT, false});
+	} while (go_on(progress, before, rc, &late));
+	munmap(progress, sizeof(*progress));
 }
 
 static int restore_seed(void *state_dir)
@@ -368,12 +345,12 @@ _Noreturn void boot_end(struct sinit *sinit)
 	if (sinit->lock_fd >= 0)
 		close(sinit->lock_fd);
 	log_info(NULL, "unmounting file systems");
-	run_child(sinit, save_seed, SEED_LIMIT);
+	errand_run(&sinit->watchdog, &(struct errand){save_seed, sinit, SEED_LIMIT, false});
 	for (int tries = 0; tries < END_TRIES && rc == -ECANCELED; tries++)
-		rc = run_child(sinit, write_back, END_LIMIT);
+		rc = errand_run(&sinit->watchdog, &(struct errand){write_back, sinit, END_LIMIT, true});
 	if (rc == -ETIMEDOUT) {
 		log_error(NULL, "a file system does not answer: going on without it");
-		run_child(sinit, synchronize, SYNC_LIMIT);
+		errand_run(&sinit->watchdog, &(struct errand){synchronize, NULL, SYNC_LIMIT, true});
 	} else if (rc < 0) { /* no process to be had: then PID 1 does it, whatever it takes */
 		rc = write_back(sinit);
 	}

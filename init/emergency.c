@@ -2,6 +2,7 @@
 #include "init/base.h"
 #include "init/boot.h"
 #include "init/console.h"
+#include "init/errand.h"
 #include "init/log.h"
 #include "init/mounts.h"
 #include "reaper/signals.h"
@@ -26,7 +27,7 @@ enum {
 	PAUSE = 2000,   /* ms before the shell is started again where it cannot be */
 	GRACE = 5000,   /* ms between the TERM and the KILL of everything */
 	LAST_KILL = 2000,
-	END_LIMIT = 30, /* s for what is unmounted at the end */
+	END_LIMIT = 30000, /* ms without any progress, while all is written back and unmounted */
 };
 
 /* A handler of signals has nothing but what is static: the program that is the shell. */
@@ -158,19 +159,17 @@ static void tell(void *context, enum log_level level, const char *line)
 	log_flush();
 }
 
+static int write_back(void *context)
+{
+	(void)context;
+	return mounts_end(&(struct report){.tell = tell}) != 0;
+}
+
 static _Noreturn void end_machine(const sigset_t *set, enum machine_end end)
 {
-	pid_t pid;
-
 	end_processes(set);
-	pid = fork();
-	if (pid == 0)
-		_exit(mounts_end(&(struct report){.tell = tell}) != 0);
-	for (int waited = 0; pid > 0 && waited < END_LIMIT; waited++) {
-		if (waitpid(pid, NULL, WNOHANG) != 0)
-			break;
-		sigtimedwait(set, NULL, &(struct timespec){.tv_sec = 1});
-	}
+	if (errand_run(NULL, &(struct errand){write_back, NULL, END_LIMIT, true}) < 0)
+		log_error(NULL, "not everything could be written back");
 	machine_end_now(end);
 }
 

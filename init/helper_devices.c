@@ -149,11 +149,17 @@ static void say_net(const struct image *image, const struct devices_message *mes
 static void say_item(const struct image *image, const struct devices_message *message)
 {
 	const struct image_list *awaited = image_list(image, image->awaited);
+	const char *item;
 
-	if (message->number < awaited->count)
+	if (message->number >= awaited->count)
+		return;
+	item = image_string(image, awaited->item[message->number]);
+	if (message->error == ELOOP)
+		log_warning(NULL, "wait_for = %s: links on the way lead back to themselves, or are too "
+				  "many; see namei -l %s", item, item);
+	else
 		log_warning(NULL, "wait_for = %s: sinit cannot look there: %s; its directories must be open to "
-				  "sinit's user",
-		    image_string(image, awaited->item[message->number]), strerror(message->error));
+				  "sinit's user", item, strerror(message->error));
 }
 
 static void say_fault(const struct image *image, const struct devices_message *message)

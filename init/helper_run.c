@@ -18,7 +18,7 @@ enum {
 	GOOD_TIME = 10000, /* ms: who has lived so long begins with the first delay again */
 	ABOVE = 64,        /* descriptors are moved up there before they take their places */
 	MESSAGES = 64,     /* that are read in one turn from one channel */
-	PULSE = 30000,     /* ms of silence after which the prober is asked whether it lives */
+	PULSE = 30000,     /* ms of silence after which a helper is asked whether it lives */
 	PULSE_GRACE = 10000, /* ms that it has to answer */
 };
 
@@ -35,6 +35,11 @@ static const char *const names[HELPER_KINDS] = {
 
 static const char *const titles[HELPER_KINDS] = {
     "prober", "responder", "alerter", "devices helper"};
+
+/* What asks a helper whether it lives; 0: it is not asked. Probes that pass are silent, and so is
+ * what is waited for until it comes: that these stand still nobody would see. */
+static const uint32_t pings[HELPER_KINDS] = {
+    [HELPER_PROBER] = PROBER_PING, [HELPER_DEVICES] = DEVICES_PING};
 
 /* --- starting ------------------------------------------------------------------------------ */
 
@@ -149,8 +154,8 @@ static void start(struct sinit *sinit, enum helper_kind kind)
 	helper->pid = pid;
 	helper->channel = pair[0];
 	helper->started = helper->heard = sv->now;
-	helper->stale = helper->pinged = helper->asked = helper->waits = false;
-	helper->kill_at = 0;
+	helper->stale = helper->asked = helper->waits = false;
+	helper->kill_at = helper->pinged = 0;
 	loop_watch(sinit, pair[0]);
 	if (kind == HELPER_PROBER)
 		supervisor_prober(sv, pair[0]);
@@ -215,20 +220,29 @@ static void watch_room(struct sinit *sinit, enum helper_kind kind, bool full)
 	epoll_ctl(sinit->epoll_fd, EPOLL_CTL_MOD, event.data.fd, &event);
 }
 
-/* The prober alone has nothing that tells when it stands still: probes that pass are silent. */
-static void feel_pulse(struct sinit *sinit, struct helper *helper)
+/* When it is next to be seen whether the helper lives, 0: not. */
+static int64_t next_pulse(const struct sinit *sinit, enum helper_kind kind)
 {
-	static const uint32_t ping = PROBER_PING;
-	int64_t now = sinit->supervisor.now;
+	const struct helper *helper = &sinit->helpers.helper[kind];
 
-	if (!helper->pid || helper->kill_at || now < helper->heard + PULSE)
+	if (!pings[kind] || !helper->pid || helper->kill_at)
+		return 0;
+	return helper->pinged ? helper->pinged + PULSE_GRACE : helper->heard + PULSE;
+}
+
+static void feel_pulse(struct sinit *sinit, enum helper_kind kind)
+{
+	struct helper *helper = &sinit->helpers.helper[kind];
+	int64_t now = sinit->supervisor.now, next = next_pulse(sinit, kind);
+
+	if (!next || now < next)
 		return;
 	if (!helper->pinged) {
-		helper->pinged = true;
-		platform_send(helper->channel, &ping, sizeof(ping));
-	} else if (now >= helper->heard + PULSE + PULSE_GRACE) {
-		log_error(NULL, "the prober has not answered for %d s; it is killed, and another one "
-		    "is started", (PULSE + PULSE_GRACE) / 1000);
+		helper->pinged = now;
+		platform_send(helper->channel, &pings[kind], sizeof(pings[kind]));
+	} else {
+		log_error(NULL, "the %s has not answered for %lld s; it is killed, and another one is "
+		    "started", titles[kind], (long long)(now - helper->heard) / 1000);
 		helper->kill_at = now;
 	}
 }
@@ -262,7 +276,6 @@ void helpers_turn(struct sinit *sinit)
 	struct supervisor *sv = &sinit->supervisor;
 	struct helpers *h = &sinit->helpers;
 
-	feel_pulse(sinit, &h->helper[HELPER_PROBER]);
 	if (h->listen_at && h->listen_at <= sv->now && !sv->stopping)
 		helpers_listen_again(sinit);
 	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
@@ -272,6 +285,7 @@ void helpers_turn(struct sinit *sinit)
 			sv->helpers_ended &= ~(1u << kind);
 			ended(sinit, kind);
 		}
+		feel_pulse(sinit, kind);
 		if (helper->pid && (!helper->wanted || helper->stale))
 			see_off(sinit, kind);
 		else if (kind == HELPER_ALERTER)
@@ -297,8 +311,7 @@ int64_t helpers_deadline(const struct sinit *sinit)
 			next = sooner(next, helper->due);
 		if (helper->pid)
 			next = sooner(next, helper->kill_at);
-		if (helper->pid && kind == HELPER_PROBER && !helper->kill_at)
-			next = sooner(next, helper->heard + PULSE + (helper->pinged ? PULSE_GRACE : 0));
+		next = sooner(next, next_pulse(sinit, kind));
 	}
 	return sinit->supervisor.stopping ? 0 : sooner(next, sinit->helpers.listen_at);
 }
@@ -350,10 +363,12 @@ union message {
 static void one_message(
     struct sinit *sinit, enum helper_kind kind, union message *message, size_t size)
 {
+	struct helper *helper = &sinit->helpers.helper[kind];
+
+	helper->heard = sinit->supervisor.now;
+	helper->pinged = 0;
 	switch (kind) {
 	case HELPER_PROBER:
-		sinit->helpers.helper[kind].heard = sinit->supervisor.now;
-		sinit->helpers.helper[kind].pinged = false;
 		if (message->kind == PROBER_VERDICT && size == sizeof(message->verdict))
 			supervisor_verdict(&sinit->supervisor, &message->verdict);
 		return;
@@ -366,8 +381,8 @@ static void one_message(
 			helpers_measure(sinit);
 		return;
 	case HELPER_ALERTER:
-		if (sinit->helpers.helper[kind].kill_at)
-			sinit->helpers.helper[kind].kill_at = sinit->supervisor.now + patience[kind];
+		if (helper->kill_at)
+			helper->kill_at = sinit->supervisor.now + patience[kind];
 		if (message->kind == ALERTER_SENT && size == sizeof(message->sent))
 			helpers_alert_sent(sinit, &message->sent);
 		else if (message->kind == ALERTER_SEEN && size == sizeof(message->number))

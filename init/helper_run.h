@@ -34,7 +34,7 @@ struct helper {
 	int64_t due;       /* ms: when it is started next, 0: not due */
 	int64_t kill_at;   /* ms: it was told to end, and has until then; 0: it was not */
 	int64_t heard;     /* ms: the last sign of life */
-	bool pinged;       /* and has been asked for another since */
+	int64_t pinged;    /* ms: when it was asked for another, 0: it was not */
 };
 
 enum { ALERTS_NONE, ALERTS_BEGUN, ALERTS_END = INT32_MAX };

@@ -23,13 +23,24 @@
  * Nothing is said of what the kernel does not have and a machine can do without. */
 void mounts_early(struct text *faults);
 
+/* How far it is; memory that a child shares with who waits for it. */
+struct mounts_progress {
+	unsigned line;   /* of MOUNTS_FSTAB: begun last; 0: none */
+	char entry[256]; /* what it is about, while it is not done; "": nothing is being done */
+	bool done;       /* there is no more */
+};
+
 /* Mounts what /etc/fstab says, in its order; without that file it does nothing. Which fields and
  * options are understood is in init/fstab.h. The entry for / is a remount: a root that is
  * read-only so far is writable after it unless the entry has `ro`. Swap is switched on.
  *
  * Levels: a failure is a warning, one of an entry with `nofail` and what is skipped are infos.
- * For a forked child; it changes no state but the mounts. */
-void mounts_configured(const struct report *report);
+ * Begins behind line progress->line, and ends when all is done, or behind an entry that took long:
+ * then a caller that limits its time calls again, so that each entry has about all of that time.
+ * Which one hangs, if it does, stands in *progress.
+ *
+ * For a forked child; it changes no state but the mounts and *progress. */
+void mounts_configured(const struct report *report, struct mounts_progress *progress);
 
 /* Ends all file systems, when all processes are gone: switches swap off, unmounts in reverse
  * order everything but / and the kernel's own below /proc, /sys and /dev, detaches loop devices,

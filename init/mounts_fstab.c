@@ -6,11 +6,16 @@
 #include "init/mounts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/swap.h>
+#include <time.h>
 
-enum { FSTAB_SIZE = 64 << 10 };
+enum {
+	FSTAB_SIZE = 64 << 10,
+	LONG = 1000, /* ms: after that a child is no longer new */
+};
 
 /* One entry on its way. */
 struct job {
@@ -178,8 +183,18 @@ static void mount_job(struct job *job, struct text *path)
 		fail(job, "shared, private or slave", strerror(errno));
 }
 
-static void do_line(const struct report *report, unsigned number, char *line)
+/* Says what is done now: it may hang, and who waits is to name it. */
+static void begin(struct mounts_progress *progress, const struct fstab_entry *entry)
 {
+	bool is_swap = strcmp(entry->type, "swap") == 0;
+
+	snprintf(progress->entry, sizeof(progress->entry), "%s: mounting %s (%s)",
+	    is_swap ? "swap" : entry->target, entry->source, entry->type);
+}
+
+static void do_line(const struct report *report, struct mounts_progress *progress, char *line)
+{
+	unsigned number = progress->line;
 	char options[FSTAB_LINE], device[FSTAB_LINE];
 	struct text data, path;
 	struct job job = {.report = report, .line = number};
@@ -201,34 +216,60 @@ static void do_line(const struct report *report, unsigned number, char *line)
 	job.data = data.used ? options : NULL;
 	if (job.options.marks & FSTAB_NOAUTO)
 		return;
+	begin(progress, &job.entry);
 	if (strcmp(job.entry.type, "swap") == 0)
 		swap_on(&job, &path);
 	else
 		mount_job(&job, &path);
+	progress->entry[0] = '\0';
 }
 
-void mounts_configured(const struct report *report)
+static int64_t now(void)
 {
-	char text[FSTAB_SIZE];
-	unsigned number = 0;
-	int error = mount_read_text(MOUNTS_FSTAB, text, sizeof(text));
+	struct timespec time;
 
-	if (error && error != -ENOENT)
-		report_line(report, LOG_LEVEL_WARNING, MOUNTS_FSTAB ": %s; nothing of it is "
-		    "mounted", strerror(-error));
-	if (error)
-		return;
-	bool whole = strlen(text) < sizeof(text) - 1;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* The lines of `text` behind progress->line, at least one, the last one only if it is whole. False:
+ * it ended early, since it took long. */
+static bool do_lines(
+    const struct report *report, struct mounts_progress *progress, char *text, bool whole)
+{
+	unsigned number = 0, first = progress->line + 1;
+	int64_t until = now() + LONG;
+
 	for (char *line = text; *line;) {
 		size_t length = strcspn(line, "\n");
 		bool last = line[length] == '\0';
 
 		line[length] = '\0';
-		if (!last || whole)
-			do_line(report, ++number, line);
+		if (++number >= first && (!last || whole)) {
+			if (number > first && now() > until)
+				return false;
+			progress->line = number;
+			do_line(report, progress, line);
+		}
 		line += length + !last;
 	}
-	if (!whole)
+	return true;
+}
+
+void mounts_configured(const struct report *report, struct mounts_progress *progress)
+{
+	char text[FSTAB_SIZE];
+	int error = mount_read_text(MOUNTS_FSTAB, text, sizeof(text));
+
+	if (error && error != -ENOENT)
+		report_line(report, LOG_LEVEL_WARNING, MOUNTS_FSTAB ": %s; nothing of it is "
+		    "mounted", strerror(-error));
+	progress->done = error;
+	if (error)
+		return;
+	bool whole = strlen(text) < sizeof(text) - 1;
+	progress->done = do_lines(report, progress, text, whole);
+	if (progress->done && !whole)
 		report_line(report, LOG_LEVEL_WARNING, MOUNTS_FSTAB ": only its first %d bytes are "
 		    "read; make it shorter", FSTAB_SIZE - 1);
 }

@@ -69,13 +69,16 @@ void devices_fault(struct devices *devices, enum devices_step step, uint32_t num
 	    });
 }
 
-/* PID 1 says nothing: either nothing is there, or it has closed its end. */
-static bool is_closed(void)
+/* PID 1 asks whether this helper lives, or has closed its end. */
+static void answer(struct devices *devices)
 {
-	char nothing;
-	ssize_t size = recv(HELPER_CHANNEL, &nothing, sizeof(nothing), MSG_DONTWAIT);
+	uint32_t kind;
+	ssize_t size = recv(HELPER_CHANNEL, &kind, sizeof(kind), MSG_DONTWAIT);
 
-	return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
+	if (size == sizeof(kind) && kind == DEVICES_PING)
+		send(HELPER_CHANNEL, &kind, sizeof(kind), MSG_DONTWAIT | MSG_NOSIGNAL);
+	else
+		devices->over |= size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 /* --- looking ---------------------------------------------------------------------------- */
@@ -190,7 +193,7 @@ static unsigned read_source(struct devices *devices, enum source source, int fd)
 {
 	switch (source) {
 	case FROM_PID1:
-		devices->over |= is_closed();
+		answer(devices);
 		return 0;
 	case FROM_UEVENTS:
 		return read_uevents(fd);
@@ -242,7 +245,7 @@ static int read_orders(struct devices *devices)
 	if (!devices->items || !devices->nets)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < devices->orders->items; i++)
-		devices->items[i] = (struct await){.name = items[i].name, .watch = -1};
+		devices->items[i] = (struct await){.name = items[i].name};
 	for (uint32_t i = 0; i < devices->orders->nets; i++)
 		devices->nets[i].net = &nets[i];
 	return 0;

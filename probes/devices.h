@@ -15,14 +15,28 @@
 
 struct nl_sock;
 
+enum { DEVICES_LINKS = 16, DEVICES_STEPS_MAX = DEVICES_LINKS + 1 };
+
+/* A directory that is watched (its number in inotify(7)) for a name (a hash of it). */
+struct step {
+	int watch;
+	uint32_t name;
+};
+
+/* The directories of the links that a path goes through, at most DEVICES_LINKS of them, and the
+ * nearest one that exists of where it leads. */
+struct trail {
+	unsigned count;
+	struct step step[DEVICES_STEPS_MAX];
+};
+
 /* An item that is waited for. */
 struct await {
 	const char *name;  /* a path, or an interface */
 	bool there;        /* as PID 1 knows it, */
 	bool told;         /* if it does */
 	bool complained;   /* PID 1 knows that it cannot be looked at */
-	int watch;         /* path: of inotify(7), on the nearest directory that exists; -1: none */
-	size_t next;       /* path: where the first name below that directory begins */
+	struct trail trail; /* path: what is watched for it */
 };
 
 /* An interface of [net]. */

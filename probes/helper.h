@@ -312,6 +312,7 @@ enum devices_kind {
 	                     those that have changed */
 	DEVICES_SETTLED,  /* all items have been told, and the interfaces that are there are set up */
 	DEVICES_FAULT,    /* something could not be done */
+	DEVICES_PING,     /* PID 1 -> devices helper: the kind alone; it comes back as it is */
 };
 
 enum devices_step {
@@ -327,7 +328,7 @@ enum devices_step {
 };
 enum { DEVICES_STEPS = DEVICES_STEP_GATEWAY + 1 };
 
-/* Devices helper -> PID 1; nothing is sent the other way. */
+/* Devices helper -> PID 1; the other way there are pings alone. */
 struct devices_message {
 	uint32_t kind;
 	uint32_t generation;

@@ -3,6 +3,7 @@ file systems are clean, and swap comes and goes."""
 
 import pytest
 from board_lab import bare, watched
+from lab import BOOT_LIMIT
 from trees import DIRECTORY, Program, ext4, is_clean, read, squashfs, swap, switch_root, tool
 
 INIT = "init=/sbin/sinit"
@@ -220,3 +221,21 @@ def test_who_is_stopped_hears_of_the_end(new, disk):
     off(guest)
     assert read(disk, "var/lib/bye.service") == b"bye\n"
     assert read(disk, "var/lib/bye.left") == b"bye\n"
+
+
+@pytest.mark.timeout(300)
+def test_a_disk_that_does_not_answer(new, tmp_path, disk):
+    """It is named when its time is up, and what comes behind it in /etc/fstab is mounted all the
+    same. QEMU gives a block or two of it, for the look at its partitions, and then a byte in a
+    second."""
+    dead, other = ext4(tmp_path / "dead", {}), ext4(tmp_path / "other", {})
+    guest = new(initramfs=switch_root("ext4"), append=INIT, agent=False, disks=[
+        ext4(disk, bare({}, **{
+            "etc/fstab": FSTAB + "/dev/vdb /dead ext4 rw 0 2\n/dev/vdc /other ext4 rw 0 2\n",
+            "dead": DIRECTORY, "other": DIRECTORY})),
+        f"{dead},throttling.bps-read=1,throttling.bps-read-max=6000", other])
+    guest.until_console("/etc/fstab:2: /dead: mounting /dev/vdb .ext4.: no end of it within 60 s",
+                        60 + BOOT_LIMIT)
+    guest.hello(BOOT_LIMIT)
+    assert guest.run("cut -d ' ' -f 1,2 /proc/mounts | grep vd").output == \
+        "/dev/vda /\n/dev/vdc /other\n"

@@ -1,6 +1,9 @@
 /* Calls one of the functions of boot mode as sinit would, in the world that it is started in;
  * prints what they report, a line "LEVEL: TEXT" each, and at the end "= RESULT".
- *     mounter early | configured | end | restore DIR | save DIR
+ *     mounter early | configured [LINE] | end | restore DIR | save DIR
+ * Of `configured` the result is the line behind which it is to be called again, 0: none. A file
+ * system of type "slow" takes more than a second, and cannot be mounted; what is known of it
+ * meanwhile is printed.
  * Of the seed it prints what matters for its safety, in order: "fsync", "reseed", and "add BYTES
  * COUNTED" with "there" or "gone" for the file at that moment. With EARLY in the environment the kernel's
  * generator is not ready; with `old` it is a kernel whose statx(2) knows no mounts, and whose
@@ -37,6 +40,7 @@ int __real_statx(int at, const char *path, int flags, unsigned mask, struct stat
 int __wrap_statx(int at, const char *path, int flags, unsigned mask, struct statx *info);
 
 static char seed_file[512];
+static struct mounts_progress progress;
 
 int __wrap_ioctl(int fd, unsigned long request, void *argument)
 {
@@ -82,6 +86,11 @@ int __wrap_mount(
 
 	bool refused = getenv("stubborn") && (flags & MS_REMOUNT);
 
+	if (type && strcmp(type, "slow") == 0) {
+		printf("%u: %s\n", progress.line, progress.entry);
+		usleep(1100000);
+		missing = true;
+	}
 	errno = missing ? ENODEV : unknown ? EINVAL : EPERM;
 	return missing || unknown || refused ? -1 : __real_mount(source, target, type, flags, data);
 }
@@ -104,6 +113,13 @@ static void early(void)
 	fputs(faults.data, stdout);
 }
 
+static int configured(const struct report *report, const char *line)
+{
+	progress.line = (unsigned)atoi(line);
+	mounts_configured(report, &progress);
+	return progress.done ? 0 : (int)progress.line;
+}
+
 int main(int count, char **words)
 {
 	const struct report report = {tell, NULL};
@@ -115,7 +131,7 @@ int main(int count, char **words)
 	if (strcmp(what, "early") == 0)
 		early();
 	else if (strcmp(what, "configured") == 0)
-		mounts_configured(&report);
+		result = configured(&report, count > 2 ? words[2] : "0");
 	else if (strcmp(what, "end") == 0)
 		result = mounts_end(&report);
 	else if (strcmp(what, "restore") == 0 && count > 2)

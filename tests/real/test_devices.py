@@ -128,6 +128,100 @@ def test_symlink(sinit):
     sinit.until_state("a", ready=True)
 
 
+def test_link_to_what_comes_later(sinit):
+    """Nothing happens beside the link then; relative and absolute ones, one behind the other, and
+    directories on the way that are not there yet either."""
+    first, second = sinit.directory / "links/first", sinit.directory / "links/second"
+    target = sinit.directory / "one/two/target"
+    first.parent.mkdir()
+    first.symlink_to("../links//second")
+    second.symlink_to(target)
+    sinit.service("a", wait_for=first)
+    sinit.start()
+    waits(sinit, "a", first)
+    settled(sinit)
+    target.parent.parent.mkdir()
+    target.parent.mkdir()
+    target.touch()
+    sinit.until_state("a", ready=True)
+
+
+def test_link_on_the_way(sinit):
+    """To a directory that is not there, then is one with nothing in it, then a file was in its
+    place."""
+    path, target = sinit.directory / "link/one/two", sinit.directory / "target"
+    (sinit.directory / "link").symlink_to("target")
+    target.touch()
+    sinit.service("a", wait_for=path)
+    sinit.start()
+    waits(sinit, "a", path)
+    settled(sinit)
+    target.unlink()
+    target.mkdir()
+    settled(sinit)
+    (target / "one").mkdir()
+    (target / "one/two").touch()
+    sinit.until_state("a", ready=True)
+
+
+def test_link_replaced(sinit):
+    """By one that leads elsewhere: what the old one led to is of no interest any more. It is the
+    second of two, far from the name that is waited for."""
+    path, middle = sinit.directory / "link", sinit.directory / "dir/middle"
+    middle.parent.mkdir()
+    path.symlink_to(middle)
+    middle.symlink_to(sinit.directory / "old")
+    sinit.service("a", wait_for=path)
+    sinit.start()
+    waits(sinit, "a", path)
+    settled(sinit)
+    new = middle.with_name("new")
+    new.symlink_to(sinit.directory / "other")
+    new.rename(middle)
+    settled(sinit)
+    (sinit.directory / "old").touch()
+    settled(sinit)
+    waits(sinit, "a", path)
+    (sinit.directory / "other").touch()
+    sinit.until_state("a", ready=True)
+
+
+def test_link_to_what_is_there(sinit):
+    """That what it leads to goes, and comes back, is seen."""
+    path, target = sinit.directory / "link", sinit.directory / "dir/target"
+    target.parent.mkdir()
+    target.touch()
+    path.symlink_to(target)
+    sinit.settings(log_level="debug")
+    sinit.service("a", wait_for=path)
+    sinit.up()
+    target.unlink()
+    until(lambda: f"{path} is gone" in sinit.log(), "sinit knows")
+    kill(sinit, "a")
+    waits(sinit, "a", path)
+    target.touch()
+    sinit.until_state("a", state="running", ready=True)
+
+
+def test_links_in_a_circle(sinit):
+    """It is told once, and the helper still sleeps; a link that is mended is seen."""
+    path, other = sinit.directory / "link", sinit.directory / "dir/other"
+    other.parent.mkdir()
+    path.symlink_to(other)
+    other.symlink_to(path)
+    sinit.service("a", wait_for=path)
+    sinit.start()
+    waits(sinit, "a", path)
+    settled(sinit)
+    other.unlink()
+    other.symlink_to("other")
+    settled(sinit)
+    assert sinit.log().count(f"wait_for = {path}: links on the way lead back to themselves") == 1
+    other.unlink()
+    other.touch()
+    sinit.until_state("a", ready=True)
+
+
 def test_mounted(sinit):
     """A mount makes paths appear without any of them being made."""
     path, source = sinit.directory / "mnt/file", sinit.directory / "source"
@@ -485,6 +579,30 @@ def test_killed_helper(sinit):
     sinit.until_state("b", ready=True)
     assert sinit.status("a")["pid"] == pid and sinit.status("a")["restarts"] == 0
     assert "the devices helper has ended (signal 9); it is started again in" in sinit.log()
+
+
+@pytest.mark.release_only  # takes the 30 s after which the helper is asked, and then 40 s
+def test_helper_that_stands_still(sinit):
+    """Nobody waits for ever because of it. One that is well is asked, and left alone."""
+    path = sinit.directory / "later"
+    sinit.service("a", wait_for=path)
+    sinit.start()
+    waits(sinit, "a", path)
+    old = settled(sinit)
+
+    def switches():
+        text = Path(f"/proc/{old}/status").read_text()
+        return [line for line in text.splitlines() if line.startswith("voluntary_ctxt_switches")]
+    before = switches()
+    until(lambda: switches() != before, "it is asked", 100)
+    begin = time.monotonic()
+    os.kill(settled(sinit), signal.SIGSTOP)
+    path.touch()
+    sinit.until_state("a", ready=True, limit=100)
+    # Had its answer not been heard, it would have been killed for that, 10 s after it was asked.
+    assert time.monotonic() - begin > 25
+    assert helper(sinit) != old
+    assert sinit.log().count("the devices helper has not answered for") == 1
 
 
 def test_none_without_need(sinit):

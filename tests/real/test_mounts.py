@@ -192,6 +192,17 @@ def test_failures_are_named_and_the_next_line_counts(tree):
     assert {"ok", "ok2"} < set(tree.mounts())
 
 
+def test_an_entry_that_takes_long(tree):
+    """What it is about is known meanwhile, and the rest is for another call, which has its own time."""
+    assert fstab(tree, "tmpfs /a tmpfs", "disk /b slow", "disk none swap noauto", "tmpfs /c tmpfs") == [
+        "2: /b: mounting disk (slow)",
+        "warning: 2: /b: mounting disk (slow): the kernel does not have this file system"]
+    assert tree.result == 2 and "a" in tree.mounts() and "c" not in tree.mounts()
+    tree.sh("umount a")
+    assert tree.run("configured 2") == []
+    assert tree.result == 0 and "c" in tree.mounts() and "a" not in tree.mounts()
+
+
 def test_what_a_power_cut_made_of_it(tree):
     tree.sh("mkdir etc; printf 'tmpfs /a tmpfs\\n' >etc/fstab; head -c 50 /dev/zero >>etc/fstab; "
             "printf '\\ntmpfs /b tmpfs' >>etc/fstab")

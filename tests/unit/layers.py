@@ -44,7 +44,7 @@ LAYERS = [
               "reaper/*.[ch] cgroup/*.[ch]"),
     ("platform", "init/platform.[ch]"),
     ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h init/cgroups.c "
-             "init/boot.[ch] init/emergency.c "
+             "init/boot.[ch] init/errand.[ch] init/emergency.c "
              "init/helper_run.[ch] init/helper_*.c ctl/control.[ch] ctl/serve.c"),
     ("supervisor", "init/supervisor*.[ch]"),
     ("sinitctl", "ctl/*.[ch]"),
@@ -70,7 +70,7 @@ USES = {
 
 # Finer than the layers: who alone may include these.
 ONLY = [
-    ("init/platform.h", "init/platform.c init/supervisor*.[ch] reaper/wrapper.c init/sinit.h"),
+    ("init/platform.h", "init/platform.c init/supervisor*.[ch] reaper/wrapper.c init/sinit.h init/errand.c"),
     ("init/supervisor_internal.h", "init/supervisor*.c"),
     ("reaper/reap.h", "init/platform.c reaper/*"),
     ("reaper/leftovers.h", "init/platform.c reaper/*"),
