@@ -254,6 +254,19 @@ static int marker_remove(const char *state_dir, const char *name)
 	return error;
 }
 
+/* 1, 0, or -errno: it cannot be told. Only looks, which a frozen file system does not mind. */
+static int marker_is_there(const char *state_dir, const char *name)
+{
+	struct stat info;
+	int directory = marker_directory(state_dir);
+
+	if (directory < 0)
+		return directory == -ENOENT ? 0 : directory;
+	int there = fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0 ? 1 : errno == ENOENT ? 0 : -errno;
+	close(directory);
+	return there;
+}
+
 struct marker {
 	const char *state_dir, *name;
 	bool stopped;
@@ -295,7 +308,7 @@ int platform_marker_set(const char *state_dir, const char *name, bool stopped)
 
 	if (!name_is_plain(name))
 		return -EINVAL;
-	if (platform_marker_get(state_dir, name) == stopped)
+	if (!stopped && marker_is_there(state_dir, name) == 0)
 		return 0;
 	if (platform_now() < not_before)
 		return -ETIMEDOUT;
@@ -310,14 +323,5 @@ int platform_marker_set(const char *state_dir, const char *name, bool stopped)
 
 bool platform_marker_get(const char *state_dir, const char *name)
 {
-	struct stat info;
-
-	if (!name_is_plain(name))
-		return false;
-	int directory = marker_directory(state_dir);
-	if (directory < 0)
-		return false;
-	bool stopped = fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0;
-	close(directory);
-	return stopped;
+	return name_is_plain(name) && marker_is_there(state_dir, name) == 1;
 }

@@ -68,10 +68,8 @@ static void act(struct supervisor *sv, uint32_t slot, unsigned actions)
 		sv_slice_unfreeze(sv, slot);
 	if (actions & ACT_KILL_ALL)
 		signal_all(sv, slot, SIGKILL);
-	if (actions & ACT_STOP_MAIN && sv->service[slot].pid) {
+	if (actions & ACT_STOP_MAIN && sv->service[slot].pid)
 		platform_kill(sv->service[slot].pid, machine->stop_signal);
-		platform_kill(sv->service[slot].pid, SIGCONT); /* one that was stopped is to hear it */
-	}
 	if (actions & ACT_STOP_ALL && signal_all(sv, slot, machine->stop_signal) &&
 	    sv->service[slot].m.state == STATE_CLEANUP)
 		sv_report_leftovers(sv, slot);

@@ -203,24 +203,22 @@ def test_a_run_directory_on_the_disk(new, disk):
 
 
 STOPPED = """#!/bin/sh
-trap 'echo bye >/var/lib/bye.$1; exit' TERM
-[ $1 = left ] && echo $$ >/sys/fs/cgroup/cgroup.procs
-echo up >/var/lib/up.$1
+trap 'echo bye >/var/lib/bye; exit' TERM
+echo $$ >/sys/fs/cgroup/cgroup.procs
+echo up >/var/lib/up
 while :; do sleep 1; done
 """
 
 
 def test_who_is_stopped_hears_of_the_end(new, disk):
-    """A service, and somebody who belongs to none."""
+    """Somebody who belongs to no service, and stands still."""
     guest = boot(new, ext4(disk, bare(
-        {"conf.d/s.ini": "[service s]\ncommand = /bin/stopped service\n"},
-        **{"etc/fstab": FSTAB, "bin/stopped": Program(STOPPED.encode())})))
-    guest.check("(setsid /bin/stopped left >/dev/null 2>&1 &)")
-    guest.until("cat /var/lib/up.left /var/lib/up.service")
+        {}, **{"etc/fstab": FSTAB, "bin/stopped": Program(STOPPED.encode())})))
+    guest.check("(setsid /bin/stopped >/dev/null 2>&1 &)")
+    guest.until("cat /var/lib/up")
     guest.check("kill -STOP $(pidof stopped)")
     off(guest)
-    assert read(disk, "var/lib/bye.service") == b"bye\n"
-    assert read(disk, "var/lib/bye.left") == b"bye\n"
+    assert read(disk, "var/lib/bye") == b"bye\n"
 
 
 @pytest.mark.timeout(300)

@@ -595,12 +595,10 @@ def test_helper_that_stands_still(sinit):
         return [line for line in text.splitlines() if line.startswith("voluntary_ctxt_switches")]
     before = switches()
     until(lambda: switches() != before, "it is asked", 100)
-    begin = time.monotonic()
-    os.kill(settled(sinit), signal.SIGSTOP)
+    assert settled(sinit) == old
+    os.kill(old, signal.SIGSTOP)
     path.touch()
     sinit.until_state("a", ready=True, limit=100)
-    # Had its answer not been heard, it would have been killed for that, 10 s after it was asked.
-    assert time.monotonic() - begin > 25
     assert helper(sinit) != old
     assert sinit.log().count("the devices helper has not answered for") == 1
 

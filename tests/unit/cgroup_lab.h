@@ -54,9 +54,10 @@ bool lab_emptied(struct slice *slice);
 #define lab_soon_(condition, ms)                                                                   \
 	({                                                                                         \
 		int left_ = (ms);                                                                  \
-		while (!(condition) && left_-- > 0)                                                \
+		bool met_;                                                                         \
+		while (!(met_ = (condition)) && left_-- > 0)                                       \
 			usleep(1000);                                                              \
-		(condition);                                                                       \
+		met_; /* asked once more it might be over: a chain has moments without anybody */  \
 	})
 
 #endif
