@@ -4,7 +4,9 @@ file systems are clean, and swap comes and goes."""
 import pytest
 from board_lab import bare, watched
 from lab import BOOT_LIMIT
-from trees import DIRECTORY, Program, ext4, is_clean, read, squashfs, swap, switch_root, tool
+from machines import TOP
+from trees import (DIRECTORY, Link, Program, ext4, is_clean, read, squashfs, swap, switch_root, tool,
+                   with_libraries)
 
 INIT = "init=/sbin/sinit"
 FSTAB = "/dev/vda / ext4 rw,noatime 0 1\n"
@@ -237,3 +239,20 @@ def test_a_disk_that_does_not_answer(new, tmp_path, disk):
     guest.hello(BOOT_LIMIT)
     assert guest.run("cut -d ' ' -f 1,2 /proc/mounts | grep vd").output == \
         "/dev/vda /\n/dev/vdc /other\n"
+
+
+def test_a_partition_that_is_looked_over_first(new, disk, tmp_path):
+    """By the drop-in of conf.d/board, with an e2fsck; nothing is mounted before."""
+    data = ext4(tmp_path / "data", {"file": "a file\n"})
+    tool(["debugfs", "-w", "-R", "ssv state 2", data])  # "errors detected"
+    drop_in = (TOP / "conf.d/board/50-data.ini").read_text()
+    guest = boot(new, ext4(disk, bare(
+        {"conf.d/data.ini": drop_in.replace("/dev/mmcblk0p3", "/dev/vdb").replace("enabled = no\n", "")},
+        **{"etc/fstab": FSTAB + "/dev/vdb /data ext4 noauto,noatime 0 2\n", "data": DIRECTORY,
+           "sbin/fsck": Link("/bin/e2fsck"), **with_libraries("e2fsck")})), data)
+    sinit = watched(guest)
+    assert sinit.until_state("data", state="done")
+    assert [e["service"] for e in sinit.events(None, "done")] == ["fsck-data", "data"]
+    assert guest.read("/data/file") == "a file\n"
+    off(guest)
+    assert is_clean(data)
