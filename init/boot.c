@@ -3,9 +3,10 @@
 #include "init/console.h"
 #include "init/errand.h"
 #include "init/log.h"
-#include "init/mounts.h"
-#include "init/raw_syscall.h"
 #include "init/loopback.h"
+#include "init/mounts.h"
+#include "init/path.h"
+#include "init/raw_syscall.h"
 #include "init/seed.h"
 #include "init/sinit.h"
 #include "init/supervisor_main.h"
@@ -80,13 +81,10 @@ static void tell_faults(char *faults)
 
 static void read_cmdline(struct cmdline *cmdline)
 {
-	char bytes[CMDLINE_SIZE];
-	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd < 0 ? 0 : read(fd, bytes, sizeof(bytes));
+	char bytes[CMDLINE_SIZE + 1] = "";
 
-	if (fd >= 0)
-		close(fd);
-	cmdline_parse(cmdline, bytes, size > 0 ? (size_t)size : 0);
+	(void)path_read_text("/proc/cmdline", bytes, sizeof(bytes)); /* without /proc: no words */
+	cmdline_parse(cmdline, bytes, strlen(bytes));
 	if (cmdline->unknown[0])
 		log_warning(NULL, "%s on the kernel's command line: there is no such word; there are "
 		    "sinit.conf=DIR, sinit.single and sinit.debug", cmdline->unknown);
@@ -97,13 +95,10 @@ static void read_cmdline(struct cmdline *cmdline)
  * its command line it stays as it is: then this cannot be written. */
 static void lift_kmsg_limit(void)
 {
-	int fd = open("/proc/sys/kernel/printk_devkmsg", O_WRONLY | O_CLOEXEC);
+	int rc = path_write_text("/proc/sys/kernel/printk_devkmsg", "on\n");
 
-	if (fd < 0)
-		return;
-	if (write(fd, "on\n", 3) < 0)
-		log_debug(NULL, "messages to the kernel's log stay limited: %s", strerror(errno));
-	close(fd);
+	if (rc < 0)
+		log_debug(NULL, "messages to the kernel's log stay limited: %s", strerror(-rc));
 }
 
 static const char *look_up(const char *name)
@@ -180,16 +175,13 @@ _Noreturn void boot_main(char **argv)
 
 static void set_hostname(const char *configured)
 {
-	char name[256];
-	int fd = configured ? -1 : open("/etc/hostname", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	ssize_t size = fd < 0 ? 0 : read(fd, name, sizeof(name) - 1);
+	char name[256] = "";
 
-	if (fd >= 0)
-		close(fd);
-	name[size > 0 ? size : 0] = '\0';
-	name[strcspn(name, " \t\r\n#")] = '\0';
-	if (!configured)
+	if (!configured) {
+		(void)path_read_text("/etc/hostname", name, sizeof(name)); /* there may be none */
+		name[strcspn(name, " \t\r\n#")] = '\0';
 		configured = name;
+	}
 	if (*configured && sethostname(configured, strlen(configured)) < 0)
 		log_warning(NULL, "the host name cannot be set to %s: %s", configured, strerror(errno));
 }
@@ -298,13 +290,10 @@ static void freeze_root(void)
 /* The kernel is not to choose this one when memory is short: swap is on its way back into it. */
 static void be_spared(void)
 {
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int rc = path_write_text("/proc/self/oom_score_adj", "-1000");
 
-	if (fd < 0)
-		return;
-	if (write(fd, "-1000", 5) < 0)
-		log_debug(NULL, "oom_score_adj: %s", strerror(errno));
-	close(fd);
+	if (rc < 0)
+		log_debug(NULL, "oom_score_adj: %s", strerror(-rc));
 }
 
 /* 0: every file system has come to a good end. */

@@ -1,5 +1,7 @@
 #include "init/console.h"
 
+#include "init/path.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,14 +32,9 @@ static bool use(const char *path)
 static bool use_active(void)
 {
 	char names[256], path[NAME + 8];
-	int fd = open("/sys/class/tty/console/active", O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd < 0 ? -1 : read(fd, names, sizeof(names) - 1);
 
-	if (fd >= 0)
-		close(fd);
-	if (size <= 0)
+	if (path_read_text("/sys/class/tty/console/active", names, sizeof(names)) < 0)
 		return false;
-	names[size] = '\0';
 	names[strcspn(names, "\n")] = '\0';
 	const char *blank = strrchr(names, ' '), *name = blank ? blank + 1 : names;
 	return snprintf(path, sizeof(path), "/dev/%s", name) < (int)sizeof(path) && use(path);

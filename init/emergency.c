@@ -5,6 +5,7 @@
 #include "init/errand.h"
 #include "init/log.h"
 #include "init/mounts.h"
+#include "init/path.h"
 #include "reaper/signals.h"
 
 #include <errno.h>
@@ -197,15 +198,10 @@ static void begin_again(const sigset_t *set)
 /* Whoever repairs something wants to know how long. (Where the kernel tells, WATCHDOG_SYSFS.) */
 static bool has_watchdog(void)
 {
-	int fd = open("/sys/class/watchdog/watchdog0/state", O_RDONLY | O_CLOEXEC);
 	char state[8] = "";
 
-	if (fd < 0)
-		return false;
-	if (read(fd, state, sizeof(state) - 1) < 0)
-		state[0] = '\0';
-	close(fd);
-	return strncmp(state, "active", 6) == 0;
+	return path_read_text("/sys/class/watchdog/watchdog0/state", state, sizeof(state)) == 0 &&
+	       strncmp(state, "active", 6) == 0;
 }
 
 int emergency_main(char **argv)

@@ -3,6 +3,7 @@
 #include "init/base.h"
 #include "init/console.h"
 #include "init/log.h"
+#include "init/path.h"
 #include "reaper/signals.h"
 
 #include <errno.h>
@@ -72,22 +73,12 @@ enum machine_end machine_end_of_verb(const char *verb)
 	return END_NONE;
 }
 
-const char *machine_end_doing(enum machine_end end)
-{
-	return ends[end].doing;
-}
-
 bool machine_end_has_kexec(void)
 {
-	int fd = open("/sys/kernel/kexec_loaded", O_RDONLY | O_CLOEXEC);
-	char loaded = '0';
+	char loaded[2] = "";
 
-	if (fd < 0)
-		return false;
-	if (read(fd, &loaded, 1) != 1)
-		loaded = '0';
-	close(fd);
-	return loaded == '1';
+	return path_read_text("/sys/kernel/kexec_loaded", loaded, sizeof(loaded)) == 0 &&
+	       loaded[0] == '1';
 }
 
 int machine_end_catch_keys(void)

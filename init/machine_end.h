@@ -15,9 +15,6 @@ enum machine_end machine_end_of_signal(int signal);
 /* What a verb asks for: reboot, poweroff, halt, kexec; shutdown is poweroff. */
 enum machine_end machine_end_of_verb(const char *verb);
 
-/* "rebooting", for the log. */
-const char *machine_end_doing(enum machine_end end);
-
 /* Whether a kernel is loaded that END_KEXEC could start, kexec_load(2). */
 bool machine_end_has_kexec(void);
 

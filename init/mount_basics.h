@@ -12,13 +12,6 @@
  * misses a bind mount. Needs no /proc. False if there is nothing of that name. */
 bool mount_is_point(const char *path);
 
-/* Makes a directory and those above it, with mode 0755. 0 (it is there) or -errno. */
-int mount_make_directory(const char *path);
-
-/* Reads a file as text, at most size-1 bytes of it; a NUL in it, as a power cut leaves them, is
- * read as a question mark. 0 or -errno. */
-int mount_read_text(const char *path, char *text, size_t size);
-
 /* strerror(3), but for mount(2)'s errors that would mislead. */
 const char *mount_error(int error);
 

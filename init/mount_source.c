@@ -1,6 +1,6 @@
 #include "init/mount_source.h"
 
-#include "init/mount_basics.h"
+#include "init/path.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -74,7 +74,7 @@ static bool is_device(const char *name, const struct tag *tag, const char *value
 
 	text_init(&text, file, sizeof(file));
 	text_addf(&text, BLOCK_DEVICES "/%s/uevent", name);
-	if (mount_read_text(file, uevent, sizeof(uevent)) < 0)
+	if (path_read_text(file, uevent, sizeof(uevent)) < 0)
 		return false;
 	char *device = value_of(uevent, "DEVNAME");
 	char *found = value_of(uevent, tag->key);

@@ -1,5 +1,6 @@
 /* What must be mounted before anything can be said. */
 #include "init/mount_basics.h"
+#include "init/path.h"
 #include "init/mountinfo.h"
 #include "init/mounts.h"
 
@@ -107,7 +108,7 @@ static void mount_row(const struct early *row, const char *known, struct text *f
 		return;
 	if (row->when == IF_KNOWN && !mountinfo_word_in(known, row->type))
 		return;
-	int error = mount_make_directory(row->target);
+	int error = path_make_directory(row->target);
 	if (error && row->when == IF_KNOWN)
 		return;
 	if (error) {
@@ -130,7 +131,7 @@ void mounts_early(struct text *faults)
 
 	for (size_t i = 0; i < ARRAY_LEN(early); i++) {
 		if (early[i].when == IF_KNOWN && !*known)
-			(void)mount_read_text("/proc/filesystems", known, sizeof(known));
+			(void)path_read_text("/proc/filesystems", known, sizeof(known));
 		mount_row(&early[i], known, faults);
 		if (strcmp(early[i].target, "/dev") == 0)
 			fill_dev(faults);

@@ -1,6 +1,6 @@
 /* The end of all file systems. */
 #include "init/fstab.h"
-#include "init/mount_basics.h"
+#include "init/path.h"
 #include "init/mountinfo.h"
 #include "init/mounts.h"
 
@@ -206,7 +206,7 @@ static void swap_off(const struct report *report)
 {
 	char list[4096];
 
-	if (mount_read_text("/proc/swaps", list, sizeof(list)) < 0)
+	if (path_read_text("/proc/swaps", list, sizeof(list)) < 0)
 		return;
 	for (char *line = strchr(list, '\n'); line && line[1];) {
 		char *path = line + 1;

@@ -1,6 +1,7 @@
 /* What /etc/fstab says. */
 #include "init/fstab.h"
 #include "init/mount_basics.h"
+#include "init/path.h"
 #include "init/mount_source.h"
 #include "init/mountinfo.h"
 #include "init/mounts.h"
@@ -80,7 +81,7 @@ static int mount_any(const struct job *job)
 {
 	char list[4096], type[64];
 	const char *at = list;
-	int error = mount_read_text("/proc/filesystems", list, sizeof(list));
+	int error = path_read_text("/proc/filesystems", list, sizeof(list));
 
 	if (error)
 		return -error;
@@ -170,7 +171,7 @@ static void mount_job(struct job *job, struct text *path)
 	job->device = job->entry.source;
 	if (!(job->options.flags & MS_REMOUNT) && !find_device(job, path))
 		return;
-	int error = mount_make_directory(target);
+	int error = path_make_directory(target);
 	if (error) {
 		fail(job, "the directory is missing and cannot be made", strerror(-error));
 		return;
@@ -259,7 +260,7 @@ static bool do_lines(
 void mounts_configured(const struct report *report, struct mounts_progress *progress)
 {
 	char text[FSTAB_SIZE];
-	int error = mount_read_text(MOUNTS_FSTAB, text, sizeof(text));
+	int error = path_read_text(MOUNTS_FSTAB, text, sizeof(text));
 
 	if (error && error != -ENOENT)
 		report_line(report, LOG_LEVEL_WARNING, MOUNTS_FSTAB ": %s; nothing of it is "

@@ -1,6 +1,7 @@
 /* RUNDIR: the directory of the lock, the board and the control FIFO, and what becomes of
  * them when somebody removes it. */
 #include "init/log.h"
+#include "init/path.h"
 #include "init/sinit.h"
 
 #include <errno.h>
@@ -9,30 +10,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* mkdir -p, as far as it can be done. What could not be made is missed by open(2), but why it
- * could not is said by mkdir(2): "Read-only file system", where open(2) has only "No such file".
+enum { RUNDIR_MOST = 1024 }; /* bytes of its path */
+
+/* What could not be made is missed by open(2), but why it could not is said by mkdir(2): "Read-only
+ * file system", where open(2) has only "No such file".
  *
  * No flag for faccessat(2): with one it is faccessat2(2), which the filter of an older container
  * engine refuses (EPERM). The real user, whom it then asks about, is the effective one here. */
 static int open_directory(const char *path)
 {
-	char part[1024];
-	size_t length = strlen(path);
-	int fd, unmade = 0;
+	int fd, made;
 
-	if (length >= sizeof(part))
+	if (strlen(path) >= RUNDIR_MOST)
 		return -ENAMETOOLONG;
-	for (size_t i = 1; i <= length; i++) {
-		if (path[i] != '/' && path[i] != '\0')
-			continue;
-		memcpy(part, path, i);
-		part[i] = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST && unmade == 0)
-			unmade = errno;
-	}
+	made = path_make_directory(path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT && unmade ? -unmade : -errno;
+		return errno == ENOENT && made < 0 ? made : -errno;
 	if (faccessat(fd, ".", W_OK, 0) < 0) {
 		int error = -errno;
 

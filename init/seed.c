@@ -1,7 +1,7 @@
 #include "init/seed.h"
 
 #include "init/base.h"
-#include "init/mount_basics.h"
+#include "init/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ static int write_all(int fd, const void *bytes, size_t size)
 
 static int open_directory(const char *state_dir)
 {
-	int error = mount_make_directory(state_dir);
+	int error = path_make_directory(state_dir);
 
 	if (error)
 		return error;

@@ -39,7 +39,7 @@ LAYERS = [
                   "probes/confine.[ch]"),
     ("helpers", "probes/helpers.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),
-    ("world", "init/board*.c init/log.[ch] init/fds.[ch] init/report.[ch] init/mount*.[ch] "
+    ("world", "init/board*.c init/log.[ch] init/fds.[ch] init/report.[ch] init/path.[ch] init/mount*.[ch] "
               "init/seed.[ch] init/console.[ch] init/watchdog.[ch] init/machine_end.[ch] init/loopback.[ch] "
               "reaper/*.[ch] cgroup/*.[ch]"),
     ("platform", "init/platform.[ch]"),
