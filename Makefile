@@ -1,7 +1,7 @@
 # sinit: build, tests, benchmark. "make help" lists the targets.
 #
 #   ARCH=    x86_64 (or what this machine is), aarch64, armhf, riscv64
-#   DEPS=    bundled: musl, inih, libnl, http-parser and nghttp2 as .ci/deps builds them
+#   DEPS=    bundled: musl, inih, libnl, http-parser, nghttp2 and zlib as .ci/deps builds them
 #            system:  $(CC) and what pkg-config finds (Alpine, a buildroot)
 #   VARIANT= release, or for the tests: unit, asan, fuzz (this machine's glibc)
 #   B=       where everything but the dependencies is built
@@ -10,8 +10,8 @@ VERSION = 0.1.0
 # Bytes. aarch64 has a page of 64 KiB between code and data, and relocations of 24 bytes (see
 # below).
 ROOM = $(if $(filter aarch64,$(ARCH)),+ 65536 + 65536)
-SIZE_MAX_sinit = 576 * 1024 $(ROOM)
-SIZE_MAX_sinitctl = 200 * 1024 $(ROOM)
+SIZE_MAX_sinit = 640 * 1024 $(ROOM)
+SIZE_MAX_sinitctl = 212 * 1024 $(ROOM)
 
 NATIVE := $(patsubst armv%l,armhf,$(shell uname -m))
 ARCH = $(NATIVE)
@@ -39,10 +39,15 @@ INIH_FLAGS = -DINI_USE_STACK=1 -DINI_MAX_LINE=4096 -DINI_ALLOW_MULTILINE=0 \
 # nghttp2 has headers of the system's only with these.
 NGHTTP2_FLAGS = -DHAVE_ARPA_INET_H -DHAVE_NETINET_IN_H
 
+# As .ci/deps builds it for the release: what compresses, and its check sum without large tables.
+ZLIB_FILES = adler32 crc32 deflate trees zutil
+ZLIB_FLAGS = -DZ_TESTW=0
+
 D = build/deps
 INIH = $(D)/src/inih
 PARSER = $(D)/src/http-parser
 NGHTTP2 = $(D)/src/nghttp2/lib
+ZLIB = $(D)/src/zlib
 TRIPLET = $(patsubst armhf-linux-gnu,arm-linux-gnueabihf,$(ARCH)-linux-gnu)
 TOOL = $(if $(filter-out $(NATIVE),$(ARCH)),$(TRIPLET)-)
 OUT = $(B)$(if $(filter-out $(NATIVE),$(ARCH)),/$(ARCH))
@@ -71,13 +76,13 @@ ifeq ($(VARIANT),release)
   LDFLAGS = $(RELEASE_LDFLAGS)
   ifeq ($(DEPS),system)
     COMPILE = $(CC)
-    PKG_CFLAGS := $(shell pkg-config --static --cflags inih libnl-route-3.0 libnghttp2)
+    PKG_CFLAGS := $(shell pkg-config --static --cflags inih libnl-route-3.0 libnghttp2 zlib)
     FLAGS += $(PKG_CFLAGS)
-    LIBS := $(shell pkg-config --static --libs inih libnl-route-3.0 libnl-3.0 libnghttp2) -lhttp_parser
+    LIBS := $(shell pkg-config --static --libs inih libnl-route-3.0 libnl-3.0 libnghttp2 zlib) -lhttp_parser
   else
     COMPILE = $(D)/$(ARCH)/bin/cc
     READY = $(D)/$(ARCH)/.stamp
-    LIBS = $(addprefix $(D)/$(ARCH)/lib/,libnl-route-3.a libnl-3.a libhttp_parser.a libnghttp2.a)
+    LIBS = $(addprefix $(D)/$(ARCH)/lib/,libnl-route-3.a libnl-3.a libhttp_parser.a libnghttp2.a libz.a)
   endif
 else
   O = $(B)/$(VARIANT)
@@ -98,8 +103,9 @@ ifeq ($(VARIANT),fuzz)
   FLAGS = -O1 -g -w $(SANITIZE) -fsanitize=fuzzer-no-link $(NL_CFLAGS)
 endif
 ifneq ($(DEPS),system)
-  FLAGS += -isystem $(INIH) -isystem $(PARSER) -isystem $(NGHTTP2)/includes -DNGHTTP2_STATICLIB
-  DEPS_OBJ = $(O)/inih.o $(if $(filter-out release,$(VARIANT)),$(O)/http_parser.o $(O)/nghttp2.o)
+  FLAGS += -isystem $(INIH) -isystem $(PARSER) -isystem $(NGHTTP2)/includes -DNGHTTP2_STATICLIB \
+           -isystem $(ZLIB)
+  DEPS_OBJ = $(O)/inih.o $(if $(filter-out release,$(VARIANT)),$(O)/http_parser.o $(O)/nghttp2.o $(O)/zlib.o)
 endif
 
 # For a test of the watchdog: RTMAX has the loop hang.
@@ -110,7 +116,7 @@ endif
 CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -DSINIT_VERSION='"$(VERSION)"' $(FLAGS)
 
 # Everything is compiled anew when the compiler or a flag changes.
-SETTINGS := $(COMPILE) $(CFLAGS) $(LDFLAGS) $(LIBS) $(INIH_FLAGS) $(NGHTTP2_FLAGS)
+SETTINGS := $(COMPILE) $(CFLAGS) $(LDFLAGS) $(LIBS) $(INIH_FLAGS) $(NGHTTP2_FLAGS) $(ZLIB_FLAGS)
 ifneq ($(file <$(O)/.settings),$(SETTINGS))
   $(shell mkdir -p $(O))
   $(file >$(O)/.settings,$(SETTINGS))
@@ -142,14 +148,22 @@ $(O)/http_parser.o: $(READY) $(O)/.settings
 	@echo '  CC    $@'
 	$(Q)$(COMPILE) $(CFLAGS) -DHTTP_PARSER_STRICT=0 -w -c -o $@ $(PARSER)/http_parser.c
 
+# Files $(1), with flags $(2), to one object.
+define compile_to_one
+$(Q)rm -rf $(@:.o=) && mkdir $(@:.o=)
+$(Q)for source in $(1); do \
+    $(COMPILE) $(CFLAGS) $(2) -w -c -o $(@:.o=)/$$(basename $$source .c).o $$source || exit; \
+done
+$(Q)ld -r -o $@ $(@:.o=)/*.o
+endef
+
 $(O)/nghttp2.o: $(READY) $(O)/.settings
 	@echo '  CC    $@'
-	$(Q)rm -rf $(O)/nghttp2 && mkdir $(O)/nghttp2
-	$(Q)for source in $(NGHTTP2)/*.c; do \
-	    $(COMPILE) $(CFLAGS) $(NGHTTP2_FLAGS) -w -c -o $(O)/nghttp2/$$(basename $$source .c).o $$source \
-	    || exit; \
-	done
-	$(Q)ld -r -o $@ $(O)/nghttp2/*.o
+	$(call compile_to_one,$(NGHTTP2)/*.c,$(NGHTTP2_FLAGS))
+
+$(O)/zlib.o: $(READY) $(O)/.settings
+	@echo '  CC    $@'
+	$(call compile_to_one,$(ZLIB_FILES:%=$(ZLIB)/%.c),$(ZLIB_FLAGS))
 
 $(LIB): $(SRC:%.c=$(O)/%.o) $(DEPS_OBJ)
 	@echo '  AR    $@'

@@ -37,7 +37,8 @@ class Supervisor:
     def write(self, d, services, defaults=False, logs=None):
         """Writes the configuration into the empty directory d. With `defaults`
         the restart delay is left as shipped, else it is the smallest allowed.
-        With `logs` (a directory) standard output is logged there."""
+        With `logs` (a directory) standard output is logged there, in files of
+        each service's name or in directories of that name."""
         raise NotImplementedError
 
     def command(self, d):
@@ -68,9 +69,10 @@ def words(argv):
     return " ".join(argv)
 
 
-def service_directories(d, services, helpers, log_run=None, log_link=None):
+def service_directories(d, services, helpers, log_run=None):
     """DIR/NAME/run, the form s6, runit and nitro share. `run` is a link to the
-    service itself where that does, so that no shell is measured."""
+    service itself where that does, so that no shell is measured. `log_run` is
+    the logger's script, given the service's name."""
     for service in services:
         home = d / service.name
         home.mkdir(parents=True)
@@ -80,7 +82,7 @@ def service_directories(d, services, helpers, log_run=None, log_link=None):
             script(home / "run", f"#!/bin/sh\nexec {words(service.argv)}\n")
         if log_run:
             (home / "log").mkdir()
-            script(home / "log" / "run", log_run)
+            script(home / "log" / "run", log_run(service.name))
 
 
 class Floor(Supervisor):
@@ -105,8 +107,9 @@ class S6(Supervisor):
     stamp = ""
 
     def write(self, d, services, defaults=False, logs=None):
-        run = logs and f"#!/bin/sh\nexec s6-log {self.stamp} n20 s{ROTATE} {logs}\n"
-        service_directories(d / "scan", services, self.helpers, run)
+        def run(name):
+            return f"#!/bin/sh\nexec s6-log {self.stamp} n20 s{ROTATE} {logs}/{name}\n"
+        service_directories(d / "scan", services, self.helpers, run if logs else None)
 
     def command(self, d):
         return [self.find("s6-svscan"), "-c", "4000", str(d / "scan")]
@@ -132,10 +135,11 @@ class Runit(Supervisor):
     stamp = ""
 
     def write(self, d, services, defaults=False, logs=None):
-        run = logs and f"#!/bin/sh\nexec svlogd {self.stamp} {logs}\n"
-        if logs:
-            (logs / "config").write_text(f"s{ROTATE}\nn20\n")
-        service_directories(d / "scan", services, self.helpers, run)
+        def run(name):
+            (logs / name).mkdir()
+            (logs / name / "config").write_text(f"s{ROTATE}\nn20\n")
+            return f"#!/bin/sh\nexec svlogd {self.stamp} {logs}/{name}\n"
+        service_directories(d / "scan", services, self.helpers, run if logs else None)
         # runsvdir waits a second if the directory changed in this very second
         past = time.time() - 10
         os.utime(d / "scan", (past, past))
@@ -306,11 +310,11 @@ class Sinit(Supervisor):
     name = "sinit"
     programs = ("sinit", "sinitctl")
     dependencies = True
+    logs = True
     defaults = "1 s, doubling up to 60 s; at most 10 in 10 min"
+    format = "raw"
 
     def write(self, d, services, defaults=False, logs=None):
-        if logs:
-            raise NotImplementedError  # log files: not in this version
         (d / "conf.d").mkdir()
         (d / "sinit.ini").write_text(f"[sinit]\nstate_dir = {d}/state\n")
         text = []
@@ -324,6 +328,9 @@ class Sinit(Supervisor):
                 text.append("restart = always\nrestart_delay = 0\n")
             if service.after:
                 text.append(f"requires = {words(service.after)}\n")
+            if logs:
+                text.append(f"log = {logs}/{service.name}\nlog_format = {self.format}\n"
+                            f"log_max_size = {ROTATE}\nlog_keep = 20\n")
         (d / "conf.d" / "services.ini").write_text("".join(text))
 
     def command(self, d):
@@ -339,6 +346,17 @@ class Sinit(Supervisor):
         return [self.find("sinitctl"), "-r", str(d / "run"), "--json", "status"]
 
 
+class SinitStamped(Sinit):
+    name = "sinit (timestamps)"
+    format = "timestamps"
+
+
+class SinitJson(Sinit):
+    name = "sinit (JSON)"
+    format = "json"
+
+
 SUPERVISORS = [Floor, Sinit, S6, Runit, Supervisord, Dinit, Nitro]
 CHAINS = [Sinit, Dinit, S6rc]
-LOGS = [S6, S6Stamped, Runit, RunitStamped, Supervisord, Dinit]
+LOGS = [Sinit, SinitStamped, SinitJson, S6, S6Stamped, Runit, RunitStamped, Supervisord, Dinit]
+CROWDS = [Sinit, S6, Runit]

@@ -2,10 +2,10 @@
 #include "cgroup/files.h"
 #include "cgroup/reading.h"
 #include "cgroup/slice.h"
+#include "init/clock.h"
 
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The longest of the small files is cpu.stat, by far under 1 KiB. io.stat has a line for each
@@ -129,10 +129,7 @@ static void read_pressure(const struct slice *slice, struct board_reading *r)
 
 void slice_read(const struct slice *slice, struct board_reading *ret)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	*ret = (struct board_reading){.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000};
+	*ret = (struct board_reading){.time = clock_ms()};
 	if (slice->fd < 0)
 		return;
 	read_cpu(slice, ret); /* first, since its share of the time is reckoned by `time` */

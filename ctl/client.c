@@ -1,6 +1,7 @@
 #include "ctl/client.h"
 
 #include "ctl/view.h"
+#include "init/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,7 +127,7 @@ static int make_reply(struct call *call)
 	uint64_t random = 0;
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-		random = (uint64_t)view_clock();
+		random = (uint64_t)clock_ms();
 	snprintf(call->name, sizeof(call->name), "%d.%016llx", (int)getpid(),
 	    (unsigned long long)random);
 	snprintf(call->path, sizeof(call->path), "%s/reply/%s", call->ctl->rundir, call->name);
@@ -181,7 +182,7 @@ static int wait_for(struct call *call, int fd, short events)
 	    {.fd = fd == call->control ? -1 : call->control}};
 
 	for (;;) {
-		int64_t left = call->deadline - view_clock();
+		int64_t left = call->deadline - clock_ms();
 		int n = poll(fds, ARRAY_LEN(fds), left > 0 ? (int)left : 0);
 		if (n < 0 && errno != EINTR) {
 			ctl_error("cannot wait for the answer: %s", strerror(errno));
@@ -289,7 +290,7 @@ static int receive(struct call *call)
 		    read(call->reply, call->line + call->used, sizeof(call->line) - call->used);
 		if (n > 0) {
 			call->used += (size_t)n;
-			call->deadline = view_clock() + CTL_ANSWER_MS;
+			call->deadline = clock_ms() + CTL_ANSWER_MS;
 			code = take_lines(call);
 		} else if (n == 0) {
 			/* poll(2) waits for a first writer, so one has been there and is gone. */
@@ -322,7 +323,7 @@ static int run_call(struct call *call, const struct request *request)
 		    request->verb, REQUEST_LINE, REQUEST_ARGS);
 		code = CTL_USAGE;
 	}
-	call->deadline = view_clock() + CTL_ANSWER_MS;
+	call->deadline = clock_ms() + CTL_ANSWER_MS;
 	if (code == CTL_OK)
 		code = send_request(call, line, len);
 	if (code == CTL_OK)

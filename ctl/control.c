@@ -121,11 +121,13 @@ int control_open(struct control *control, int rundir_fd, gid_t gid)
 	if (rundir_fd < 0)
 		return -EROFS;
 	rc = make_reply_directory(control);
-	if (rc == 0)
-		rc = make_fifo(control);
 	if (rc < 0)
 		return rc;
+	/* Before anybody can ask: what is there then may belong to a client that already waits. */
 	sweep(control, 0);
+	rc = make_fifo(control);
+	if (rc < 0)
+		return rc;
 	keep_reserve(control);
 	control->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (control->inotify_fd >= 0) {

@@ -113,6 +113,14 @@ struct text *out_text(struct out *out);
 void out_add(struct out *out, const char *string);
 void out_clean(struct out *out, const char *string);
 
+/* The same for bytes that may hold NULs. Harmless is here what somebody's lines are made: tabs
+ * stay, and with `colour` colours (SGR sequences) do, which then end with the bytes. */
+void out_add_bytes(struct out *out, const char *bytes, size_t size);
+void out_clean_bytes(struct out *out, const char *bytes, size_t size, bool colour);
+
+/* Adds bytes as a JSON string, like text_json_bytes(). */
+void out_json_bytes(struct out *out, const char *bytes, size_t size);
+
 /* Writes what there is. 0 or -errno of the first failure so far. */
 int out_flush(struct out *out);
 
@@ -125,9 +133,10 @@ int ctl_status(struct ctl *ctl);   /* verb_status.c */
 int ctl_summary(struct ctl *ctl);  /* verb_summary.c */
 int ctl_health(struct ctl *ctl);   /* verb_health.c */
 int ctl_events(struct ctl *ctl);   /* verb_events.c */
+int ctl_logs(struct ctl *ctl);     /* verb_logs.c */
 int ctl_operate(struct ctl *ctl);  /* verb_operate.c: start, stop, restart */
 int ctl_wait(struct ctl *ctl);     /* verb_operate.c */
-int ctl_order(struct ctl *ctl);    /* verb_order.c: reload, signal, reset, pause, resume, ping */
+int ctl_order(struct ctl *ctl);    /* verb_order.c: reload, signal, reset, rotate, ping, ... */
 int ctl_shutdown(struct ctl *ctl); /* verb_order.c: shutdown, reboot, poweroff */
 int ctl_show(struct ctl *ctl);     /* verb_show.c */
 int ctl_top(struct ctl *ctl);      /* verb_top.c */

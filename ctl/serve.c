@@ -361,6 +361,11 @@ static void verb_machine(struct call *call)
 		verb_shutdown(call);
 }
 
+static void verb_rotate(struct call *call)
+{
+	helpers_logger_reopen(call->sinit);
+}
+
 static void verb_ping(struct call *call)
 {
 	(void)call;
@@ -380,6 +385,7 @@ static const struct verb {
     {"reset", 1, REQUEST_ARGS, verb_reset},
     {"pause", 1, REQUEST_ARGS, verb_pause},
     {"resume", 1, REQUEST_ARGS, verb_resume},
+    {"rotate", 0, 0, verb_rotate},
     {"measure", 0, 0, verb_measure},
     {"shutdown", 0, 0, verb_shutdown},
     {"reboot", 0, 0, verb_machine},

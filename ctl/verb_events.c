@@ -1,16 +1,21 @@
 /* events: the board's ring, and with -f what is added to it. */
-#include "ctl/ctl.h"
-#include "init/format.h"
+#include "ctl/last_lines.h"
 #include "ctl/match.h"
-#include "init/render.h"
-#include "ctl/view.h"
 #include "ctl/watch.h"
 #include "init/explain.h"
+#include "init/format.h"
+#include "init/render.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 enum { FOLLOW_MS = 50, FOLLOW_LINES = 10 /* shown first with -f */ };
+
+struct events {
+	struct ctl *ctl;
+	struct view view;
+	struct last_lines last;
+	bool alive; /* the sinit whose board it is */
+};
 
 static bool is_meant(const struct ctl *ctl, const struct board_event *event)
 {
@@ -22,19 +27,42 @@ static bool is_meant(const struct ctl *ctl, const struct board_event *event)
 	return ctl->argc == 0;
 }
 
-static void put_event(struct ctl *ctl, const struct view *view, const struct board_event *event)
+static bool find_lines(struct events *events, const struct board_event *event)
 {
-	struct text *text = out_text(ctl->out);
-	char buffer[BOARD_NAME];
-	const char *blocker = board_slot_name(&view->board, event->blocker, buffer);
+	return event->kind == EV_EXIT &&
+	       last_lines_find(&events->last, events->ctl->rundir, event, events->alive);
+}
+
+static void put_json(struct events *events, const struct board_event *event, const char *blocker)
+{
+	struct out *out = events->ctl->out;
+	struct text *text = out_text(out);
+	const char *line, *comma = "";
+	size_t size;
+
+	render_event(text, event, blocker);
+	if (find_lines(events, event)) {
+		text->used--; /* its brace, for one more field */
+		out_add(out, ",\"stderr\":[");
+		while ((line = last_lines_next(&events->last, &size))) {
+			out_add(out, comma);
+			out_json_bytes(out, line, size);
+			comma = ",";
+		}
+		out_add(out, "]}");
+	}
+	out_add(out, "\n");
+}
+
+static void put_text(struct events *events, const struct board_event *event, const char *blocker)
+{
+	struct out *out = events->ctl->out;
+	struct text *text = out_text(out);
 	char sentence[512];
 	struct text message;
+	const char *line;
+	size_t size;
 
-	if (ctl_has(ctl, OPT_JSON)) {
-		render_event(text, event, blocker);
-		text_add(text, "\n");
-		return;
-	}
 	text_init(&message, sentence, sizeof(sentence));
 	explain_event(&message, event, blocker);
 	format_time(text, event->time);
@@ -47,6 +75,23 @@ static void put_event(struct ctl *ctl, const struct view *view, const struct boa
 	text_add(text, ": ");
 	format_clean(text, sentence);
 	text_add(text, "\n");
+	if (find_lines(events, event))
+		while ((line = last_lines_next(&events->last, &size))) {
+			out_add(out, "    | ");
+			out_clean_bytes(out, line, size, false);
+			out_add(out, "\n");
+		}
+}
+
+static void put_event(struct events *events, const struct board_event *event)
+{
+	char buffer[BOARD_NAME];
+	const char *blocker = board_slot_name(&events->view.board, event->blocker, buffer);
+
+	if (ctl_has(events->ctl, OPT_JSON))
+		put_json(events, event, blocker);
+	else
+		put_text(events, event, blocker);
 }
 
 static uint64_t oldest(const struct board *board)
@@ -57,82 +102,69 @@ static uint64_t oldest(const struct board *board)
 }
 
 /* The number from which the last `lines` events that are meant come. */
-static uint64_t start_of_last(const struct ctl *ctl, const struct view *view, uint32_t lines)
+static uint64_t start_of_last(const struct events *events, uint32_t lines)
 {
+	const struct board *board = &events->view.board;
 	struct board_event event;
-	uint64_t seq = view->board.head->last_event + 1;
-	uint64_t first = oldest(&view->board);
+	uint64_t seq = board->head->last_event + 1;
+	uint64_t first = oldest(board);
 
 	while (lines > 0 && seq > first) {
 		seq--;
-		if (board_read_event(&view->board, seq, &event) && is_meant(ctl, &event))
+		if (board_read_event(board, seq, &event) && is_meant(events->ctl, &event))
 			lines--;
 	}
 	return seq;
 }
 
 /* Prints from *next up to the newest, and tells what was overwritten before it was read. */
-static void put_events(struct ctl *ctl, const struct view *view, uint64_t *next)
+static void put_events(struct events *events, uint64_t *next)
 {
+	const struct board *board = &events->view.board;
 	struct board_event event;
-	uint64_t last = view->board.head->last_event;
+	uint64_t last = board->head->last_event;
 	uint64_t lost = 0;
 
 	for (; *next <= last; ++*next) {
-		uint64_t first = oldest(&view->board);
+		uint64_t first = oldest(board);
 		if (*next < first) {
 			lost += first - *next;
 			*next = first;
 		}
-		if (!board_read_event(&view->board, *next, &event))
+		if (!board_read_event(board, *next, &event))
 			lost++;
-		else if (is_meant(ctl, &event))
-			put_event(ctl, view, &event);
+		else if (is_meant(events->ctl, &event))
+			put_event(events, &event);
 	}
-	out_flush(ctl->out);
+	out_flush(events->ctl->out);
 	if (lost)
 		ctl_error("%llu event%s overwritten before %s could be read",
 		    (unsigned long long)lost, lost == 1 ? " was" : "s were",
 		    lost == 1 ? "it" : "they");
 }
 
-/* Has the sinit whose board this is ended? Another one that has taken its place has a
- * board of its own. */
-static bool is_over(const struct ctl *ctl, const struct view *view)
-{
-	struct board now;
-	enum board_life life = BOARD_ABSENT;
-	struct stat ours;
-	struct stat theirs;
-
-	if (board_open(&now, ctl->rundir, &life) != 0)
-		return life != BOARD_LIVE;
-	bool same = fstat(view->board.fd, &ours) == 0 && fstat(now.fd, &theirs) == 0 &&
-		    ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
-	board_close(&now);
-	return life != BOARD_LIVE || !same;
-}
-
 int ctl_events(struct ctl *ctl)
 {
 	bool follow = ctl_has(ctl, OPT_FOLLOW);
-	struct view view;
-	int code = view_open(&view, ctl);
+	struct events events = {.ctl = ctl};
+	int code = view_open(&events.view, ctl);
 
 	if (code != CTL_OK)
 		return code;
-	uint64_t next = oldest(&view.board);
+	events.alive = events.view.life == BOARD_LIVE;
+	uint64_t next = oldest(&events.view.board);
 	if (ctl_has(ctl, OPT_LINES))
-		next = start_of_last(ctl, &view, ctl->lines);
+		next = start_of_last(&events, ctl->lines);
 	else if (follow)
-		next = start_of_last(ctl, &view, FOLLOW_LINES);
-	put_events(ctl, &view, &next);
+		next = start_of_last(&events, FOLLOW_LINES);
+	put_events(&events, &next);
 	while (follow && !ctl->out->error) {
-		bool over = is_over(ctl, &view);
-		put_events(ctl, &view, &next);
-		if (over)
+		events.alive = !view_is_over(&events.view, ctl);
+		put_events(&events, &next);
+		if (!events.alive)
 			break;
 		watch_sleep(FOLLOW_MS);
 	}
-	return view_close(&view, CTL_OK);
+	last_lines_close(&events.last);
+	return view_close(&events.view, CTL_OK);
 }

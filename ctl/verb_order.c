@@ -1,8 +1,9 @@
-/* Verbs that are carried out at once: reload, signal, reset, pause, resume, ping; and the ends
+/* Verbs that are carried out at once: reload, signal, reset, pause, resume, rotate, ping; and the ends
  * of it all: shutdown, reboot, poweroff. */
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/watch.h"
+#include "init/clock.h"
 #include "init/explain.h"
 
 #include <string.h>
@@ -85,7 +86,7 @@ int ctl_shutdown(struct ctl *ctl)
 {
 	int code = client_call(ctl, ctl->verb->name, NULL, 0, put_line, ctl);
 	int64_t limit = watch_limit(ctl);
-	int64_t end = view_clock() + limit;
+	int64_t end = clock_ms() + limit;
 	char time[32];
 	struct text text;
 	int32_t pid;
@@ -94,7 +95,7 @@ int ctl_shutdown(struct ctl *ctl)
 	if (code != CTL_OK || ctl_has(ctl, OPT_NO_WAIT))
 		return code;
 	while (view_life(ctl->rundir, &pid) == BOARD_LIVE) {
-		int64_t left = end - view_clock();
+		int64_t left = end - clock_ms();
 		if (left <= 0) {
 			text_init(&text, time, sizeof(time));
 			explain_duration(&text, limit);

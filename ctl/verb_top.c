@@ -3,6 +3,7 @@
 #include "ctl/screen.h"
 #include "ctl/top.h"
 #include "ctl/watch.h"
+#include "init/clock.h"
 #include "init/explain.h"
 #include "init/format.h"
 #include "init/render.h"
@@ -48,11 +49,11 @@ static int keep_last(struct top *top)
  * alone for a while, in which keys are read. */
 static int measure(struct top *top)
 {
-	if (!*top->view.board.head->cgroup || view_clock() < top->ask_at)
+	if (!*top->view.board.head->cgroup || clock_ms() < top->ask_at)
 		return CTL_OK;
 	int code = client_call(top->ctl, "measure", NULL, 0, NULL, NULL);
 	if (code == CTL_TIMED_OUT)
-		top->ask_at = view_clock() + 2 * CTL_ANSWER_MS;
+		top->ask_at = clock_ms() + 2 * CTL_ANSWER_MS;
 	else if (code == CTL_FAILED || code == CTL_USAGE)
 		top->ask_at = INT64_MAX;
 	return code == CTL_NOT_RUNNING ? code : CTL_OK;
@@ -105,7 +106,7 @@ static int look(struct top *top)
 		code = keep_last(top);
 	if (code == CTL_OK)
 		code = view_load(view, top->ctl->argv, top->ctl->argc);
-	view->now = view_clock();
+	view->now = clock_ms();
 	if (code == CTL_OK)
 		code = fill_rows(top);
 	return code == CTL_OK ? CTL_OK : view_close(view, code);
@@ -276,17 +277,17 @@ static int run_screen(struct top *top)
 		ctl_error("the terminal cannot be used as a screen");
 		return view_close(&top->view, CTL_FAILED);
 	}
-	int64_t due = view_clock() + top->interval;
+	int64_t due = clock_ms() + top->interval;
 	while (event != SCREEN_QUIT && !top->ctl->out->error) {
-		if (event == SCREEN_TIME || view_clock() >= due) {
+		if (event == SCREEN_TIME || clock_ms() >= due) {
 			view_close(&top->view, CTL_OK);
 			code = look(top);
 			if (code != CTL_OK)
 				break;
-			due = view_clock() + top->interval;
+			due = clock_ms() + top->interval;
 		}
 		paint(top, &screen);
-		event = screen_wait(&screen, due - view_clock());
+		event = screen_wait(&screen, due - clock_ms());
 	}
 	screen_leave(&screen);
 	if (code != CTL_OK) /* what was said of it is gone with the screen */

@@ -1,5 +1,6 @@
 #include "ctl/view.h"
 
+#include "init/clock.h"
 #include "init/format.h"
 #include "ctl/match.h"
 #include "init/explain.h"
@@ -8,15 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-int64_t view_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+#include <sys/stat.h>
 
 enum board_life view_life(const char *rundir, int32_t *ret_pid)
 {
@@ -47,7 +40,7 @@ int view_open(struct view *view, const struct ctl *ctl)
 	*view = (struct view){0};
 	int error = board_open(&view->board, ctl->rundir, &view->life);
 	if (error == 0) {
-		view->now = view->life == BOARD_LIVE ? view_clock() : last_moment(&view->board);
+		view->now = view->life == BOARD_LIVE ? clock_ms() : last_moment(&view->board);
 		return CTL_OK;
 	}
 	if (error == -ENOENT && view->life == BOARD_LIVE) {
@@ -74,6 +67,21 @@ int view_open(struct view *view, const struct ctl *ctl)
 	else
 		ctl_error("cannot read %s/board: %s", ctl->rundir, strerror(-error));
 	return CTL_FAILED;
+}
+
+bool view_is_over(const struct view *view, const struct ctl *ctl)
+{
+	struct board now;
+	enum board_life life = BOARD_ABSENT;
+	struct stat ours;
+	struct stat theirs;
+
+	if (board_open(&now, ctl->rundir, &life) != 0)
+		return life != BOARD_LIVE;
+	bool same = fstat(view->board.fd, &ours) == 0 && fstat(now.fd, &theirs) == 0 &&
+		    ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+	board_close(&now);
+	return life != BOARD_LIVE || !same;
 }
 
 int view_close(struct view *view, int code)
@@ -189,6 +197,9 @@ void view_reason(const struct view *view, uint32_t slot, const struct board_serv
 	board_read_words(&view->board, slot, s, &words);
 	explain_reason(
 	    &reason, s, board_slot_name(&view->board, s->blocker, name), &words, view->now);
+	if (!reason.used && s->log_dropped)
+		text_addf(&reason, "%llu line%s of its output lost so far", (unsigned long long)s->log_dropped,
+		    s->log_dropped == 1 ? "" : "s");
 	format_clean(text, raw);
 }
 

@@ -31,6 +31,10 @@ int view_open(struct view *view, const struct ctl *ctl);
  * name, and the rows of the others are there all the same. */
 int view_load(struct view *view, const char *const *names, size_t count);
 
+/* Has the sinit whose board this is ended? Another one that has taken its place has a board of
+ * its own. */
+bool view_is_over(const struct view *view, const struct ctl *ctl);
+
 /* Gives everything back, and returns `code`. */
 int view_close(struct view *view, int code);
 
@@ -47,9 +51,6 @@ struct look view_look(enum state state);
 
 /* Begins or ends a colour, where the terminal has any. */
 void view_paint(const struct style *style, struct text *text, const char *colour, bool on);
-
-/* CLOCK_MONOTONIC, ms. */
-int64_t view_clock(void);
 
 /* Whether a sinit lives there now, and its pid as far as it is known (0: not). */
 enum board_life view_life(const char *rundir, int32_t *ret_pid);

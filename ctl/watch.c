@@ -1,5 +1,6 @@
 #include "ctl/watch.h"
 
+#include "init/clock.h"
 #include "init/format.h"
 #include "init/explain.h"
 
@@ -117,7 +118,7 @@ static size_t look(struct watch *watch, struct ctl *ctl, struct view *view, int 
 {
 	size_t left = 0;
 
-	view->now = view_clock();
+	view->now = clock_ms();
 	for (size_t i = 0; i < watch->count; i++) {
 		struct target *target = &watch->target[i];
 		struct board_service s;
@@ -176,7 +177,7 @@ static void tell_late(struct watch *watch, struct ctl *ctl, struct view *view, i
 
 int watch_run(struct watch *watch, struct ctl *ctl, struct view *view, int64_t limit)
 {
-	int64_t end = view_clock() + limit;
+	int64_t end = clock_ms() + limit;
 	int code = CTL_OK;
 	int32_t pid;
 
@@ -190,7 +191,7 @@ int watch_run(struct watch *watch, struct ctl *ctl, struct view *view, int64_t l
 			ctl_error("sinit has ended meanwhile; sinitctl status tells what it left");
 			return CTL_NOT_RUNNING;
 		}
-		int64_t left = end - view_clock();
+		int64_t left = end - clock_ms();
 		if (left <= 0)
 			break;
 		watch_sleep(left < CTL_POLL_MS ? left : CTL_POLL_MS);

@@ -90,32 +90,75 @@ static size_t utf8_length(const unsigned char *bytes, size_t left)
 	return length;
 }
 
+/* What stands for one character in a JSON string, in `escape`; its length, 0: the character itself. */
+static size_t json_escape(const unsigned char *bytes, size_t length, char escape[static 8])
+{
+	static const char letters[] = "b\bf\fn\nr\rt\t\"\"\\\\";
+
+	if (length == 0) {
+		memcpy(escape, "\\ufffd", 6);
+		return 6;
+	}
+	if (bytes[0] >= 0x20 && bytes[0] != '"' && bytes[0] != '\\' && bytes[0] != 0x7f)
+		return 0;
+	escape[0] = '\\';
+	for (size_t i = 0; i + 1 < sizeof(letters); i += 2) {
+		if (letters[i + 1] != (char)bytes[0])
+			continue;
+		escape[1] = letters[i];
+		return 2;
+	}
+	return (size_t)snprintf(escape, 8, "\\u%04x", bytes[0]);
+}
+
 /* Adds one character of a JSON string; it goes in whole or not at all, so that a text
  * that was cut does not end inside an escape. */
 static void json_char(struct text *text, const unsigned char *bytes, size_t length)
 {
-	static const char letters[] = "b\bf\fn\nr\rt\t\"\"\\\\";
-	char escape[8] = "\\";
-	const char *add = (const char *)bytes;
+	char escape[8];
+	size_t escaped = json_escape(bytes, length, escape);
 
-	if (length == 0) {
-		add = "\\ufffd";
-		length = 6;
-	} else if (bytes[0] < 0x20 || bytes[0] == '"' || bytes[0] == '\\' || bytes[0] == 0x7f) {
-		length = 0;
-		for (size_t i = 0; i + 1 < sizeof(letters); i += 2)
-			if (letters[i + 1] == (char)bytes[0]) {
-				escape[1] = letters[i];
-				length = 2;
-			}
-		if (length == 0)
-			length = (size_t)snprintf(escape, sizeof(escape), "\\u%04x", bytes[0]);
-		add = escape;
-	}
+	if (escaped)
+		length = escaped;
 	if (text->cut || length > text->size - text->used - 1)
 		text->cut = true;
 	else
-		text_add_bytes(text, add, length);
+		text_add_bytes(text, escaped ? escape : (const char *)bytes, length);
+}
+
+/* How many of the bytes stand for themselves in a JSON string, at the beginning. */
+static size_t plain_bytes(const char *bytes, size_t length)
+{
+	size_t i = 0;
+
+	while (i < length && bytes[i] >= ' ' && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\')
+		i++;
+	return i;
+}
+
+size_t text_json_fit(const char *bytes, size_t length, size_t room)
+{
+	size_t at = 0, used = 0;
+
+	while (at < length) {
+		const unsigned char *here = (const unsigned char *)bytes + at;
+		size_t plain = plain_bytes(bytes + at, length - at), character, escaped;
+		char escape[8];
+
+		if (plain > room - used)
+			return at + (room - used);
+		used += plain;
+		at += plain;
+		if (plain)
+			continue;
+		character = utf8_length(here, length - at);
+		escaped = json_escape(here, character, escape);
+		if ((escaped ? escaped : character) > room - used)
+			break;
+		used += escaped ? escaped : character;
+		at += character ? character : 1;
+	}
+	return at;
 }
 
 void text_json_bytes(struct text *text, const char *bytes, size_t length)
@@ -123,7 +166,13 @@ void text_json_bytes(struct text *text, const char *bytes, size_t length)
 	text_add(text, "\"");
 	for (size_t at = 0; at < length;) {
 		const unsigned char *here = (const unsigned char *)bytes + at;
-		size_t character = utf8_length(here, length - at);
+		size_t plain = plain_bytes(bytes + at, length - at), character;
+
+		text_add_bytes(text, bytes + at, plain);
+		at += plain;
+		if (plain)
+			continue;
+		character = utf8_length(here, length - at);
 		json_char(text, here, character);
 		at += character ? character : 1;
 	}
@@ -136,6 +185,14 @@ void text_json(struct text *text, const char *string)
 		text_json_bytes(text, string, strlen(string));
 	else
 		text_add(text, "null");
+}
+
+bool is_one_word(const char *string)
+{
+	for (; *string; string++)
+		if ((unsigned char)*string <= ' ' || *string == 0x7f)
+			return false;
+	return true;
 }
 
 int parse_u64(const char *string, uint64_t *ret_value)

@@ -62,6 +62,13 @@ void text_json(struct text *text, const char *string);
 /* The same for `length` bytes which may hold NULs. */
 void text_json_bytes(struct text *text, const char *bytes, size_t length);
 
+/* How many of `length` bytes, whole characters of them, take no more than `room` bytes in a JSON
+ * string, its quotes not counted. */
+size_t text_json_fit(const char *bytes, size_t length, size_t room);
+
+/* Whether a string has neither blanks nor control characters, so that it is one word of a line. */
+bool is_one_word(const char *string);
+
 /* A decimal number without sign, blanks or anything after it.
  * -EINVAL if `string` is not that, -ERANGE if it is too large for the type. */
 int parse_u32(const char *string, uint32_t *ret_value);

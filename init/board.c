@@ -21,6 +21,7 @@
 enum {
 	ALIGNMENT = 64,     /* of the services and of the ring, so that records start well */
 	READ_ATTEMPTS = 80, /* before a record that is being written is taken as it is */
+	OPEN_ATTEMPTS = 8,
 	READ_SPINS = 30,    /* the attempts without a pause */
 	FILE_MODE = 0644,
 };
@@ -76,18 +77,6 @@ static int allocate(int fd, uint64_t size)
 		at += (uint64_t)written;
 	}
 	return 0;
-}
-
-static off_t place_of_words(const struct board *board, uint32_t slot)
-{
-	return (off_t)(board->size + slot * sizeof(struct board_words));
-}
-
-/* Behind all the words. */
-static off_t place_of_reading(const struct board *board, uint32_t slot)
-{
-	return place_of_words(board, board->head->capacity) +
-	       (off_t)(slot * sizeof(struct board_reading));
 }
 
 /* Maps `fd` after giving it its space. Closes it on failure. */
@@ -179,25 +168,6 @@ int board_create(struct board *ret, int dirfd, uint32_t capacity)
 		unlinkat(dirfd, BOARD_TEMPORARY, 0);
 	*ret = board;
 	return 0;
-}
-
-/* Writes behind what is mapped: a full file system makes it fail, and is no SIGBUS. */
-static int write_behind(const struct board *board, const void *data, size_t size, off_t place)
-{
-	ssize_t written = pwrite(board->fd, data, size, place);
-
-	return written == (ssize_t)size ? 0 : written < 0 ? -errno : -ENOSPC;
-}
-
-int board_write_words(const struct board *board, uint32_t slot, const struct board_words *words)
-{
-	return write_behind(board, words, sizeof(*words), place_of_words(board, slot));
-}
-
-int board_write_reading(
-    const struct board *board, uint32_t slot, const struct board_reading *reading)
-{
-	return write_behind(board, reading, sizeof(*reading), place_of_reading(board, slot));
 }
 
 void board_copy(struct board *to, const struct board *from)
@@ -311,45 +281,6 @@ bool board_read(const struct board *board, uint32_t i, struct board_service *ret
 	return ret->used != 0 && !board_service_hidden(ret);
 }
 
-void board_read_words(const struct board *board, uint32_t i, const struct board_service *s,
-    struct board_words *ret)
-{
-	bool any = s->said & (SAID_STATUS | SAID_THIEF | SAID_AWAITED);
-
-	if (!any || pread(board->fd, ret, sizeof(*ret), place_of_words(board, i)) !=
-			(ssize_t)sizeof(*ret))
-		*ret = (struct board_words){.status = ""};
-	if (!(s->said & SAID_STATUS))
-		ret->status[0] = '\0';
-	if (!(s->said & SAID_THIEF))
-		ret->thief[0] = '\0';
-	if (!(s->said & SAID_AWAITED))
-		ret->awaited[0] = '\0';
-	ret->status[sizeof(ret->status) - 1] = ret->thief[sizeof(ret->thief) - 1] =
-	    ret->awaited[sizeof(ret->awaited) - 1] = '\0';
-}
-
-bool board_read_reading(const struct board *board, uint32_t i, const struct board_service *s,
-    struct board_reading *ret)
-{
-	_Atomic uint32_t *seq = &board->services[i].seq;
-
-	if (!(s->slice & SLICE_MEASURED))
-		return false;
-	for (int attempt = 0; attempt < READ_SPINS; attempt++) {
-		uint32_t before = atomic_load_explicit(seq, memory_order_acquire);
-
-		if (pread(board->fd, ret, sizeof(*ret), place_of_reading(board, i)) !=
-		    (ssize_t)sizeof(*ret))
-			return false;
-		atomic_thread_fence(memory_order_acquire);
-		if (before % 2 == 0 &&
-		    atomic_load_explicit(seq, memory_order_relaxed) == before)
-			return true;
-	}
-	return true; /* the writer stands still in the middle: what is there has to do */
-}
-
 bool board_read_event(const struct board *board, uint64_t seq, struct board_event *ret)
 {
 	struct board_event *slot = &board->ring[seq % BOARD_EVENTS];
@@ -394,6 +325,13 @@ int board_map(struct board *ret, int fd)
 	return 0;
 }
 
+static int open_named(int dirfd)
+{
+	int fd = openat(dirfd, BOARD_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int board_open(struct board *ret, const char *rundir, enum board_life *ret_life)
 {
 	struct board board;
@@ -404,10 +342,16 @@ int board_open(struct board *ret, const char *rundir, enum board_life *ret_life)
 		*ret_life = BOARD_ABSENT;
 		return -error;
 	}
-	/* The lock after the file: who dies in between is told dead. */
-	int fd = openat(dirfd, BOARD_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	int error = fd < 0 ? -errno : board_map(&board, fd);
+	/* The lock after the file: who dies in between is told dead. But one that has come in between
+	 * has removed what was there. */
+	int fd = open_named(dirfd);
 	bool held = board_lock_held(dirfd);
+	for (unsigned i = 0; i < OPEN_ATTEMPTS && held && fd >= 0 && !board_is_named(fd, dirfd, BOARD_FILE); i++) {
+		close(fd);
+		fd = open_named(dirfd);
+		held = board_lock_held(dirfd);
+	}
+	int error = fd < 0 ? fd : board_map(&board, fd);
 	*ret_life = held ? BOARD_LIVE : error == -ENOENT ? BOARD_ABSENT : BOARD_DEAD;
 	close(dirfd);
 	if (error && fd >= 0)

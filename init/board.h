@@ -22,7 +22,7 @@
 
 enum {
 	BOARD_MAGIC = 0x53694264, /* "SiBd" */
-	BOARD_VERSION = 6,
+	BOARD_VERSION = 7,
 	BOARD_NAME = 72,    /* bytes of a name: 63, "@" and an instance, NUL */
 	BOARD_EVENTS = 1024, /* ring */
 	BOARD_ERRORS = 160, /* bytes of the last reload's first error */
@@ -30,6 +30,7 @@ enum {
 
 #define BOARD_FILE "board" /* names in RUNDIR */
 #define BOARD_LOCK "lock"
+#define BOARD_TURN ".lock"
 
 enum event_kind { /* what `sinitctl events` and alerts speak of */
 	EV_START, EV_READY, EV_EXIT, EV_BACKOFF, EV_RESTART, EV_STOP, EV_DONE, EV_FAILED, EV_FATAL,
@@ -172,6 +173,7 @@ struct board_service {
 	uint64_t oom_used;   /* bytes in use when the kernel last killed for memory, 0: never */
 	uint64_t oom_limit;  /* its limit then; UINT64_MAX: it was not its
 	                        own limit, 0: that of a cgroup below */
+	uint64_t log_dropped; /* lines of its output that could not be written, since sinit's start */
 	struct board_totals total;
 	struct board_start start;
 };
@@ -258,6 +260,11 @@ void board_close(struct board *board);
  * it. -EAGAIN: another live sinit holds it, *ret_holder is its pid as this process sees
  * it (0: it lives in another PID namespace, then what it wrote); else -errno. */
 int board_lock(int dirfd, pid_t *ret_holder);
+
+/* The same of RUNDIR/.lock, for the time in which a sinit that begins looks whether another one
+ * lives, removes what a dead one has left, and takes the lock: not before, since whoever sees that
+ * takes the board that is there for the living one's. The caller closes it and removes the file. */
+int board_lock_turn(int dirfd, pid_t *ret_holder);
 
 /* Whether `name` in the directory still means the file that is open as `fd`. */
 bool board_is_named(int fd, int dirfd, const char *name);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 
-enum { LOCK_ATTEMPTS = 8, LOCK_MODE = 0644 };
+enum { LOCK_ATTEMPTS = 8 };
 
 /* Who holds it, as far as can be told: the kernel's number, or what the file says. */
 static pid_t lock_holder(int fd, const struct flock *lock)
@@ -32,17 +32,17 @@ bool board_is_named(int fd, int dirfd, const char *name)
 
 /* One attempt: the descriptor; -EAGAIN: held (*ret_holder > 0), or to be tried again
  * (*ret_holder is 0); -errno. */
-static int try_lock(int dirfd, pid_t *ret_holder)
+static int try_lock(int dirfd, const char *name, mode_t mode, pid_t *ret_holder)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = openat(
-	    dirfd, BOARD_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, LOCK_MODE);
+	    dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
 
 	*ret_holder = 0;
 	if (fd < 0)
 		return -errno;
 	if (fcntl(fd, F_SETLK, &lock) == 0) {
-		if (board_is_named(fd, dirfd, BOARD_LOCK))
+		if (board_is_named(fd, dirfd, name))
 			return fd;
 		close(fd);
 		return -EAGAIN;
@@ -54,19 +54,19 @@ static int try_lock(int dirfd, pid_t *ret_holder)
 		if (lock.l_type == F_WRLCK)
 			*ret_holder = lock_holder(fd, &lock);
 		else if (lock.l_type == F_RDLCK)
-			unlinkat(dirfd, BOARD_LOCK, 0);
+			unlinkat(dirfd, name, 0);
 	}
 	close(fd);
 	return -error;
 }
 
-int board_lock(int dirfd, pid_t *ret_holder)
+static int lock_file(int dirfd, const char *name, mode_t mode, pid_t *ret_holder)
 {
 	int fd = -EAGAIN;
 	pid_t holder = 0;
 
 	for (int attempt = 0; fd == -EAGAIN && holder == 0 && attempt < LOCK_ATTEMPTS; attempt++)
-		fd = try_lock(dirfd, &holder);
+		fd = try_lock(dirfd, name, mode, &holder);
 	if (fd == -EAGAIN)
 		*ret_holder = holder;
 	if (fd < 0)
@@ -77,6 +77,16 @@ int board_lock(int dirfd, pid_t *ret_holder)
 	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)length, 0) < 0)
 		return fd;
 	return fd;
+}
+
+int board_lock(int dirfd, pid_t *ret_holder)
+{
+	return lock_file(dirfd, BOARD_LOCK, 0644, ret_holder);
+}
+
+int board_lock_turn(int dirfd, pid_t *ret_holder)
+{
+	return lock_file(dirfd, BOARD_TURN, 0600, ret_holder);
 }
 
 bool board_lock_held(int dirfd)

@@ -331,6 +331,8 @@ _Noreturn void boot_end(struct sinit *sinit)
 	/* A log file would keep its file system busy, and so would a run directory on a disk. */
 	log_open(sinit->boot->console ? "stderr" : "kmsg", LOG_FORMAT_TEXT);
 	board_close(&sinit->supervisor.board);
+	if (sinit->supervisor.store_fd >= 0)
+		close(sinit->supervisor.store_fd);
 	if (sinit->lock_fd >= 0)
 		close(sinit->lock_fd);
 	log_info(NULL, "unmounting file systems");

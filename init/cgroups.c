@@ -1,5 +1,6 @@
 /* The tree of cgroups at sinit's start and end, and what the kernel says of it meanwhile. */
 #include "init/image.h"
+#include "init/image_log.h"
 #include "init/log.h"
 #include "init/sinit.h"
 
@@ -16,6 +17,7 @@ enum {
 	GRACE = 1000,       /* ms between the TERM and the KILL of what an earlier sinit left */
 	KILL_WAIT = 2000,   /* ms for what was killed to be gone */
 	PAUSE = 5,          /* ms between looks at what is to go */
+	FILES_OF_CAPTURE = 3,
 	OWN_FILES = 128,    /* descriptors of sinit's beside those of the slices */
 	EVENTS_SIZE = 4096, /* bytes of inotify events read at once */
 };
@@ -40,13 +42,30 @@ static bool any_limit(const struct image *image)
 	return false;
 }
 
-/* Slices cost a descriptor each. Services keep the limit that sinit was given. */
-static void raise_files(struct sinit *sinit, const struct image *image)
+static rlim_t captures_of(const struct image *image)
 {
-	rlim_t wanted = supervisor_capacity(image->service_count) + OWN_FILES;
+	rlim_t count = 0;
+
+	for (uint32_t i = 0; i < image->service_count; i++)
+		for (unsigned stream = 0; stream < 2; stream++) {
+			struct image_log log;
+
+			image_log(image, image_service(image, i), (enum image_stream)stream, &log);
+			count += log.way == WAY_CAPTURED;
+		}
+	return count;
+}
+
+/* Slices cost a descriptor each; captured streams three, in the logger: the pipe, the file and its
+ * directory. Services keep the limit that sinit was given. */
+static void raise_files(struct sinit *sinit, const struct image *image, bool slices)
+{
+	rlim_t captures = FILES_OF_CAPTURE * captures_of(image);
+	rlim_t own = OWN_FILES + captures + captures / 2; /* some are for a reload */
+	rlim_t wanted = own + (slices ? supervisor_capacity(image->service_count) : 0);
 	struct rlimit limit, raised;
 
-	sinit->slices_max = IMAGE_MAX_SERVICES;
+	sinit->slices_max = sinit->captures_max = 2 * IMAGE_MAX_SERVICES;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	raised = limit;
@@ -57,9 +76,12 @@ static void raise_files(struct sinit *sinit, const struct image *image)
 	else
 		raised = limit;
 	if (raised.rlim_cur < wanted)
-		sinit->slices_max = raised.rlim_cur > 2 * OWN_FILES
-					? (uint32_t)raised.rlim_cur - OWN_FILES
-					: (uint32_t)raised.rlim_cur / 2;
+		sinit->captures_max = raised.rlim_cur > OWN_FILES
+					  ? (uint32_t)(raised.rlim_cur - OWN_FILES) / FILES_OF_CAPTURE
+					  : 0;
+	if (raised.rlim_cur < wanted)
+		sinit->slices_max = raised.rlim_cur > 2 * own ? (uint32_t)(raised.rlim_cur - own)
+							      : (uint32_t)raised.rlim_cur / 2;
 }
 
 struct left {
@@ -173,12 +195,14 @@ bool cgroups_open(struct sinit *sinit, const struct image *image)
 	    .pid1 = sinit->mode != MODE_FOREGROUND,
 	    .machine = sinit->mode == MODE_BOOT};
 
-	if (cgroup_tree_open(&sinit->cgroups, &options) < 0)
+	if (cgroup_tree_open(&sinit->cgroups, &options) < 0) {
+		raise_files(sinit, image, false);
 		return none(&sinit->cgroups, image, settings->cgroups);
+	}
 	if (settings->cgroups == CGROUPS_REQUIRED && !cgroups_hold(sinit, image))
 		return false;
 	clear(&sinit->cgroups, image);
-	raise_files(sinit, image);
+	raise_files(sinit, image, true);
 	return true;
 }
 

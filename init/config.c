@@ -25,8 +25,9 @@ static int start(
 	loader->mark = arena_get(&loader->arena, (IMAGE_MAX_SERVICES + 1) * sizeof(*loader->mark));
 	if (!loader->drafts || !loader->slots || !loader->list || !loader->words || !loader->mark)
 		return -ENOMEM;
-	loader->sinit.name = loader->defaults.name = loader->http.name = "";
-	loader->http.optional = true;
+	loader->sinit.name = loader->defaults.name = "";
+	loader->http.name = loader->syslog.name = "";
+	loader->http.optional = loader->syslog.optional = true;
 	loader_index_keys(loader);
 	return 0;
 }
@@ -111,6 +112,7 @@ static int finish(struct loader *loader, struct image **ret_image)
 		loader_links(loader);
 	loader_http(loader);
 	loader_alerts(loader);
+	loader_syslog(loader);
 	loader_nets(loader);
 	loader_awaited(loader);
 	if (loader->no_memory)

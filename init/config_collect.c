@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(SCHEMA_KEYS <= 128, "struct draft has a bit for each key, an entry a byte");
+_Static_assert(SCHEMA_KEYS <= 192, "struct draft has a bit for each key, an entry a byte");
 
 int loader_add_file(struct loader *loader, const char *name, uint32_t *ret_number)
 {
@@ -125,6 +125,15 @@ const struct entry *loader_effective(
 			return found;
 	}
 	return NULL;
+}
+
+bool loader_has(const struct draft *draft, unsigned key)
+{
+	const struct entry *entry = draft->first;
+
+	while (entry && entry->key != key)
+		entry = entry->next;
+	return entry;
 }
 
 /* --- Keys --- */

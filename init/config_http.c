@@ -110,15 +110,6 @@ static void take_addresses(struct loader *loader, struct draft *draft, const str
 	}
 }
 
-static bool has_key(const struct draft *draft, unsigned key)
-{
-	const struct entry *entry = draft->first;
-
-	while (entry && entry->key != key)
-		entry = entry->next;
-	return entry;
-}
-
 void loader_http(struct loader *loader)
 {
 	struct draft *draft = &loader->http;
@@ -136,7 +127,7 @@ void loader_http(struct loader *loader)
 		loader_warning(loader, control->file, control->line,
 		    "control = %s: without token_file no POST is accepted", control->value);
 	/* Keys, but no word of where it is to answer: that was forgotten. */
-	if (draft->first && !draft->broken && !has_key(draft, KEY_HTTP_listen))
+	if (draft->first && !draft->broken && !loader_has(draft, KEY_HTTP_listen))
 		loader_error(loader, draft, draft->file, draft->line,
 		    "[http]: listen is missing; write listen = 127.0.0.1:PORT, or leave out [http]");
 	if (!http.listen || draft->broken || loader->builder.failed)

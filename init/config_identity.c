@@ -39,6 +39,28 @@ bool loader_group(struct loader *loader, const char *name, uint32_t *ret_gid)
 	return users_number(name, ret_gid) || users_find_group(group_text(loader), name, ret_gid);
 }
 
+/* A number without an entry has the group of the same number, never root's. `user` is zero. */
+static bool look_up(struct loader *loader, const char *name, struct user *user)
+{
+	if (users_find(database(loader, &loader->passwd, "/etc/passwd"), name, user))
+		return true;
+	if (!users_number(name, &user->uid))
+		return false;
+	user->gid = user->uid;
+	return true;
+}
+
+bool loader_user(struct loader *loader, const char *name, uint32_t *ret_uid, uint32_t *ret_gid)
+{
+	struct user user = {0};
+
+	if (!look_up(loader, name, &user))
+		return false;
+	*ret_uid = user.uid;
+	*ret_gid = user.gid;
+	return true;
+}
+
 static void add_group(struct image_list *list, uint32_t gid)
 {
 	for (uint32_t i = 0; i < list->count; i++)
@@ -53,19 +75,17 @@ static void find_user(
 {
 	struct builder *builder = &loader->builder;
 
-	if (users_find(database(loader, &loader->passwd, "/etc/passwd"), name, user)) {
+	if (!look_up(loader, name, user)) {
+		service->flags |= SERVICE_UNKNOWN_USER;
+		return;
+	}
+	if (user->name.length) {
 		service->user_name = builder_text(builder, user->name.start, user->name.length);
 		service->home = builder_text(builder, user->home.start, user->home.length);
 		/* passwd(5): an empty shell is /bin/sh. */
 		service->shell = user->shell.length
 				     ? builder_text(builder, user->shell.start, user->shell.length)
 				     : builder_text(builder, "/bin/sh", 7);
-	} else if (users_number(name, &user->uid)) {
-		/* A number without an entry: the group of the same number, never root's. */
-		user->gid = user->uid;
-	} else {
-		service->flags |= SERVICE_UNKNOWN_USER;
-		return;
 	}
 	service->uid = user->uid;
 	service->gid = user->gid;

@@ -32,7 +32,10 @@ bool loader_target(struct loader *loader, struct draft *draft, unsigned key,
 		return false;
 	}
 	text_init(&reason, buffer, sizeof(buffer));
-	if (check_parse(value, &target, &reason) < 0) {
+	int error = schema_at(key)->kind == KIND_FORWARD
+			? check_parse_forward(value, &target, &reason)
+			: check_parse(value, &target, &reason);
+	if (error) {
 		loader_fault(loader, draft, entry, buffer);
 		return false;
 	}

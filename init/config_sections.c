@@ -23,6 +23,7 @@ static const struct section_word {
     {"http", SECTION_HTTP, 0, 0},
     {"alert", SECTION_ALERT, 1, 0},
     {"net", SECTION_NET, 1, 0},
+    {"syslog", SECTION_SYSLOG, 0, 0},
 };
 
 static void unknown_section(struct loader *loader, uint32_t file, uint32_t line, const char *name)
@@ -176,7 +177,7 @@ static void open_draft(
 	}
 	draft->last_file = file;
 	draft->last_line = line;
-	draft->seen[0] = draft->seen[1] = 0;
+	memset(draft->seen, 0, sizeof(draft->seen));
 }
 
 void loader_section(struct loader *loader, uint32_t file, uint32_t line, const char *title)
@@ -201,9 +202,10 @@ void loader_section(struct loader *loader, uint32_t file, uint32_t line, const c
 		return;
 	}
 	struct draft *draft = word->named ? named_section(loader, file, line, word, name)
-			      : word->section == SECTION_SINIT ? &loader->sinit
-			      : word->section == SECTION_HTTP  ? &loader->http
-							       : &loader->defaults;
+			      : word->section == SECTION_SINIT  ? &loader->sinit
+			      : word->section == SECTION_HTTP   ? &loader->http
+			      : word->section == SECTION_SYSLOG ? &loader->syslog
+								: &loader->defaults;
 	loader->section = (enum schema_section)word->section;
 	if (draft)
 		open_draft(loader, draft, file, line, title);

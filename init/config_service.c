@@ -175,6 +175,7 @@ static void make_service(struct loader *loader, struct draft *draft, uint32_t in
 	service.name = text(loader, draft->name);
 	service.where = text(loader, place(loader, draft, where));
 	loader_identity(loader, &service);
+	loader_log_user(loader, draft, &service, &base);
 	loader_environment(loader, draft, &service);
 	if (draft->is_main) {
 		service.flags |= SERVICE_MAIN;
@@ -187,6 +188,8 @@ static void make_service(struct loader *loader, struct draft *draft, uint32_t in
 	}
 	check_delays(loader, draft, &service);
 	check_warn(loader, draft, &service);
+	loader_log_paths(loader, draft, &service);
+	loader_check_log(loader, draft, &service);
 	*builder_service(&loader->builder, index) = service;
 }
 

@@ -38,19 +38,22 @@ static int parse_text(
 	uint32_t word;
 	uint64_t bytes;
 	char words[CGROUP_VALUE];
+	size_t length = strlen(value);
 
 	if (key->kind == KIND_WORD || (key->kind == KIND_PATH && *value != '/')) {
 		int error = schema_parse_word(key, value, &word);
 		if (error)
 			return error;
 	}
+	if (key->flags & KEY_FILE && value[length - 1] == '/')
+		return -EISDIR;
 	if (key->kind == KIND_ACCOUNT && !users_good_name(value))
 		return -EINVAL;
 	if (key->kind == KIND_CGROUP && cgroup_limit_value(schema_limit(key), value, words) < 0)
 		return -EINVAL;
 	if (key->kind == KIND_WARN && cgroup_warn_value(value, 0, &bytes) < 0)
 		return -EINVAL;
-	*ret_value = builder_text(&loader->builder, value, strlen(value));
+	*ret_value = builder_text(&loader->builder, value, length);
 	return 0;
 }
 
@@ -189,6 +192,7 @@ static int parse(
 		return parse_ranges(loader, key, value, ret_value);
 	case KIND_CHECK:
 	case KIND_URL:
+	case KIND_FORWARD:
 	case KIND_COMMAND:
 	case KIND_ENVIRONMENT:
 	case KIND_PATHS:
@@ -209,6 +213,7 @@ static int parse(
 	case KIND_PERCENT:
 	case KIND_FACTOR:
 	case KIND_DURATION:
+	case KIND_SIZE:
 	case KIND_INT:
 	case KIND_SIGNAL:
 		break;
@@ -227,6 +232,8 @@ static void parse_fault(
 {
 	if (error == -EOPNOTSUPP)
 		loader_fault(loader, draft, entry, "not supported by this build");
+	else if (error == -EISDIR)
+		loader_fault(loader, draft, entry, "it ends in /; write the path of a file");
 	else if (error == -EDOM)
 		loader_fault(loader, draft, entry, "the soft limit is above the hard one");
 	else
@@ -337,8 +344,10 @@ void loader_fixed_settings(struct loader *loader)
 {
 	sinit_settings(loader);
 	loader_defaults(loader, SECTION_SERVICE, &loader->builtin);
+	loader->builtin.log_uid = loader->builtin.log_gid = SETTING_UNSET;
 	loader->template = loader->builtin;
 	loader_apply(loader, &loader->defaults, &loader->template, &loader->builtin);
 	loader_limits(loader, &loader->defaults, &loader->template, &loader->builtin);
+	loader_log_user(loader, &loader->defaults, &loader->template, &loader->builtin);
 	loader_defaults(loader, SECTION_PROBE, &loader->probe);
 }

@@ -1,5 +1,7 @@
 #include "init/files.h"
 
+#include "init/raw_syscall.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -79,15 +81,6 @@ const char *files_error(int error)
 	return strerror(-error);
 }
 
-/* The kernel's record: getdents64(2). opendir(3) would bring in malloc. */
-struct kernel_dirent {
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 struct name_list {
 	char **names;
 	uint32_t count;
@@ -121,9 +114,10 @@ static bool wanted(const char *name, const char *suffix)
 	return *name != '.' && length > end && strcmp(name + length - end, suffix) == 0;
 }
 
+/* Not by opendir(3), which would bring in malloc. */
 static int list_fd(struct arena *arena, int fd, const char *suffix, struct name_list *list)
 {
-	_Alignas(struct kernel_dirent) char buffer[4096];
+	_Alignas(struct directory_entry) char buffer[4096];
 
 	for (;;) {
 		long length = syscall(SYS_getdents64, fd, buffer, sizeof(buffer));
@@ -132,7 +126,7 @@ static int list_fd(struct arena *arena, int fd, const char *suffix, struct name_
 		if (length == 0)
 			return 0;
 		for (long at = 0; at < length;) {
-			const struct kernel_dirent *entry = (const void *)(buffer + at);
+			const struct directory_entry *entry = (const void *)(buffer + at);
 			int error = 0;
 			if (wanted(entry->name, suffix))
 				error = add_name(arena, list, entry->name);

@@ -39,14 +39,14 @@ void format_seconds(struct text *text, int64_t ms)
 	add_padded(text, ms % 1000, 3);
 }
 
-void format_time(struct text *text, int64_t ns)
+/* Nanoseconds since 1970 with a fraction of so many digits, which is `fraction`. */
+static void add_time(struct text *text, int64_t ns, int64_t fraction, unsigned digits)
 {
 	time_t seconds = (time_t)(ns / 1000000000);
-	int64_t ms = ns / 1000000 % 1000;
 	struct tm tm;
 
 	if (ns < 0 || !gmtime_r(&seconds, &tm)) {
-		text_add(text, "1970-01-01T00:00:00.000Z");
+		add_time(text, 0, 0, digits);
 		return;
 	}
 	const struct {
@@ -54,15 +54,25 @@ void format_time(struct text *text, int64_t ns)
 		unsigned width;
 		const char *after;
 	} parts[] = {{tm.tm_year + 1900, 4, "-"}, {tm.tm_mon + 1, 2, "-"}, {tm.tm_mday, 2, "T"},
-	    {tm.tm_hour, 2, ":"}, {tm.tm_min, 2, ":"}, {tm.tm_sec, 2, "."}, {(int)ms, 3, "Z"}};
+	    {tm.tm_hour, 2, ":"}, {tm.tm_min, 2, ":"}, {tm.tm_sec, 2, "."}, {(int)fraction, digits, "Z"}};
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		add_padded(text, parts[i].value, parts[i].width);
 		text_add(text, parts[i].after);
 	}
 }
 
-/* Length of the printable character at `at`; 0 if there is none. */
-static size_t printable(const unsigned char *at)
+void format_time(struct text *text, int64_t ns)
+{
+	add_time(text, ns, ns / 1000000 % 1000, 3);
+}
+
+void format_time_us(struct text *text, int64_t ns)
+{
+	add_time(text, ns, ns / 1000 % 1000000, 6);
+}
+
+/* Length of the printable character at `at`, where `left` bytes are; 0 if there is none. */
+static size_t printable(const unsigned char *at, size_t left)
 {
 	static const struct {
 		unsigned char first, low, high;
@@ -86,7 +96,7 @@ static size_t printable(const unsigned char *at)
 			low = narrow[i].low;
 			high = narrow[i].high;
 		}
-	if (length == 0 || at[1] < low || at[1] > high)
+	if (length == 0 || length > left || at[1] < low || at[1] > high)
 		return 0;
 	for (size_t i = 2; i < length; i++)
 		if (at[i] < 0x80 || at[i] > 0xbf)
@@ -94,22 +104,28 @@ static size_t printable(const unsigned char *at)
 	return length;
 }
 
-void format_clean(struct text *text, const char *string)
+void format_clean_bytes(struct text *text, const char *bytes, size_t length)
 {
 	static const char digits[] = "0123456789abcdef";
-	const unsigned char *at = (const unsigned char *)string;
+	const unsigned char *at = (const unsigned char *)bytes;
 
-	while (*at) {
-		size_t length = printable(at);
-		if (length) {
-			text_add_bytes(text, (const char *)at, length);
-			at += length;
-			continue;
-		}
+	for (size_t left = length; left > 0 && !text->cut;) {
+		size_t taken = printable(at, left);
 		char escape[5] = {'\\', 'x', digits[*at >> 4], digits[*at & 15]};
-		text_add(text, *at == '\n' ? "\\n" : *at == '\t' ? "\\t" : escape);
-		at++;
+		const char *add = *at == '\n' ? "\\n" : *at == '\t' ? "\\t" : escape;
+		size_t size = taken ? taken : strlen(add);
+
+		if (size > text->size - text->used - 1)
+			text->cut = true;
+		text_add_bytes(text, taken ? (const char *)at : add, size);
+		at += taken ? taken : 1;
+		left -= taken ? taken : 1;
 	}
+}
+
+void format_clean(struct text *text, const char *string)
+{
+	format_clean_bytes(text, string, strlen(string));
 }
 
 void format_spaces(struct text *text, size_t count)

@@ -16,9 +16,15 @@ void format_seconds(struct text *text, int64_t ms);
  * "2024-05-01T12:00:00.123Z". */
 void format_time(struct text *text, int64_t ns);
 
+/* The same with microseconds. */
+void format_time_us(struct text *text, int64_t ns);
+
 /* Adds a string so that it cannot move a terminal's cursor or forge a line: control
  * characters (C1 too) and what is no UTF-8 become \n, \t or \xNN. */
 void format_clean(struct text *text, const char *string);
+
+/* The same for `length` bytes which may hold NULs. What is cut ends with a whole character. */
+void format_clean_bytes(struct text *text, const char *bytes, size_t length);
 
 void format_spaces(struct text *text, size_t count);
 

@@ -1,6 +1,7 @@
 /* PID 1's side of the devices helper: what it is to do, and what it says. */
 #include "init/helper_run.h"
 
+#include "init/fds.h"
 #include "init/log.h"
 #include "init/netaddr.h"
 #include "init/sinit.h"
@@ -19,15 +20,6 @@ static const struct image *newest(const struct sinit *sinit)
 }
 
 /* --- what it is to do -------------------------------------------------------------------- */
-
-static int put(int fd, const void *bytes, size_t size)
-{
-	ssize_t count = write(fd, bytes, size);
-
-	if (count < 0)
-		return -errno;
-	return (size_t)count == size ? 0 : -ENOSPC;
-}
 
 /* What does not parse is left out: image_check() has seen that there is nothing such. */
 static unsigned parse_list(const struct image *image, ref at, bool has_prefix,
@@ -53,7 +45,7 @@ static int put_net(int fd, const struct image *image, const struct net_settings 
 	net.addresses = (uint16_t)parse_list(
 	    image, settings->address, true, net.address, DEVICES_ADDRESSES);
 	parse_list(image, settings->gateway, false, net.gateway, NETADDR_GATEWAYS);
-	return put(fd, &net, sizeof(net));
+	return fds_write_all(fd, &net, sizeof(net));
 }
 
 static int put_all(int fd, const struct image *image, uint32_t generation)
@@ -61,13 +53,13 @@ static int put_all(int fd, const struct image *image, uint32_t generation)
 	const struct image_list *awaited = image_list(image, image->awaited);
 	const struct devices_orders orders = {
 	    .generation = generation, .items = awaited->count, .nets = image->net_count};
-	int error = put(fd, &orders, sizeof(orders));
+	int error = fds_write_all(fd, &orders, sizeof(orders));
 
 	for (uint32_t i = 0; i < awaited->count && !error; i++) {
 		struct devices_item item = {""};
 
 		strncpy(item.name, image_string(image, awaited->item[i]), sizeof(item.name) - 1);
-		error = put(fd, &item, sizeof(item));
+		error = fds_write_all(fd, &item, sizeof(item));
 	}
 	for (uint32_t i = 0; i < image->net_count && !error; i++)
 		error = put_net(fd, image, image_net(image, i));

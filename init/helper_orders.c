@@ -27,9 +27,8 @@ static const char *trim_token(char token[static HELPER_TOKEN], ssize_t size)
 	memset(token + size, 0, HELPER_TOKEN - (size_t)size);
 	if (size == 0)
 		return "it is empty";
-	for (ssize_t i = 0; i < size; i++)
-		if ((unsigned char)token[i] <= ' ' || token[i] == 0x7f)
-			return "a token is one word, and this is more";
+	if (strlen(token) != (size_t)size || !is_one_word(token))
+		return "a token is one word, and this is more";
 	return NULL;
 }
 
@@ -150,10 +149,10 @@ void helpers_order(struct sinit *sinit, struct responder_order *order)
 
 /* --- the pulse ------------------------------------------------------------------------------------ */
 
-/* Not by opendir(3), which allocates. The records are getdents64(2)'s. */
+/* Not by opendir(3), which allocates. */
 static uint32_t count_files(void)
 {
-	_Alignas(8) unsigned char buffer[4096];
+	_Alignas(struct directory_entry) char buffer[4096];
 	int fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	uint32_t count = 0;
 	long size;
@@ -161,12 +160,8 @@ static uint32_t count_files(void)
 	if (fd < 0)
 		return 0;
 	while ((size = raw_syscall3(SYS_getdents64, fd, (long)buffer, sizeof(buffer))) > 0)
-		for (long at = 0; at < size; count++) {
-			uint16_t length; /* behind the inode and the offset */
-
-			memcpy(&length, buffer + at + 16, sizeof(length));
-			at += length;
-		}
+		for (long at = 0; at < size; count++)
+			at += ((const struct directory_entry *)(const void *)(buffer + at))->length;
 	close(fd);
 	return count > 3 ? count - 3 : 0; /* ., .. and its own */
 }

@@ -1,13 +1,13 @@
 #include "init/helper_run.h"
 
+#include "init/backoff.h"
 #include "init/log.h"
-#include "init/raw_syscall.h"
 #include "init/sinit.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,11 +15,12 @@
 enum {
 	DELAY = 100,       /* ms until a helper that has ended is started again; doubles */
 	DELAY_MAX = 30000,
+	LOGGER_DELAY = 10, /* for the logger: services wait for it */
+	LOGGER_DELAY_MAX = 20,
+	CRASHES = 5,       /* of the logger in a row that are the store's fault */
+	TELL = 1000,       /* ms between two lines of the log about the end of the same */
 	GOOD_TIME = 10000, /* ms: who has lived so long begins with the first delay again */
-	ABOVE = 64,        /* descriptors are moved up there before they take their places */
-	MESSAGES = 64,     /* that are read in one turn from one channel */
-	PULSE = 30000,     /* ms of silence after which a helper is asked whether it lives */
-	PULSE_GRACE = 10000, /* ms that it has to answer */
+	ABANDON = 1000,    /* ms after KILL that a logger has to be gone */
 };
 
 /* ms that a helper has to end when it is told to. */
@@ -28,133 +29,101 @@ static const int64_t patience[HELPER_KINDS] = {
     [HELPER_RESPONDER] = 5000,
     [HELPER_ALERTER] = 40000, /* it ends what it has begun: each delivery has its 30 s */
     [HELPER_DEVICES] = 5000,
+    [HELPER_LOGGER] = 5000,
 };
 
-static const char *const names[HELPER_KINDS] = {
-    HELPER_NAME_PROBER, HELPER_NAME_RESPONDER, HELPER_NAME_ALERTER, HELPER_NAME_DEVICES};
+/* ms of silence after which a helper is asked whether it lives, and ms that it has to answer. While
+ * the logger stands still services may have to wait. */
+static const struct {
+	int64_t silence, grace;
+} pulses[HELPER_KINDS] = {
+    [HELPER_PROBER] = {30000, 10000},
+    [HELPER_DEVICES] = {30000, 10000},
+    [HELPER_LOGGER] = {5000, 3000},
+};
 
 static const char *const titles[HELPER_KINDS] = {
-    "prober", "responder", "alerter", "devices helper"};
+    "prober", "responder", "alerter", "devices helper", "logger"};
 
 /* What asks a helper whether it lives; 0: it is not asked. Probes that pass are silent, and so is
  * what is waited for until it comes: that these stand still nobody would see. */
 static const uint32_t pings[HELPER_KINDS] = {
-    [HELPER_PROBER] = PROBER_PING, [HELPER_DEVICES] = DEVICES_PING};
+    [HELPER_PROBER] = PROBER_PING, [HELPER_DEVICES] = DEVICES_PING,
+    [HELPER_LOGGER] = LOGGER_PING};
 
 /* --- starting ------------------------------------------------------------------------------ */
 
-struct birth {
-	struct sinit *sinit;
-	enum helper_kind kind;
-	int channel;
-	int orders; /* of the devices helper, -1: none */
-};
-
-/* A descriptor of the same file that can only be read; the prober alone writes its numbers. */
-static int read_only(int fd)
+/* Once in a while, however often it comes about. */
+static bool may_tell(struct helper *helper, int64_t now)
 {
-	char path[32];
-	int again;
+	bool may = !helper->told || now - helper->told >= TELL;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = open(path, O_RDONLY | O_CLOEXEC);
-	return again >= 0 ? again : fd;
+	if (may)
+		helper->told = now;
+	else
+		helper->untold++;
+	return may;
 }
 
-/* In the child. The descriptors take the places that enum helper_fd says. */
-static void place_files(const struct birth *birth)
+static void put_off(struct sinit *sinit, enum helper_kind kind)
 {
-	const struct helpers *h = &birth->sinit->helpers;
-	int board = birth->sinit->supervisor.board.fd;
-	unsigned sockets = birth->kind == HELPER_RESPONDER ? h->sockets : 0;
-	int from[HELPER_SOCKETS - HELPER_CHANNEL + HELPER_LISTEN_MAX];
-	unsigned count = 0;
+	struct helper *helper = &sinit->helpers.helper[kind];
+	uint32_t first = kind == HELPER_LOGGER ? LOGGER_DELAY : DELAY;
+	uint32_t most = kind == HELPER_LOGGER ? LOGGER_DELAY_MAX : DELAY_MAX;
 
-	from[count++] = birth->channel;
-	if (birth->kind == HELPER_DEVICES) {
-		from[count++] = birth->orders;
-	} else {
-		from[count++] = birth->kind == HELPER_PROBER || board < 0 ? -1 : read_only(board);
-		from[count++] = birth->kind == HELPER_PROBER || h->stats_fd < 0
-				    ? h->stats_fd
-				    : read_only(h->stats_fd);
-	}
-	for (unsigned i = 0; i < sockets; i++)
-		from[count++] = h->listening[i];
-	for (unsigned i = 0; i < count; i++)
-		from[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, ABOVE);
-	for (unsigned i = 0; i < count; i++) {
-		if (from[i] >= 0)
-			dup2(from[i], HELPER_CHANNEL + (int)i);
-		else
-			close(HELPER_CHANNEL + (int)i);
-	}
-	/* Not the program: that closes by itself. */
-	raw_syscall3(SYS_close_range, (long)HELPER_CHANNEL + (long)count, ABOVE - 1, 0);
-}
-
-static int child(void *context)
-{
-	const struct birth *birth = context;
-	const struct helpers *h = &birth->sinit->helpers;
-	int program = fcntl(h->program, F_DUPFD_CLOEXEC, ABOVE);
-	char sockets[12];
-	char *const argv[] = {(char *)(uintptr_t)names[birth->kind], sockets,
-	    (char *)(uintptr_t)(h->dashboard ? "dashboard" : "no-dashboard"),
-	    (char *)(uintptr_t)(h->control ? "control" : "no-control"), NULL};
-	char *const alone[] = {argv[0], NULL};
-
-	snprintf(sockets, sizeof(sockets), "%u", h->sockets);
-	setsid();
-	place_files(birth);
-	raw_syscall6(SYS_execveat, program, (long)"",
-	    (long)(birth->kind == HELPER_RESPONDER ? argv : alone),
-	    (long)birth->sinit->supervisor.environ, AT_EMPTY_PATH, 0);
-	return EXIT_CODE_INTERNAL;
-}
-
-/* Every delay is twice the one before. */
-static void put_off(struct helper *helper, int64_t now)
-{
-	int64_t delay = DELAY;
-
-	for (uint32_t i = 0; i < helper->failures && delay < DELAY_MAX; i++)
-		delay *= 2;
 	helper->failures++;
-	helper->due = now + (delay < DELAY_MAX ? delay : DELAY_MAX);
+	helper->due = sinit->supervisor.now + backoff_delay(first, BACKOFF_DOUBLE, most, helper->failures);
+}
+
+static void not_started(struct sinit *sinit, enum helper_kind kind, int error)
+{
+	struct helper *helper = &sinit->helpers.helper[kind];
+
+	put_off(sinit, kind);
+	if (may_tell(helper, sinit->supervisor.now))
+		log_warning(NULL, "the %s cannot be started: %s; it is tried again", titles[kind], strerror(error));
+}
+
+/* A file of what it is to do, for those that have one; -1: it has none; -errno. */
+static int make_orders(struct sinit *sinit, enum helper_kind kind)
+{
+	if (kind == HELPER_DEVICES)
+		return helpers_devices_orders(sinit);
+	return kind == HELPER_LOGGER ? helpers_logger_orders(sinit) : -1;
+}
+
+static bool has_orders(enum helper_kind kind)
+{
+	return kind == HELPER_DEVICES || kind == HELPER_LOGGER;
 }
 
 static void start(struct sinit *sinit, enum helper_kind kind)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	struct helper *helper = &sinit->helpers.helper[kind];
-	struct birth birth = {.sinit = sinit, .kind = kind, .orders = -1};
-	int pair[2];
+	int pair[2], orders;
 	pid_t pid;
 
 	helper->due = 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
-		put_off(helper, sv->now);
+		not_started(sinit, kind, errno);
 		return;
 	}
-	birth.channel = pair[1];
-	if (kind == HELPER_DEVICES)
-		birth.orders = helpers_devices_orders(sinit);
-	pid = kind == HELPER_DEVICES && birth.orders < 0 ? birth.orders
-							 : platform_fork(child, &birth);
+	orders = make_orders(sinit, kind);
+	pid = has_orders(kind) && orders < 0 ? orders : helpers_birth(sinit, kind, pair[1], orders);
 	close(pair[1]);
-	if (birth.orders >= 0)
-		close(birth.orders);
+	if (orders >= 0)
+		close(orders);
 	if (pid < 0) {
 		close(pair[0]);
-		put_off(helper, sv->now);
+		not_started(sinit, kind, -pid);
 		return;
 	}
 	pidmap_put(&sv->pids, pid, kind, PID_HELPER);
 	helper->pid = pid;
 	helper->channel = pair[0];
 	helper->started = helper->heard = sv->now;
-	helper->stale = helper->asked = helper->waits = false;
+	helper->stale = helper->asked = helper->waits = helper->killed = false;
 	helper->kill_at = helper->pinged = 0;
 	loop_watch(sinit, pair[0]);
 	if (kind == HELPER_PROBER)
@@ -163,7 +132,7 @@ static void start(struct sinit *sinit, enum helper_kind kind)
 		helpers_alert_start(sinit);
 }
 
-static void disconnect(struct sinit *sinit, enum helper_kind kind)
+void helpers_disconnect(struct sinit *sinit, enum helper_kind kind)
 {
 	struct helper *helper = &sinit->helpers.helper[kind];
 
@@ -174,9 +143,41 @@ static void disconnect(struct sinit *sinit, enum helper_kind kind)
 	helper->channel = -1;
 }
 
-/* Deals with what has come through a channel, up to MESSAGES of them. Their number; -errno: no
- * more will come. */
-static int read_channel(struct sinit *sinit, enum helper_kind kind);
+static void tell_end(struct sinit *sinit, enum helper_kind kind)
+{
+	const struct exit_status *status = &sinit->supervisor.helper_status[kind];
+	struct helper *helper = &sinit->helpers.helper[kind];
+	int64_t now = sinit->supervisor.now;
+	char before[48] = "";
+
+	/* The others wait ever longer themselves. */
+	if (kind == HELPER_LOGGER && !may_tell(helper, now))
+		return;
+	if (helper->untold)
+		snprintf(before, sizeof(before), ", and %u time%s since it was last told", helper->untold,
+		    helper->untold == 1 ? "" : "s");
+	log_warning(NULL, "the %s has ended (%s %d%s); it is started again in %lld ms", titles[kind],
+	    status->kind == EXIT_KILLED ? "signal" : "exit code", status->code, before,
+	    (long long)(helper->due - now));
+	helper->untold = 0;
+}
+
+/* A logger that ends by itself again and again, soon after its start, cannot do with what is in the
+ * store. It begins with another one, before services have to wait for long. */
+static void doubt_store(struct sinit *sinit, const struct exit_status *status)
+{
+	struct helper *helper = &sinit->helpers.helper[HELPER_LOGGER];
+	bool well = status->kind == EXIT_EXITED ? !status->code : status->code == SIGKILL;
+
+	if (well || sinit->supervisor.now - helper->started > GOOD_TIME)
+		helper->crashes = 0;
+	else if (++helper->crashes >= CRASHES) {
+		log_error(NULL, "the logger has crashed %u times in a row: it begins anew, without what it had taken "
+		    "and not written so far", (unsigned)helper->crashes);
+		supervisor_store_broken(&sinit->supervisor);
+		helper->crashes = 0;
+	}
+}
 
 static void ended(struct sinit *sinit, enum helper_kind kind)
 {
@@ -184,27 +185,29 @@ static void ended(struct sinit *sinit, enum helper_kind kind)
 	struct helper *helper = &sinit->helpers.helper[kind];
 	const struct exit_status *status = &sv->helper_status[kind];
 
-	while (helper->channel >= 0 && read_channel(sinit, kind) == MESSAGES)
+	while (helper->channel >= 0 && helpers_read(sinit, kind) == HELPER_AT_ONCE)
 		; /* what it has said last */
-	disconnect(sinit, kind);
+	helpers_disconnect(sinit, kind);
 	helper->pid = 0;
 	helper->kill_at = 0;
 	if (sv->now - helper->started > GOOD_TIME)
 		helper->failures = 0;
+	if (kind == HELPER_LOGGER)
+		doubt_store(sinit, status);
+	if (kind == HELPER_LOGGER)
+		sinit->helpers.logger.unclean = status->kind != EXIT_EXITED || status->code;
 	/* The old one may have had what the new one is to listen on. */
 	if (kind == HELPER_RESPONDER && sinit->helpers.listen_at && !sv->stopping)
 		helpers_listen_again(sinit);
-	if (!helper->wanted || sv->stopping)
+	if (!helper->wanted || (sv->stopping && kind != HELPER_LOGGER))
 		return;
 	/* An end that was asked for, though by now it is wanted again, is no failure. */
 	if (helper->stale || (helper->asked && status->kind == EXIT_EXITED && !status->code)) {
 		helper->due = sv->now;
 		return;
 	}
-	put_off(helper, sv->now);
-	log_warning(NULL, "the %s has ended (%s %d); it is started again in %lld ms", titles[kind],
-	    status->kind == EXIT_KILLED ? "signal" : "exit code", status->code,
-	    (long long)(helper->due - sv->now));
+	put_off(sinit, kind);
+	tell_end(sinit, kind);
 }
 
 /* A channel that is full is watched for room. */
@@ -227,7 +230,7 @@ static int64_t next_pulse(const struct sinit *sinit, enum helper_kind kind)
 
 	if (!pings[kind] || !helper->pid || helper->kill_at)
 		return 0;
-	return helper->pinged ? helper->pinged + PULSE_GRACE : helper->heard + PULSE;
+	return helper->pinged ? helper->pinged + pulses[kind].grace : helper->heard + pulses[kind].silence;
 }
 
 static void feel_pulse(struct sinit *sinit, enum helper_kind kind)
@@ -255,20 +258,45 @@ static void see_off(struct sinit *sinit, enum helper_kind kind)
 	int64_t now = sinit->supervisor.now;
 
 	helper->asked = true;
-	if (kind != HELPER_ALERTER && helper->channel >= 0)
-		disconnect(sinit, kind);
+	if (kind == HELPER_LOGGER)
+		helpers_logger_leave(sinit);
+	else if (kind != HELPER_ALERTER && helper->channel >= 0)
+		helpers_disconnect(sinit, kind);
 	if (!helper->kill_at)
 		helper->kill_at = now + patience[kind];
+}
+
+/* One that sits in the kernel, with a disk that does not answer or a pipe that somebody holds, cannot even
+ * be killed. The next one leaves that file or pipe alone until this one is gone. */
+static void abandon(struct sinit *sinit)
+{
+	struct helper *helper = &sinit->helpers.helper[HELPER_LOGGER];
+
+	log_error(NULL, "the logger hangs in the kernel: a file system does not answer, or a process that "
+	    "writes into its service's log. Another one writes the other logs");
+	pidmap_put(&sinit->supervisor.pids, helper->pid, HELPER_ABANDONED, PID_HELPER);
+	sinit->helpers.logger.abandoned = helper->pid;
+	sinit->helpers.logger.turn ^= 1;
+	helpers_disconnect(sinit, HELPER_LOGGER);
+	helper->pid = 0;
+	helper->kill_at = 0;
+	helper->due = sinit->supervisor.now;
 }
 
 static void kill_late(struct sinit *sinit, enum helper_kind kind)
 {
 	struct helper *helper = &sinit->helpers.helper[kind];
+	int64_t now = sinit->supervisor.now;
 
-	if (!helper->pid || !helper->kill_at || helper->kill_at > sinit->supervisor.now)
+	if (!helper->pid || !helper->kill_at || helper->kill_at > now)
 		return;
+	if (kind == HELPER_LOGGER && helper->killed && !sinit->helpers.logger.abandoned) {
+		abandon(sinit);
+		return;
+	}
 	platform_kill(helper->pid, SIGKILL);
-	helper->kill_at = sinit->supervisor.now + patience[kind];
+	helper->killed = true;
+	helper->kill_at = now + (kind == HELPER_LOGGER ? ABANDON : patience[kind]);
 }
 
 void helpers_turn(struct sinit *sinit)
@@ -278,6 +306,13 @@ void helpers_turn(struct sinit *sinit)
 
 	if (h->listen_at && h->listen_at <= sv->now && !sv->stopping)
 		helpers_listen_again(sinit);
+	helpers_logger_turn(sinit);
+	if (sv->helpers_ended & 1u << HELPER_ABANDONED) {
+		sv->helpers_ended &= ~(1u << HELPER_ABANDONED);
+		h->logger.abandoned = 0;
+		log_info(NULL, "a logger that hung in the kernel does not any more");
+		sv->captures_changed = true; /* the file that was left alone can be written again */
+	}
 	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
 		struct helper *helper = &h->helper[kind];
 
@@ -291,7 +326,8 @@ void helpers_turn(struct sinit *sinit)
 		else if (kind == HELPER_ALERTER)
 			helper->kill_at = 0;
 		kill_late(sinit, kind);
-		if (helper->wanted && !helper->pid && !sv->stopping && helper->due <= sv->now)
+		if (helper->wanted && !helper->pid && (!sv->stopping || kind == HELPER_LOGGER) &&
+		    helper->due <= sv->now)
 			start(sinit, kind);
 	}
 	helpers_alert(sinit);
@@ -300,12 +336,23 @@ void helpers_turn(struct sinit *sinit)
 	watch_room(sinit, HELPER_ALERTER, h->alerts.full);
 }
 
+void helpers_more_time(struct sinit *sinit, enum helper_kind kind)
+{
+	struct helper *helper = &sinit->helpers.helper[kind];
+
+	if (helper->kill_at)
+		helper->kill_at = sinit->supervisor.now + patience[kind];
+}
+
 int64_t helpers_deadline(const struct sinit *sinit)
 {
 	int64_t next = 0;
 
-	for (unsigned kind = 0; kind < HELPER_KINDS && !sinit->supervisor.stopping; kind++) {
+	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
 		const struct helper *helper = &sinit->helpers.helper[kind];
+
+		if (sinit->supervisor.stopping && kind != HELPER_LOGGER)
+			continue;
 
 		if (helper->wanted && !helper->pid)
 			next = sooner(next, helper->due);
@@ -313,7 +360,7 @@ int64_t helpers_deadline(const struct sinit *sinit)
 			next = sooner(next, helper->kill_at);
 		next = sooner(next, next_pulse(sinit, kind));
 	}
-	return sinit->supervisor.stopping ? 0 : sooner(next, sinit->helpers.listen_at);
+	return sinit->supervisor.stopping ? next : sooner(next, sinit->helpers.listen_at);
 }
 
 bool helpers_left(const struct sinit *sinit)
@@ -338,9 +385,12 @@ void helpers_close(struct sinit *sinit)
 
 	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
 		h->helper[kind].wanted = false;
-		disconnect(sinit, kind);
+		if (kind != HELPER_LOGGER)
+			helpers_disconnect(sinit, kind);
 	}
+	h->logger.finishing = helpers_logger_finish(sinit);
 	helpers_stop_listening(h);
+	helpers_logger_close(sinit);
 	if (h->notify[0] == '/')
 		unlink(h->notify);
 	if (h->notify_fd >= 0)
@@ -348,85 +398,20 @@ void helpers_close(struct sinit *sinit)
 	h->notify_fd = -1;
 }
 
-/* --- messages ------------------------------------------------------------------------------------- */
-
-union message {
-	uint32_t kind;
-	struct prober_verdict verdict;
-	struct responder_ping ping;
-	struct responder_order order;
-	struct alerter_sent sent;
-	struct alerter_number number;
-	struct devices_message devices;
-};
-
-static void one_message(
-    struct sinit *sinit, enum helper_kind kind, union message *message, size_t size)
+bool helpers_last_words(struct sinit *sinit)
 {
-	struct helper *helper = &sinit->helpers.helper[kind];
+	struct supervisor *sv = &sinit->supervisor;
+	struct helper *helper = &sinit->helpers.helper[HELPER_LOGGER];
+	const struct exit_status *status = &sv->helper_status[HELPER_LOGGER];
+	bool dead = sv->helpers_ended & 1u << HELPER_LOGGER;
 
-	helper->heard = sinit->supervisor.now;
-	helper->pinged = 0;
-	switch (kind) {
-	case HELPER_PROBER:
-		if (message->kind == PROBER_VERDICT && size == sizeof(message->verdict))
-			supervisor_verdict(&sinit->supervisor, &message->verdict);
-		return;
-	case HELPER_RESPONDER:
-		if (message->kind == RESPONDER_PING && size == sizeof(message->ping))
-			helpers_pong(sinit, &message->ping);
-		else if (message->kind == RESPONDER_ORDER && size == sizeof(message->order))
-			helpers_order(sinit, &message->order);
-		else if (message->kind == RESPONDER_MEASURE && size == sizeof(message->kind))
-			helpers_measure(sinit);
-		return;
-	case HELPER_ALERTER:
-		if (helper->kill_at)
-			helper->kill_at = sinit->supervisor.now + patience[kind];
-		if (message->kind == ALERTER_SENT && size == sizeof(message->sent))
-			helpers_alert_sent(sinit, &message->sent);
-		else if (message->kind == ALERTER_SEEN && size == sizeof(message->number))
-			helpers_alert_seen(sinit, message->number.event);
-		return;
-	case HELPER_DEVICES:
-		if (size == sizeof(message->devices))
-			helpers_devices_message(sinit, &message->devices);
-		return;
-	}
-}
-
-static int read_channel(struct sinit *sinit, enum helper_kind kind)
-{
-	union message message;
-	ssize_t size = 0;
-	int count = 0;
-
-	while (count < MESSAGES) {
-		size = recv(sinit->helpers.helper[kind].channel, &message, sizeof(message), MSG_DONTWAIT);
-		/* It has ended without reading all; what it has said before follows. */
-		if (size < 0 && errno != ECONNRESET)
-			return errno == EAGAIN || errno == EINTR ? count : -errno;
-		if (size == 0)
-			return -ENOTCONN;
-		if (size >= (ssize_t)sizeof(message.kind))
-			one_message(sinit, kind, &message, (size_t)size);
-		count++;
-	}
-	return count;
-}
-
-bool helpers_event(struct sinit *sinit, int fd, uint32_t events)
-{
-	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
-		if (sinit->helpers.helper[kind].channel != fd)
-			continue;
-		if (read_channel(sinit, kind) < 0)
-			disconnect(sinit, kind); /* its death follows */
-		else if (events & EPOLLOUT && kind == HELPER_PROBER)
-			supervisor_prober_room(&sinit->supervisor);
-		else if (events & EPOLLOUT && kind == HELPER_ALERTER)
-			helpers_alert_room(sinit);
-		return true;
-	}
-	return false;
+	if (!sv->captures || (helper->pid && !dead))
+		return false;
+	if (dead && status->kind == EXIT_EXITED && !status->code && !helpers_logger_left(sinit))
+		return false;
+	sv->helpers_ended &= ~(1u << HELPER_LOGGER);
+	helpers_disconnect(sinit, HELPER_LOGGER);
+	start(sinit, HELPER_LOGGER);
+	sinit->helpers.logger.finishing = helpers_logger_finish(sinit);
+	return helper->pid > 0;
 }

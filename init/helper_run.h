@@ -15,11 +15,14 @@
 #include <sys/types.h>
 
 struct sinit;
+struct supervisor;
+struct capture;
 struct image;
+struct image_log;
 struct http_settings;
 
-enum helper_kind { HELPER_PROBER, HELPER_RESPONDER, HELPER_ALERTER, HELPER_DEVICES };
-enum { HELPER_KINDS = HELPER_DEVICES + 1, HELPER_LISTEN_MAX = 16, HELPER_TOKEN = RESPONDER_TOKEN,
+enum helper_kind { HELPER_PROBER, HELPER_RESPONDER, HELPER_ALERTER, HELPER_DEVICES, HELPER_LOGGER };
+enum { HELPER_KINDS = HELPER_LOGGER + 1, HELPER_ABANDONED = HELPER_KINDS /* a logger that hangs */, HELPER_LISTEN_MAX = 16, HELPER_TOKEN = RESPONDER_TOKEN,
 	HELPER_ADDRESS = 128 };
 
 struct helper {
@@ -28,14 +31,20 @@ struct helper {
 	bool wanted;       /* by the configuration */
 	bool stale;        /* to be started anew: what it was started with has changed */
 	bool asked;        /* to end, at some time of its life */
+	bool killed;       /* KILL was sent to it */
 	bool waits;        /* its channel is watched for room */
 	uint32_t failures; /* ends in a row */
+	uint32_t crashes;  /* of the logger in a row */
 	int64_t started;   /* ms */
 	int64_t due;       /* ms: when it is started next, 0: not due */
 	int64_t kill_at;   /* ms: it was told to end, and has until then; 0: it was not */
 	int64_t heard;     /* ms: the last sign of life */
+	int64_t told;      /* ms: when the log was last told of its end */
+	uint32_t untold;   /* ends since */
 	int64_t pinged;    /* ms: when it was asked for another, 0: it was not */
 };
+
+enum { HELPER_AT_ONCE = 64 }; /* messages that are read in one turn from one channel */
 
 enum { ALERTS_NONE, ALERTS_BEGUN, ALERTS_END = INT32_MAX };
 
@@ -52,6 +61,22 @@ struct alerts {
 struct devices_state {
 	uint32_t generation; /* of what the helper was told to do; what comes of another is late */
 	bool settled;        /* it has told of everything once */
+};
+
+struct logger_state {
+	int take[2][2], put[2]; /* pipes that outlive a logger; 0: not made yet */
+	unsigned turn;       /* which of take[] is used: one that was abandoned may hold the other */
+	bool own_fails;      /* sinit's own file cannot be written now: its messages go to stderr */
+	bool changed;        /* there is more than its orders say */
+	bool unclean;        /* the last one did not end as it was told: it may have been writing */
+	int orders_fd;       /* what the last logger was told, 0: nothing */
+	bool finishing;      /* it has been told that nobody writes any more */
+	pid_t abandoned;     /* a logger that hangs in the kernel, 0: none */
+	int syslog;          /* socket of /dev/log, 0: none */
+	char socket[108];    /* its path */
+	uint64_t socket_inode;
+	int forward_error;   /* errno that was told, 0: all is well */
+	uint64_t forward_lost; /* lines that were told to be lost */
 };
 
 struct helpers {
@@ -72,6 +97,7 @@ struct helpers {
 	char token[HELPER_TOKEN]; /* "": no POST is accepted */
 	struct alerts alerts;
 	struct devices_state devices;
+	struct logger_state logger;
 	int64_t listen_at; /* ms: tries again what it could not listen on, 0: nothing */
 	bool listen_said;  /* the log has been told of that */
 	int64_t lag_us;    /* longest lateness or turn since the last pong */
@@ -95,14 +121,34 @@ bool helpers_event(struct sinit *sinit, int fd, uint32_t events);
 /* Reads what services have said; before deaths, so that the senders still have their numbers. */
 void helpers_notifications(struct sinit *sinit);
 
-/* They end by themselves when their channels do. */
+/* They end by themselves when their channels do. The logger is told to end when it has written
+ * everything. */
 void helpers_close(struct sinit *sinit);
+
+/* All others are gone: a logger writes what is left in the pipes. True: there is something. */
+bool helpers_last_words(struct sinit *sinit);
 
 /* Whether any of them has not ended yet. */
 bool helpers_left(const struct sinit *sinit);
 
 /* The board is another file now: who reads it is started anew. */
 void helpers_board_moved(struct sinit *sinit);
+
+/* --- between the files of helpers --- */
+
+/* A process that is this helper, with `channel` and, for those that have them, `orders` (else -1).
+ * Its pid or -errno. */
+pid_t helpers_birth(struct sinit *sinit, enum helper_kind kind, int channel, int orders);
+
+/* Nothing is said or heard any more. */
+void helpers_disconnect(struct sinit *sinit, enum helper_kind kind);
+
+/* One that was told to end has ended something: its time begins anew. */
+void helpers_more_time(struct sinit *sinit, enum helper_kind kind);
+
+/* Deals with what has come through a channel, up to HELPER_AT_ONCE of them. Their number; -errno:
+ * no more will come. */
+int helpers_read(struct sinit *sinit, enum helper_kind kind);
 
 /* --- helper_notify.c --- */
 
@@ -125,6 +171,34 @@ void helpers_devices_changed(struct sinit *sinit);
 /* There is to be a new one: a file of what it has to do, or -errno. */
 int helpers_devices_orders(struct sinit *sinit);
 void helpers_devices_message(struct sinit *sinit, const struct devices_message *message);
+
+/* --- helper_logger_orders.c --- */
+
+/* There is to be a new one: a file of what it has to do, or -errno. */
+int helpers_logger_orders(struct sinit *sinit);
+/* In the child: what it has besides the numbers of probes/helper.h stays open. */
+void helpers_logger_files(const struct sinit *sinit);
+/* Where what is captured goes. */
+void helpers_logger_target(const struct supervisor *sv, const struct capture *capture, struct image_log *ret);
+
+/* --- helper_logger.c --- */
+
+/* helper_syslog.c: what of it is no service's. A socket that is gone is made again. */
+void helpers_logger_configure(struct sinit *sinit, const struct image *image);
+void helpers_logger_close(struct sinit *sinit);
+/* Log files, sinit's own among them, are opened anew. */
+void helpers_logger_reopen(struct sinit *sinit);
+void helpers_logger_turn(struct sinit *sinit);
+void helpers_logger_message(struct sinit *sinit, const struct logger_message *message);
+void helpers_logger_tell_reopen(struct sinit *sinit);
+/* It is to end, since another one will go on. */
+void helpers_logger_leave(struct sinit *sinit);
+/* It is told that nobody writes any more. False: it takes no message now. */
+bool helpers_logger_finish(struct sinit *sinit);
+/* It has ended: what it has said last, and of which lines nobody was told that they are lost. */
+void helpers_logger_losses(struct sinit *sinit);
+/* Whether there is anything in the pipes. */
+bool helpers_logger_left(const struct sinit *sinit);
 
 /* --- helper_http.c --- */
 

@@ -68,5 +68,6 @@ void helpers_configure(struct sinit *sinit)
 	h->helper[HELPER_PROBER].wanted = supervisor_has_network_probes(&sinit->supervisor);
 	helpers_alert_configure(sinit, image);
 	helpers_devices_configure(sinit, image);
+	helpers_logger_configure(sinit, image);
 	configure_http(sinit, image);
 }

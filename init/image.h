@@ -24,7 +24,7 @@
 typedef uint32_t ref;
 
 #define IMAGE_MAGIC        0x746e6973u /* "sint" */
-#define IMAGE_VERSION      5u
+#define IMAGE_VERSION      6u
 #define IMAGE_MAX_SERVICES 4096u
 #define IMAGE_MAX_NAME     63u
 #define IMAGE_MAX_ALERTS   64u
@@ -49,6 +49,7 @@ struct image {
 	uint32_t alert_count;
 	ref nets;              /* struct net_settings [net_count], in the order of names */
 	uint32_t net_count;
+	ref syslog;            /* struct syslog_settings, 0: neither listens nor forwards */
 	ref awaited;           /* list of texts: all that services wait for, each once */
 };
 
@@ -77,6 +78,7 @@ struct image_limits {
 #define SETTING_C_WARN        ref
 #define SETTING_C_CHECK       ref
 #define SETTING_C_URL         ref
+#define SETTING_C_FORWARD     ref
 #define SETTING_C_ACCOUNT     ref
 #define SETTING_C_COMMAND     ref
 #define SETTING_C_ENVIRONMENT ref
@@ -99,6 +101,7 @@ struct image_limits {
 #define SETTING_C_PERCENT     uint32_t
 #define SETTING_C_FACTOR      uint32_t
 #define SETTING_C_DURATION    uint32_t
+#define SETTING_C_SIZE        uint32_t
 #define SETTING_C_INT         int32_t
 #define SETTING_C_SIGNAL      int32_t
 
@@ -146,6 +149,9 @@ struct service_settings {
 	ref user_name;
 	ref home;
 	ref shell;
+	/* log_user as numbers, SETTING_UNSET if it is not set or unknown. */
+	uint32_t log_uid;
+	uint32_t log_gid;
 	/* Edges found from the keys; all are lists of service indexes, ascending. */
 	ref order_after; /* whom it starts after by order alone: `after`, and who names it in
 			  * `before`; without those that are in requires or wants, and
@@ -164,7 +170,7 @@ struct service_settings {
 struct image_target {
 	uint32_t kind; /* enum check_kind of probes/helper.h; CHECK_NONE: no fallback */
 	uint32_t port;
-	uint32_t udp; /* listen: 1 for UDP, else 0 */
+	uint32_t udp; /* listen, `forward`: 1 for UDP, else 0 */
 	ref host;     /* http, tcp, grpc: a name or an address, without [] */
 	ref path;     /* http: what is asked for, from its /; unix, file: absolute path */
 	ref service;  /* grpc: the service asked for; 0: the whole server */
@@ -216,6 +222,17 @@ struct net_settings {
 #define KEY_NAMED(section, member, name, type, ...) SETTING_C_##type member;
 #include "init/schema.def"
 	ref name; /* of the interface */
+};
+
+/* Section [syslog], if it listens or forwards: one member a key, named like it. */
+struct syslog_settings {
+#define SCHEMA_PARTS SCHEMA_SYSLOG
+#define LATER(...)
+#define KEY_NAMED(section, member, name, type, ...) SETTING_C_##type member;
+#include "init/schema.def"
+	uint32_t log_uid; /* as in struct service_settings */
+	uint32_t log_gid;
+	struct image_target target; /* of `forward`: CHECK_TCP, with udp; CHECK_NONE without */
 };
 
 static inline const struct sinit_settings *image_settings(const struct image *image)
@@ -318,6 +335,12 @@ static inline const struct net_settings *image_net(const struct image *image, ui
 	return (const struct net_settings *)(const void *)((const char *)image + image->nets) + index;
 }
 
+/* [syslog], NULL if it neither listens nor forwards. image_log.h says where its lines go. */
+static inline const struct syslog_settings *image_syslog(const struct image *image)
+{
+	return image->syslog ? (const void *)((const char *)image + image->syslog) : NULL;
+}
+
 /* The place in image->awaited of an item of wait_for of the same image, IMAGE_NONE: it is not
  * there. */
 uint32_t image_awaited(const struct image *image, ref item);
@@ -326,8 +349,8 @@ uint32_t image_awaited(const struct image *image, ref item);
  * texts, indexes and FILE:LINE do not count. */
 bool image_service_equal(const struct image *a, uint32_t ia, const struct image *b, uint32_t ib);
 
-/* The same, but only what matters to a running process (KEY_SPAWN, identity): if this is
- * true and image_service_equal() is not, the new settings can be taken over without a restart. */
+/* The same, but only what matters to a running process (KEY_SPAWN, identity, the ways of its
+ * output): if this is true and image_service_equal() is not, the new settings can be taken over without a restart. */
 bool image_service_same_process(
     const struct image *a, uint32_t ia, const struct image *b, uint32_t ib);
 
@@ -341,6 +364,9 @@ bool image_alerts_equal(const struct image *a, const struct image *b);
 
 /* Whether all that is waited for, in its order, and all of [net], are the same. */
 bool image_devices_equal(const struct image *a, const struct image *b);
+
+/* Whether [syslog] is the same; not having it in both is so, too. */
+bool image_syslog_equal(const struct image *a, const struct image *b);
 
 /* Whether the two images have equal [sinit] settings. */
 bool image_settings_equal(const struct image *a, const struct image *b);

@@ -2,6 +2,7 @@
 #include "init/image.h"
 
 #include "init/netaddr.h"
+#include "probes/check.h"
 
 #include <errno.h>
 #include <string.h>
@@ -67,6 +68,7 @@ static bool good_value(
 	case KIND_WARN:
 	case KIND_CHECK:
 	case KIND_URL:
+	case KIND_FORWARD:
 	case KIND_ACCOUNT:
 		return good_text(image, value);
 	case KIND_COMMAND:
@@ -100,6 +102,9 @@ static bool good_value(
 		return (value >= (uint32_t)key->least && value <= key->most) ||
 		       (value == SETTING_UNLIMITED && key->flags & KEY_UNLIMITED) ||
 		       (!value && !*schema_default(key));
+	case KIND_SIZE:
+		return (value >= (uint32_t)key->least && value <= key->most) ||
+		       value == SETTING_UNLIMITED;
 	case KIND_OCTAL:
 		return value <= key->most || value == SETTING_UNSET;
 	case KIND_INT:
@@ -182,6 +187,22 @@ static bool good_http(const struct image *image)
 	       good_keys(image, image_http(image), SECTION_HTTP) &&
 	       image_list(image, image_http(image)->listen)->count &&
 	       image_list(image, image_http(image)->listen)->count <= IMAGE_MAX_LISTEN;
+}
+
+static bool good_syslog(const struct image *image)
+{
+	const struct syslog_settings *syslog = image_syslog(image);
+
+	if (!syslog)
+		return true;
+	if (!good_block(image, image->syslog, sizeof(*syslog), _Alignof(struct syslog_settings)) ||
+	    !good_keys(image, syslog, SECTION_SYSLOG) || !good_target(image, &syslog->target) ||
+	    !syslog->socket)
+		return false;
+	const char *socket = image_string(image, syslog->socket);
+	return syslog->target.kind == (syslog->forward ? CHECK_TCP : CHECK_NONE) &&
+	       (syslog->listen || syslog->forward) && *socket == '/' &&
+	       strlen(socket) <= CHECK_SOCKET;
 }
 
 static bool good_name(const struct image *image, ref at)
@@ -333,5 +354,7 @@ int image_check(const void *block, size_t size)
 	for (uint32_t i = 0; i < image->service_count; i++)
 		if (!good_service(image, i))
 			return -EINVAL;
-	return good_http(image) && good_alerts(image) && good_nets(image) ? 0 : -EINVAL;
+	if (!good_http(image) || !good_alerts(image) || !good_nets(image) || !good_syslog(image))
+		return -EINVAL;
+	return 0;
 }

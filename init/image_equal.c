@@ -1,5 +1,6 @@
 /* Whether services are the same in two images. */
 #include "init/image.h"
+#include "init/image_log.h"
 
 #include <string.h>
 
@@ -71,6 +72,7 @@ static bool equal_value(const struct image *a, const void *settings_a, const str
 	case KIND_WARN:
 	case KIND_CHECK:
 	case KIND_URL:
+	case KIND_FORWARD:
 	case KIND_ACCOUNT:
 		return equal_text(a, x, b, y);
 	case KIND_COMMAND:
@@ -97,6 +99,7 @@ static bool equal_value(const struct image *a, const void *settings_a, const str
 	case KIND_PERCENT:
 	case KIND_FACTOR:
 	case KIND_DURATION:
+	case KIND_SIZE:
 	case KIND_INT:
 	case KIND_SIGNAL:
 		return x == y;
@@ -198,13 +201,40 @@ bool image_service_equal(const struct image *a, uint32_t ia, const struct image 
 	for (unsigned role = 0; role < PROBE_ROLES; role++)
 		if (!image_probe_equal(a, ia, b, ib, (enum probe_role)role))
 			return false;
-	return equal_service(a, ia, b, ib, 0);
+	const struct service_settings *x = image_service(a, ia);
+	const struct service_settings *y = image_service(b, ib);
+	return x->log_uid == y->log_uid && x->log_gid == y->log_gid &&
+	       equal_service(a, ia, b, ib, 0);
+}
+
+/* What comes out of a captured stream may go elsewhere at any time; but a process keeps the
+ * descriptors that it was born with. */
+static bool equal_ways(
+    const struct image *a, uint32_t ia, const struct image *b, uint32_t ib, enum image_stream stream)
+{
+	struct image_log x, y;
+
+	image_log(a, image_service(a, ia), stream, &x);
+	image_log(b, image_service(b, ib), stream, &y);
+	return x.way == y.way;
 }
 
 bool image_service_same_process(
     const struct image *a, uint32_t ia, const struct image *b, uint32_t ib)
 {
-	return equal_service(a, ia, b, ib, KEY_SPAWN);
+	return equal_service(a, ia, b, ib, KEY_SPAWN) &&
+	       equal_ways(a, ia, b, ib, STREAM_STDOUT) && equal_ways(a, ia, b, ib, STREAM_STDERR);
+}
+
+bool image_syslog_equal(const struct image *a, const struct image *b)
+{
+	const struct syslog_settings *x = image_syslog(a);
+	const struct syslog_settings *y = image_syslog(b);
+
+	if (!x || !y)
+		return x == y;
+	return x->log_uid == y->log_uid && x->log_gid == y->log_gid &&
+	       equal_keys(a, x, b, y, SECTION_SYSLOG, 0);
 }
 
 bool image_settings_equal(const struct image *a, const struct image *b)

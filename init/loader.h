@@ -10,6 +10,7 @@
  *     config_envfile.c          files of variables
  *     config_probes.c           probes
  *     config_http.c         [http] and alerts
+ *     config_log.c          where output goes: keys log_... and [syslog]
  *     config_net.c          [net], and all that is waited for
  *     config_links.c        dependencies between services
  *     config_cycles.c       cycles of them
@@ -49,7 +50,7 @@ struct entry {
 
 /* A section, with what all files say about it. */
 struct draft {
-	const char *name;  /* of the service, alert or interface; "" for [sinit], [defaults] and [http] */
+	const char *name;  /* of the service, alert or interface; "" for those without one */
 	const char *title; /* what stands in its first header */
 	struct entry *first;
 	struct entry *last;
@@ -57,7 +58,7 @@ struct draft {
 	uint32_t line;
 	uint32_t last_file; /* its latest header */
 	uint32_t last_line;
-	uint64_t seen[2];   /* keys set in the latest header's file */
+	uint64_t seen[3];   /* keys set in the latest header's file */
 	const char *broken; /* the first error, in the order of files and lines */
 	uint64_t broken_at;
 	struct draft *probe[PROBE_ROLES]; /* of a service: its probes, NULL: none */
@@ -95,6 +96,7 @@ struct loader {
 	struct draft sinit;
 	struct draft defaults;
 	struct draft http;
+	struct draft syslog;
 	struct draft *alerts; /* in the order of names */
 	uint32_t alert_count;
 	struct draft *nets; /* likewise */
@@ -163,6 +165,9 @@ void loader_sort(struct loader *loader);
 const struct entry *loader_effective(
     const struct loader *loader, const struct draft *draft, unsigned key);
 
+/* Whether a section has a line of that key, be it one that resets it. */
+bool loader_has(const struct draft *draft, unsigned key);
+
 /* --- config_sections.c --- */
 
 /* Takes the text between [ and ]; loader->current is then the section. */
@@ -207,8 +212,10 @@ ref loader_texts(struct loader *loader, const char *const *texts, uint32_t count
 
 void loader_identity(struct loader *loader, struct service_settings *service);
 
-/* Number of a group (control_group). false: unknown. */
+/* Number of a group (control_group), or of a user and its group (log_user). false: unknown. */
 bool loader_group(struct loader *loader, const char *name, uint32_t *ret_gid);
+bool loader_user(
+    struct loader *loader, const char *name, uint32_t *ret_uid, uint32_t *ret_gid);
 
 /* --- config_envfile.c --- */
 
@@ -247,7 +254,7 @@ const struct entry *loader_next_line(
 void loader_probes(struct loader *loader, struct draft *draft, struct service_settings *service,
     const struct words_source *source);
 
-/* Parses a check, or a webhook's URL: its text into *ret_text and its parts into *ret_target,
+/* Parses a check, a webhook's URL, or `forward`: its text into *ret_text and its parts into *ret_target,
  * which both stay as they are if the key is not set. false: it was told what is wrong. */
 bool loader_target(struct loader *loader, struct draft *draft, unsigned key,
     const struct words_source *source, ref *ret_text, struct image_target *ret_target);
@@ -256,6 +263,21 @@ bool loader_target(struct loader *loader, struct draft *draft, unsigned key,
 
 void loader_http(struct loader *loader);
 void loader_alerts(struct loader *loader);
+
+/* --- config_log.c --- */
+
+/* Finds log_user of a service or of [defaults], whose settings were made from `base`. */
+void loader_log_user(struct loader *loader, const struct draft *draft,
+    struct service_settings *service, const struct service_settings *base);
+
+/* Expands %n in the paths of `log` and `log_stderr`. */
+void loader_log_paths(struct loader *loader, const struct draft *draft, struct service_settings *service);
+
+/* Warns of what the keys of a service's output say in vain. */
+void loader_check_log(
+    struct loader *loader, const struct draft *draft, const struct service_settings *service);
+
+void loader_syslog(struct loader *loader);
 
 /* --- config_net.c --- */
 

@@ -1,6 +1,7 @@
 #include "init/log.h"
 
 #include "init/base.h"
+#include "init/fds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +64,7 @@ static void open_stderr(void)
 	} else if (S_ISREG(info.st_mode)) {
 		set_target(STDERR_FILENO, HOW_NONBLOCK, false);
 	} else {
-		int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+		int fd = fds_open_again(STDERR_FILENO, O_WRONLY | O_NONBLOCK | O_NOCTTY);
 		bool own = fd >= 0;
 		set_target(own ? fd : STDERR_FILENO, own ? HOW_NONBLOCK : HOW_POLL, own);
 	}
@@ -108,9 +109,20 @@ int log_open(const char *target, enum log_format format)
 	return 0;
 }
 
+bool log_is_file(void)
+{
+	return sink.path[0] != '\0';
+}
+
+void log_use(int fd)
+{
+	set_target(fd, HOW_NONBLOCK, false);
+}
+
 int log_reopen(void)
 {
-	if (sink.path[0] == '\0')
+	/* Who writes it is told to. */
+	if (sink.path[0] == '\0' || !sink.owned)
 		return 0;
 	int fd = open_path(sink.path);
 	if (fd < 0)

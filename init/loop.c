@@ -1,5 +1,6 @@
 /* PID 1's loop: waits for the first of signals, requests and deadlines, and in this order
  * deals with deaths, requests, deadlines, and what follows from them for the services. */
+#include "init/clock.h"
 #include "init/log.h"
 #include "init/sinit.h"
 
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -18,8 +18,9 @@ enum {
 	HELPERS_GRACE = 3000,/* ms for the helpers, which end by themselves; alerts go out */
 	LAST_GRACE = 5000,   /* ms between the TERM and the KILL of what is left */
 	LAST_KILL = 2000,    /* ms to wait after that */
+	FINISH_AGAIN = 10,   /* ms until the logger is told once more that it is the end */
 	SIGNALS = 16,
-	EVENTS = 10,         /* descriptors looked at in one turn: all there can be */
+	EVENTS = 11,         /* descriptors looked at in one turn: all there can be */
 };
 
 enum role { ROLE_SHUTDOWN = 1, ROLE_RELOAD, ROLE_REOPEN, ROLE_DUMP, ROLE_CHILD };
@@ -109,8 +110,7 @@ static void one_signal(struct sinit *sinit, const struct signalfd_siginfo *info,
 		ask_reload(sinit);
 		break;
 	case ROLE_REOPEN:
-		if (log_reopen() < 0)
-			log_warning(NULL, "the log cannot be reopened; the old one goes on");
+		helpers_logger_reopen(sinit);
 		break;
 	case ROLE_DUMP:
 		dump_status(&sinit->supervisor);
@@ -195,14 +195,6 @@ static void serve_events(struct sinit *sinit, const struct epoll_event *events, 
 	}
 }
 
-static int64_t clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* For the metrics: how long others may have had to wait. */
 static void note_turn(struct helpers *helpers, int64_t took)
 {
@@ -233,6 +225,8 @@ static void turn(struct sinit *sinit)
 	int64_t begin = clock_us();
 
 	supervisor_clock(sv);
+	if (count > 0)
+		supervisor_births(sv);
 	serve_events(sinit, events, count);
 	if (sv->reap_again && sv->reap_again <= sv->now)
 		supervisor_deaths(sv, 0);
@@ -313,12 +307,16 @@ static bool wait_for_none(struct sinit *sinit, int64_t until, enum patience pati
 		if (sinit->watchdog.due && left > sinit->watchdog.due - sv->now)
 			left = sinit->watchdog.due - sv->now;
 		log_flush();
+		if (!sinit->helpers.logger.finishing) {
+			sinit->helpers.logger.finishing = helpers_logger_finish(sinit);
+			left = left < FINISH_AGAIN ? left : FINISH_AGAIN;
+		}
 		if (poll(&signals, 1, (int)left) > 0 && asked_again(sinit) && patience != PATIENCE_LAST)
 			return false;
 	}
 }
 
-void loop_end_all(struct sinit *sinit)
+static void end_processes(struct sinit *sinit)
 {
 	struct supervisor *sv = &sinit->supervisor;
 
@@ -331,4 +329,19 @@ void loop_end_all(struct sinit *sinit)
 	log_warning(NULL, "killing the processes that are left");
 	platform_kill_everything(SIGKILL);
 	wait_for_none(sinit, sv->now + LAST_KILL, PATIENCE_LAST);
+}
+
+void loop_last_lines(struct sinit *sinit)
+{
+	log_flush();
+	if (helpers_last_words(sinit))
+		wait_for_none(sinit, sinit->supervisor.now + HELPERS_GRACE, PATIENCE_LITTLE);
+	helpers_logger_losses(sinit);
+	log_flush();
+}
+
+void loop_end_all(struct sinit *sinit)
+{
+	end_processes(sinit);
+	loop_last_lines(sinit);
 }

@@ -5,7 +5,7 @@
  * It owns nothing, makes no system call and knows no clock: time is an argument
  * and every deadline is data in the record. It is the only place in the program
  * that writes a service's state. The supervisor turns what happens in the world
- * into events, and actions into system calls. May call: nothing. */
+ * into events, and actions into system calls. May call: backoff. */
 #ifndef SINIT_INIT_MACHINE_H
 #define SINIT_INIT_MACHINE_H
 

@@ -17,23 +17,10 @@
 /* Prints to descriptor 1 or 2. A failure cannot be told to anybody. */
 static void print(int fd, const struct text *text)
 {
-	for (size_t done = 0; done < text->used;) {
-		ssize_t count = write(fd, text->data + done, text->used - done);
-		if (count <= 0)
-			return;
-		done += (size_t)count;
-	}
+	fds_write_all(fd, text->data, text->used);
 }
 
 /* --- Is there a configuration? ------------------------------------------------------ */
-
-struct directory_entry { /* struct linux_dirent64 of getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
 
 static bool is_drop_in(const char *name)
 {
@@ -46,7 +33,7 @@ static bool is_drop_in(const char *name)
  * well: the supervisor will say what is wrong with it. */
 static bool has_drop_in(const char *path)
 {
-	_Alignas(8) char buffer[1024];
+	_Alignas(struct directory_entry) char buffer[1024];
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool found = false;
 	long count;

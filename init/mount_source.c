@@ -1,6 +1,7 @@
 #include "init/mount_source.h"
 
 #include "init/path.h"
+#include "init/raw_syscall.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -23,14 +24,6 @@ static const struct tag {
     {"PARTUUID=", "by-partuuid", "PARTUUID"},
     {"PARTLABEL=", "by-partlabel", "PARTNAME"},
     {"ID=", "by-id", ""},
-};
-
-struct entry { /* struct linux_dirent64 of getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
 };
 
 static const struct tag *tag_of(const char *source)
@@ -92,7 +85,7 @@ static bool is_device(const char *name, const struct tag *tag, const char *value
 /* Not by opendir(3), which allocates. */
 static int find_device(const struct tag *tag, const char *value, struct text *path)
 {
-	_Alignas(struct entry) char buffer[2048];
+	_Alignas(struct directory_entry) char buffer[2048];
 	int fd = open(BLOCK_DEVICES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool found = false;
 	long size;
@@ -101,7 +94,7 @@ static int find_device(const struct tag *tag, const char *value, struct text *pa
 		return -ENODEV;
 	while (!found && (size = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
 		for (long at = 0; at < size && !found;) {
-			const struct entry *entry = (const struct entry *)(buffer + at);
+			const struct directory_entry *entry = (const struct directory_entry *)(buffer + at);
 			found = *entry->name != '.' && is_device(entry->name, tag, value, path);
 			at += entry->length;
 		}

@@ -1,4 +1,5 @@
 /* What /etc/fstab says. */
+#include "init/clock.h"
 #include "init/fstab.h"
 #include "init/mount_basics.h"
 #include "init/path.h"
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/swap.h>
-#include <time.h>
 
 enum {
 	FSTAB_SIZE = 64 << 10,
@@ -225,21 +225,13 @@ static void do_line(const struct report *report, struct mounts_progress *progres
 	progress->entry[0] = '\0';
 }
 
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 /* The lines of `text` behind progress->line, at least one, the last one only if it is whole. False:
  * it ended early, since it took long. */
 static bool do_lines(
     const struct report *report, struct mounts_progress *progress, char *text, bool whole)
 {
 	unsigned number = 0, first = progress->line + 1;
-	int64_t until = now() + LONG;
+	int64_t until = clock_ms() + LONG;
 
 	for (char *line = text; *line;) {
 		size_t length = strcspn(line, "\n");
@@ -247,7 +239,7 @@ static bool do_lines(
 
 		line[length] = '\0';
 		if (++number >= first && (!last || whole)) {
-			if (number > first && now() > until)
+			if (number > first && clock_ms() > until)
 				return false;
 			progress->line = number;
 			do_line(report, progress, line);

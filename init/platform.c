@@ -1,5 +1,9 @@
 #include "init/platform.h"
+#include "init/clock.h"
+#include "init/fds.h"
+#include "init/pipe.h"
 #include "init/raw_syscall.h"
+#include "log/store_make.h"
 
 #include "reaper/leftovers.h"
 #include "reaper/procs.h"
@@ -16,7 +20,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -24,6 +27,7 @@ enum {
 	MARKER_DIRECTORY_MODE = 0755,
 	MARKER_MODE = 0644,
 	MARKER_PATIENCE = 500, /* ms for a marker to be written */
+	PIPE_MODE = 0622, /* also for a process that has given up its user */
 	MARKER_PAUSE = 60000,  /* ms until that is tried again where it was not */
 };
 
@@ -31,26 +35,17 @@ enum {
 
 int64_t platform_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
+	return clock_ms();
 }
 
 int64_t platform_now_us(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	return clock_us();
 }
 
 int64_t platform_wall(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return clock_wall();
 }
 
 /* --- Processes --------------------------------------------------------------------- */
@@ -324,4 +319,83 @@ int platform_marker_set(const char *state_dir, const char *name, bool stopped)
 bool platform_marker_get(const char *state_dir, const char *name)
 {
 	return name_is_plain(name) && marker_is_there(state_dir, name) == 1;
+}
+
+/* --- Captured output --------------------------------------------------------------- */
+
+int platform_capture(int ret_pipe[static 2])
+{
+	int pipe[2], up;
+
+	if (pipe2(pipe, O_CLOEXEC) < 0)
+		return -errno;
+	up = fds_copy_up(pipe[0]);
+	if (up < 0) {
+		close(pipe[0]);
+		close(pipe[1]);
+		return up;
+	}
+	close(pipe[0]);
+	fcntl(up, F_SETFL, O_NONBLOCK);
+	ret_pipe[0] = up;
+	ret_pipe[1] = pipe[1];
+	return 0;
+}
+
+void platform_capture_close(int pipe[static 2])
+{
+	pipe_close(pipe[0]);
+	pipe_close(pipe[1]);
+}
+
+bool platform_capture_alone(int pipe[static 2])
+{
+	struct pollfd reading = {.fd = pipe[0]};
+
+	pipe_close(pipe[1]);
+	pipe[1] = -1;
+	return poll(&reading, 1, 0) > 0 && reading.revents & POLLHUP;
+}
+
+/* Of O_ASYNC the pipe itself would have to hear, and whoever writes may hold it. */
+void platform_capture_renew(const int pipe[static 2])
+{
+	fcntl(pipe[1], F_SETFL, fcntl(pipe[1], F_GETFL) & O_ASYNC);
+}
+
+void platform_capture_owner(const int pipe[static 2], uint32_t uid, uint32_t gid)
+{
+	if (fchown(pipe[1], uid, gid) == 0)
+		fchmod(pipe[1], PIPE_MODE);
+}
+
+int platform_store(int dirfd, uint32_t capacity, uint32_t group, bool *ret_file)
+{
+	return store_make(dirfd, capacity, (gid_t)group, ret_file);
+}
+
+int platform_store_written(int fd, uint32_t number, int pipe, uint64_t *ret_bytes)
+{
+	return store_written(fd, number, pipe, ret_bytes);
+}
+
+int platform_store_copy(int from, int to, uint32_t capacity)
+{
+	return store_copy(from, to, capacity);
+}
+
+int platform_store_allocate(int fd, uint32_t capacity, uint32_t number)
+{
+	return store_allocate(fd, capacity, number);
+}
+
+void platform_store_release(int fd, uint32_t capacity, uint32_t number)
+{
+	store_release(fd, capacity, number);
+}
+
+void platform_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }

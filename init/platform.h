@@ -63,6 +63,26 @@ bool platform_marker_get(const char *state_dir, const char *name);
  * forked child since it can block; else every descendant found in /proc). 0 or -errno. */
 int platform_kill_everything(int sig);
 
+/* A pipe for the output of a service: to read from without waiting, to write to. 0 or -errno. */
+int platform_capture(int ret_pipe[static 2]);
+void platform_capture_close(int pipe[static 2]);
+/* Gives its end for writing up. Whether nobody else has one. */
+bool platform_capture_alone(int pipe[static 2]);
+/* What a life before has made of its end, O_NONBLOCK and O_DIRECT (fcntl(2)), the next one has not. */
+void platform_capture_renew(const int pipe[static 2]);
+/* Whoever writes into it as that user may open it by its path, /dev/stderr. */
+void platform_capture_owner(const int pipe[static 2], uint32_t uid, uint32_t gid);
+
+/* The logger's store: see log/store_make.h. */
+int platform_store(int dirfd, uint32_t capacity, uint32_t group, bool *ret_file);
+int platform_store_written(int fd, uint32_t number, int pipe, uint64_t *ret_bytes);
+int platform_store_copy(int from, int to, uint32_t capacity);
+int platform_store_allocate(int fd, uint32_t capacity, uint32_t number);
+void platform_store_release(int fd, uint32_t capacity, uint32_t number);
+
+/* Closes a descriptor; -1 is passed over. */
+void platform_close(int fd);
+
 /* Gives back memory that was mapped, munmap(2). */
 void platform_unmap(void *memory, size_t size);
 

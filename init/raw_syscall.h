@@ -13,8 +13,18 @@
 #define SINIT_RAW_SYSCALL_H
 
 #include <errno.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* What getdents64(2) gives, its struct linux_dirent64: no header declares that. */
+struct directory_entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length; /* bytes from here to the next one */
+	uint8_t type;
+	char name[];
+};
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 

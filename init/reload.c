@@ -1,6 +1,7 @@
 /* Reload: a child reads the configuration, since that allocates, and may meet a file system
  * that hangs or text that nobody has checked; PID 1 takes the finished image from a memfd. */
 #include "init/config.h"
+#include "init/fds.h"
 #include "init/log.h"
 #include "init/sinit.h"
 
@@ -17,18 +18,6 @@ enum {
 	MESSAGE = 1024,
 	LOGGED = 8,       /* errors that go into the log */
 };
-
-static bool write_all(int fd, const void *data, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t count = write(fd, (const char *)data + done, size - done);
-
-		if (count <= 0)
-			return false;
-		done += (size_t)count;
-	}
-	return true;
-}
 
 struct messages {
 	int fd;
@@ -47,7 +36,7 @@ static void write_message(void *context, const char *line)
 	if (text.cut)
 		return;
 	strcpy(text.data + text.used, "}\n");
-	write_all(messages->fd, text.data, text.used + 2);
+	fds_write_all(messages->fd, text.data, text.used + 2);
 }
 
 /* In the child. */
@@ -74,7 +63,7 @@ static int load(void *context)
 		write_message(&sink, "no service is configured any more; sinitctl shutdown stops all");
 		return EXIT_CODE_CONFIG;
 	}
-	if (rc < 0 || !write_all(sinit->reload.image_fd, image, image->size))
+	if (rc < 0 || fds_write_all(sinit->reload.image_fd, image, image->size) < 0)
 		return EXIT_CODE_INTERNAL;
 	return EXIT_CODE_OK;
 }
@@ -194,9 +183,10 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 	}
 	if (!same_devices)
 		helpers_devices_changed(sinit);
+	if (!same)
+		sinit_open_log(sinit, image);
 	helpers_configure(sinit);
 	if (!same) {
-		sinit_open_log(sinit, image);
 		log_info(NULL, "reload: [sinit] has changed: log_* and shutdown_timeout hold from now "
 			       "on, the rest from the next start of sinit");
 	}

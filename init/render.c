@@ -219,6 +219,7 @@ static void slice(
 		render_slice(&where, about->cgroup, s);
 	boolean(text, "paused", s->slice & SLICE_PAUSED);
 	number(text, "oom_kills", s->total.oom_kills);
+	number(text, "log_dropped", (int64_t)s->log_dropped);
 	string(text, "cgroup", *path ? path : NULL);
 	key(text, "resources");
 	if (about->measured)

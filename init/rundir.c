@@ -3,6 +3,7 @@
 #include "init/log.h"
 #include "init/path.h"
 #include "init/sinit.h"
+#include "log/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,17 +37,37 @@ static int open_directory(const char *path)
 	return fd;
 }
 
+/* What an earlier sinit has left would pass for ours, once we have the lock. */
+static void remove_left(const struct sinit *sinit)
+{
+	const struct supervisor *sv = &sinit->supervisor;
+
+	if (!sv->board.file || !board_is_named(sv->board.fd, sinit->rundir_fd, BOARD_FILE))
+		unlinkat(sinit->rundir_fd, BOARD_FILE, 0);
+	if (sv->store_fd <= 0)
+		unlinkat(sinit->rundir_fd, STORE_FILE, 0);
+}
+
 /* 0; -1: another sinit has it, *ret_holder is its pid. */
 static int lock(struct sinit *sinit, pid_t *ret_holder)
 {
 	const char *path = sinit->options.run_dir;
+	int turn = board_lock_turn(sinit->rundir_fd, ret_holder);
 
+	sinit->lock_fd = -EAGAIN;
+	if (turn == -EAGAIN)
+		return -1;
+	if (turn >= 0 && !board_lock_held(sinit->rundir_fd))
+		remove_left(sinit);
 	sinit->lock_fd = board_lock(sinit->rundir_fd, ret_holder);
+	if (sinit->lock_fd >= 0)
+		remove_left(sinit); /* of one that has ended only now */
+	if (turn >= 0) {
+		unlinkat(sinit->rundir_fd, BOARD_TURN, 0);
+		close(turn);
+	}
 	if (sinit->lock_fd == -EAGAIN)
 		return -1;
-	/* What an earlier sinit left there would pass for ours now. */
-	if (sinit->lock_fd >= 0)
-		unlinkat(sinit->rundir_fd, BOARD_FILE, 0);
 	if (sinit->lock_fd < 0)
 		log_warning(NULL, "%s/lock: %s; a second sinit would not notice this one", path,
 		    strerror(-sinit->lock_fd));
@@ -117,7 +138,7 @@ static void give_up(struct sinit *sinit, pid_t holder)
 	    "without sinitctl; stop one of them", (int)holder, sinit->options.run_dir);
 	control_leave(&sinit->control);
 	close(sinit->rundir_fd);
-	sinit->rundir_fd = -1;
+	sinit->rundir_fd = sinit->supervisor.rundir = -1;
 }
 
 static void renew(struct sinit *sinit)
@@ -140,6 +161,7 @@ static void renew(struct sinit *sinit)
 		return;
 	}
 	move_board(sinit);
+	supervisor_store_gone(&sinit->supervisor, fd);
 	rundir_control(sinit);
 	loop_watch(sinit, sinit->control.fifo_fd);
 	loop_watch(sinit, sinit->control.inotify_fd);
@@ -164,6 +186,11 @@ static bool check_files(struct sinit *sinit)
 	if (sv->board.file && !board_is_named(sv->board.fd, sinit->rundir_fd, BOARD_FILE)) {
 		move_board(sinit);
 		log_warning(NULL, "%s/board was gone: made it again", sinit->options.run_dir);
+	}
+	if (sv->store_file && !sv->store_gone &&
+	    !board_is_named(sv->store_fd, sinit->rundir_fd, STORE_FILE)) {
+		supervisor_store_gone(&sinit->supervisor, sinit->rundir_fd);
+		log_warning(NULL, "%s/logs was gone: making it again", sinit->options.run_dir);
 	}
 	return true;
 }

@@ -34,6 +34,7 @@ static const struct pool {
 #define MEMBER_OF_HTTP    struct http_settings
 #define MEMBER_OF_ALERT   struct alert_settings
 #define MEMBER_OF_NET     struct net_settings
+#define MEMBER_OF_SYSLOG  struct syslog_settings
 
 #define ROW(part, id, member, type, low, high, bits)                                               \
 	{                                                                                          \
@@ -231,6 +232,20 @@ static int parse_mask(const struct schema_key *key, const char *value, uint32_t 
 	return mask ? 0 : -EINVAL;
 }
 
+static int parse_size(const struct schema_key *key, const char *value, uint32_t *ret_value)
+{
+	uint64_t size;
+
+	if (value_size(value, &size) < 0)
+		return -EINVAL;
+	if (size == UINT64_MAX)
+		size = SETTING_UNLIMITED;
+	else if (size < (uint32_t)key->least || size > key->most)
+		return -EINVAL;
+	*ret_value = (uint32_t)size;
+	return 0;
+}
+
 /* Numbers that have no sign. */
 static int parse_unsigned(const struct schema_key *key, const char *value, uint32_t *ret_value)
 {
@@ -263,6 +278,8 @@ static int parse_unsigned(const struct schema_key *key, const char *value, uint3
 	case KIND_DURATION:
 		error = value_duration(value, &result);
 		break;
+	case KIND_SIZE:
+		return parse_size(key, value, ret_value);
 	case KIND_TEXT:
 	case KIND_PATH:
 	case KIND_WORD:
@@ -270,6 +287,7 @@ static int parse_unsigned(const struct schema_key *key, const char *value, uint3
 	case KIND_WARN:
 	case KIND_CHECK:
 	case KIND_URL:
+	case KIND_FORWARD:
 	case KIND_ACCOUNT:
 	case KIND_COMMAND:
 	case KIND_ENVIRONMENT:

@@ -25,6 +25,7 @@ enum schema_section {
 	SECTION_HTTP,
 	SECTION_ALERT,
 	SECTION_NET,
+	SECTION_SYSLOG,
 	SECTION_COUNT,
 };
 
@@ -35,7 +36,8 @@ enum schema_section {
 #define SCHEMA_HTTP    8
 #define SCHEMA_ALERT   16
 #define SCHEMA_NET     32
-#define SCHEMA_ALL     63
+#define SCHEMA_SYSLOG  64
+#define SCHEMA_ALL     127
 
 /* Kinds of value, and what the 4 byte member of the settings holds. A `ref` is an offset
  * into the image, 0 if unset (image.h). */
@@ -47,6 +49,7 @@ enum schema_kind {
 	KIND_WARN,        /* ref: text, a size or a percentage of memory_max */
 	KIND_CHECK,       /* ref: text, a check (probes/check.h) */
 	KIND_URL,         /* ref: text, http://HOST[:PORT]/PATH */
+	KIND_FORWARD,     /* ref: text, udp://HOST[:PORT] or tcp://HOST[:PORT] */
 	KIND_ACCOUNT,     /* ref: text, name or number of a user or group */
 	KIND_COMMAND,     /* ref: list of texts, argv */
 	KIND_ENVIRONMENT, /* ref: list of texts NAME=VALUE */
@@ -72,6 +75,7 @@ enum schema_kind {
 	KIND_FACTOR,      /* uint32_t: thousandths */
 	KIND_DURATION,    /* uint32_t: milliseconds, SETTING_UNLIMITED; 0 if the key has no default
 			   * and was not set */
+	KIND_SIZE,        /* uint32_t: bytes, SETTING_UNLIMITED for `max` */
 	KIND_INT,         /* int32_t, SETTING_UNSET_INT */
 	KIND_SIGNAL,      /* int32_t: the signal's number */
 	KIND_LATER,       /* nothing: not supported by this build */
@@ -80,16 +84,17 @@ enum schema_kind {
 /* The key has no default and was not set. */
 #define SETTING_UNSET     UINT32_MAX
 #define SETTING_UNSET_INT INT32_MIN
-/* max_restarts, start_timeout, stop_timeout = unlimited. As milliseconds it is 49 days, so
+/* max_restarts, start_timeout, stop_timeout = unlimited; log_max_size = max. As milliseconds it is 49 days, so
  * code that forgets the difference is still right for long enough. */
 #define SETTING_UNLIMITED UINT32_MAX
 
 /* Values of the enumerations, in the order of the words in schema.def. log_level and
- * log_format are enum log_level and enum log_format of init/log.h. */
+ * log_format of [sinit] are enum log_level and enum log_format of init/log.h; log_format of
+ * the others is enum output_format. */
 enum service_type { TYPE_SIMPLE, TYPE_ONESHOT, TYPE_NOTIFY, TYPE_FORKING };
 enum restart { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 enum kill_mode { KILL_MAIN, KILL_GROUP, KILL_PROCESS };
-enum log_kind { LOG_INHERIT, LOG_NULL, LOG_PREFIX, LOG_FILE };
+enum output_format { OUTPUT_RAW, OUTPUT_TIMESTAMPS, OUTPUT_JSON };
 enum cgroups_use { CGROUPS_AUTO, CGROUPS_REQUIRED, CGROUPS_OFF };
 enum oom_policy { OOM_RESTART, OOM_STOP, OOM_IGNORE };
 enum critical_action { CRITICAL_REBOOT, CRITICAL_ALERT };
@@ -112,6 +117,7 @@ enum schema_flag {
 	KEY_REPEATS = 2,    /* may stand more than once; the lines add up */
 	KEY_UNLIMITED = 4,  /* the word `unlimited` is a value */
 	KEY_DEFAULT_OK = 8, /* KIND_LATER: the default may be written */
+	KEY_FILE = 16,      /* KIND_PATH: of a file, so it does not end in / */
 };
 
 /* A row. The texts are offsets into the table's own pool: use the functions below. */

@@ -35,6 +35,8 @@ static void print_number(struct text *text, const struct schema_key *key, uint32
 {
 	if (key->kind == KIND_DURATION)
 		value_print_duration(text, value);
+	else if (key->kind == KIND_SIZE)
+		value_print_size(text, value);
 	else if (key->kind == KIND_FACTOR)
 		value_print_factor(text, value);
 	else if (key->kind == KIND_OCTAL)
@@ -50,9 +52,12 @@ static void print_range(struct text *text, const struct schema_key *key)
 {
 	if (key->kind == KIND_DURATION && !key->least)
 		return;
-	text_add(text, key->kind == KIND_DURATION ? ", at least " : " from ");
+	bool open = key->kind == KIND_DURATION || key->kind == KIND_SIZE;
+	text_add(text, open ? ", at least " : " from ");
 	print_number(text, key, (uint32_t)key->least);
-	if (key->kind != KIND_DURATION) {
+	if (key->kind == KIND_SIZE)
+		text_add(text, " and less than 4G, or max");
+	if (!open) {
 		text_add(text, " to ");
 		print_number(text, key, key->most);
 	}
@@ -71,6 +76,8 @@ static const char *kind_expected(enum schema_kind kind)
 		return check_forms;
 	case KIND_URL:
 		return "http://HOST[:PORT]/PATH";
+	case KIND_FORWARD:
+		return "udp://HOST[:PORT] or tcp://HOST[:PORT]";
 	case KIND_HEADERS:
 		return "Name: value";
 	case KIND_LISTEN:
@@ -114,6 +121,8 @@ static const char *kind_expected(enum schema_kind kind)
 		return "a number such as 2 or 1.5";
 	case KIND_DURATION:
 		return "a duration such as 250ms, 10s, 5m or 1h";
+	case KIND_SIZE:
+		return "a size such as 512K or 10M";
 	case KIND_SIGNAL:
 		return "a signal such as TERM, RTMIN+3 or 15";
 	case KIND_CGROUP:
@@ -229,6 +238,7 @@ void schema_print_value(struct text *text, const struct image *image, const stru
 	case KIND_WARN:
 	case KIND_CHECK:
 	case KIND_URL:
+	case KIND_FORWARD:
 	case KIND_ACCOUNT:
 		if (value)
 			text_add(text, image_string(image, value));
@@ -282,8 +292,11 @@ void schema_print_value(struct text *text, const struct image *image, const stru
 	case KIND_OCTAL:
 	case KIND_PERCENT:
 	case KIND_FACTOR:
+	case KIND_SIZE:
 		if (value != UINT32_MAX)
 			print_number(text, key, value);
+		else if (key->kind == KIND_SIZE)
+			text_add(text, "max");
 		else if (key->flags & KEY_UNLIMITED)
 			text_add(text, "unlimited");
 		break;
@@ -302,6 +315,7 @@ static const struct {
     [SECTION_HTTP] = {"[http]", "[http]"},
     [SECTION_ALERT] = {"[alert NAME]", ";[alert NAME]"},
     [SECTION_NET] = {"[net INTERFACE]", ";[net INTERFACE]"},
+    [SECTION_SYSLOG] = {"[syslog]", "[syslog]"},
 };
 
 const char *schema_section_title(enum schema_section section)

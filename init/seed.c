@@ -1,6 +1,7 @@
 #include "init/seed.h"
 
 #include "init/base.h"
+#include "init/fds.h"
 #include "init/path.h"
 
 #include <errno.h>
@@ -40,15 +41,6 @@ struct seed {
 	unsigned char bytes[FILE_MAX];
 	bool ready; /* made by a generator that was ready, and kept where only root could see it */
 };
-
-static int write_all(int fd, const void *bytes, size_t size)
-{
-	ssize_t count = write(fd, bytes, size);
-
-	if (count < 0)
-		return -errno;
-	return (size_t)count == size ? 0 : -ENOSPC;
-}
 
 static int open_directory(const char *state_dir)
 {
@@ -135,7 +127,7 @@ static int write_new(int directory, const unsigned char *file, size_t size)
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	int error = write_all(fd, file, size);
+	int error = fds_write_all(fd, file, size);
 	if (!error && (fchmod(fd, 0600) < 0 || fsync(fd) < 0))
 		error = -errno;
 	close(fd);

@@ -31,6 +31,7 @@ struct sinit {
 	struct reload reload;
 	struct helpers helpers;
 	struct cgroup_tree cgroups;
+	uint32_t captures_max; /* likewise */
 	uint32_t slices_max; /* see struct supervisor_input */
 	struct spawn_limit nofile; /* of sinit before it was raised; hard 0: it was not */
 	int rundir_fd;      /* -1: RUNDIR cannot be used */
@@ -64,6 +65,9 @@ void loop_watch(struct sinit *sinit, int fd);
 
 /* Everything that is left once the services are down: TERM, a while, KILL. */
 void loop_end_all(struct sinit *sinit);
+
+/* What was said since is written, by another logger if it must. */
+void loop_last_lines(struct sinit *sinit);
 
 /* --- rundir.c --- */
 

@@ -338,7 +338,7 @@ void supervisor_timers(struct supervisor *sv)
 	if (sv->pendings && sv->poll_at <= sv->now) {
 		sv->poll_wait = sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;
 		sv->poll_at = sv->now + sv->poll_wait;
-		sv_poll_pending(sv);
+		supervisor_births(sv);
 	}
 	if (sv->stopping && sv->stop_deadline && sv->stop_deadline <= sv->now && sv->active)
 		end_patience(sv);

@@ -22,7 +22,7 @@ enum {
 	SUPERVISOR_SETS = 4,         /* configurations that may be in use at once */
 	SUPERVISOR_NONE = UINT32_MAX,/* no slot */
 	SUPERVISOR_SESSIONS = 3,     /* of main, of pre_start or post_stop, of stop_command */
-	SUPERVISOR_HELPERS = 4,      /* numbers of helper processes */
+	SUPERVISOR_HELPERS = 6,      /* numbers of helper processes */
 	SUPERVISOR_MEASURES = 16,    /* slices read in one turn */
 	SUPERVISOR_MEASURE_AGE = 200,/* ms that a reading may serve */
 	SUPERVISOR_STARTS = 16,      /* most launches in one turn, so that deaths and
@@ -44,6 +44,24 @@ struct place {
 	uint32_t index;
 };
 
+/* The pipe of a captured stream. Its number is its place, in the logger's store, too. */
+struct capture {
+	bool used;
+	bool retired;        /* no service has it any more: it is freed when the logger has emptied it */
+	bool untold;         /* the logger is to be told of `end` */
+	bool freed;          /* not used, but the logger that runs does not know that yet */
+	uint8_t kind;        /* enum store_kind (log/store.h) */
+	uint32_t slot;       /* of the service, SUPERVISOR_NONE: of none */
+	int pipe[2];         /* to read from, to write to */
+	struct logger_end ended[LOGGER_ENDS]; /* the last ends of its service; number n is at n % LOGGER_ENDS */
+	uint32_t ends;       /* so far */
+	uint32_t ends_told;  /* of which the logger has been told */
+	uint64_t end;        /* bytes written to it when last nobody of the service was there; LOGGER_UNKNOWN */
+	uint64_t dropped;    /* lines that the logger could not write, so far */
+	uint64_t told;       /* of which the log has told */
+	char name[BOARD_NAME]; /* of the service */
+};
+
 /* What PID 1 alone needs to know of a service; the rest is in the board's record. */
 struct unit {
 	struct place life;  /* settings of the processes that are there */
@@ -63,6 +81,7 @@ struct unit {
 	int64_t lines_at;   /* when `lines` was last refilled */
 	int64_t wave;       /* start of the service whose restart brought about this life */
 	pid_t sid[SUPERVISOR_SESSIONS]; /* that have processes; 0: none. See sv_session_left() */
+	uint32_t capture[2];/* of stdout (and stderr with it), of stderr: their numbers + 1, 0: none */
 	bool pending[2];    /* their exec has neither been done nor failed */
 	uint8_t probing;    /* bits 1 << role: probes that are to run now */
 	uint8_t told;       /* those that the prober has been told to make */
@@ -121,6 +140,7 @@ struct spawn_room {
 
 struct notification;
 struct cgroup_tree;
+struct image_log;
 
 struct supervisor {
 	struct board board;
@@ -198,6 +218,17 @@ struct supervisor {
 	pid_t loader;                  /* child that reads the configuration, 0: none */
 	bool loader_done;              /* it has ended; see loader_status */
 	struct exit_status loader_status;
+	struct capture *capture;       /* `captures` of them, captures_max at most */
+	uint32_t captures, captures_max;
+	uint32_t captures_files;       /* so many there are descriptors for */
+	bool captures_told;            /* that there are no more has been logged */
+	bool captures_changed;         /* the logger is to be told anew of all of them */
+	bool captures_untold;          /* some of them are untold */
+	int store_fd;                  /* the logger's store, -1: not made yet */
+	bool store_broken;             /* what is in it cannot be used */
+	bool store_gone;               /* it is to be made anew in RUNDIR */
+	bool store_file;               /* it is RUNDIR/logs, so that others can see it */
+	int rundir;                    /* its descriptor, -1: none */
 	uint32_t helpers_ended;        /* bits 1 << number: helpers that have ended */
 	struct exit_status helper_status[SUPERVISOR_HELPERS];
 };
@@ -209,6 +240,7 @@ struct supervisor_input {
 	char *const *environ;
 	const char *state_dir;  /* NULL: stops by hand are not remembered */
 	const char *notify;     /* path of the notification socket, NULL: none; borrowed */
+	uint32_t captures_max;     /* captured streams that descriptors are left for */
 	uint32_t slices_max;       /* slices that descriptors are left for */
 	struct spawn_limit nofile; /* for services that set none; hard 0: as sinit has it */
 	struct cgroup_tree *cgroups; /* opened or not, NULL: none; borrowed */
@@ -249,6 +281,8 @@ const char *supervisor_critical_down(const struct supervisor *sv);
 /* --- one turn of the loop, in this order ------------------------------------- */
 
 void supervisor_clock(struct supervisor *sv);              /* reads the time */
+/* Which pending spawns have come to their end; the timers ask too, but a request is to meet what is. */
+void supervisor_births(struct supervisor *sv);
 void supervisor_deaths(struct supervisor *sv, pid_t hint); /* SIGCHLD came, or reap_again */
 void supervisor_timers(struct supervisor *sv);             /* deadlines that have passed */
 void supervisor_settle(struct supervisor *sv);             /* neighbours, left-overs, starts */
@@ -328,6 +362,32 @@ void supervisor_slice_event(struct supervisor *sv, int wd);
 /* Freezes a service, or lets it go on. 0; -ESRCH: it is not running; -EALREADY;
  * -EOPNOTSUPP: it has no slice; -errno. */
 int supervisor_pause(struct supervisor *sv, uint32_t slot, bool paused);
+
+/* --- captured output ----------------------------------------------------------- */
+
+/* A stream that is no service's. NULL: it cannot be, which was logged. */
+struct capture *supervisor_capture(struct supervisor *sv, uint8_t kind, const char *name);
+
+/* The logger has emptied one that was retired: it is freed if nobody can write into it any more. */
+void supervisor_capture_empty(struct supervisor *sv, struct capture *capture);
+
+/* Nobody writes into it any more: it is freed when the logger has emptied it. */
+void supervisor_capture_retire(struct supervisor *sv, struct capture *capture);
+
+/* RUNDIR is another directory, `rundir`, or the store's file is gone from it: with the next logger
+ * the store moves there. */
+void supervisor_store_gone(struct supervisor *sv, int rundir);
+/* What is in the store cannot be used: the next logger begins with an empty one. */
+void supervisor_store_broken(struct supervisor *sv);
+/* No logger runs: now it does. */
+void supervisor_store_move(struct supervisor *sv);
+
+/* Where the lines of a stream, which is a service's, are to go. */
+void supervisor_capture_where(
+    const struct supervisor *sv, const struct capture *capture, struct image_log *ret);
+
+/* The logger has dropped so many lines of a stream so far. */
+void supervisor_capture_dropped(struct supervisor *sv, struct capture *capture, uint64_t lines);
 
 /* --- reload -------------------------------------------------------------------- */
 

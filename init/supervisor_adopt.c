@@ -1,4 +1,4 @@
-/* Configurations: the first one, and those that a reload puts in its place. */
+/* The configurations that a reload puts in the place of the first one. */
 #include "init/supervisor_internal.h"
 
 #include "init/log.h"
@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SPARE_SLOTS = 64 };
 
 static void use(struct supervisor *sv, struct place *place, struct place next)
 {
@@ -41,9 +39,10 @@ void sv_take_settings(struct supervisor *sv, uint32_t slot, struct place place)
 	use(sv, &sv->unit[slot].life, place);
 	describe(sv, slot, place);
 	sv_slice_settings(sv, slot, before, place);
+	sv_capture_follow(sv, slot);
 }
 
-static void make_unit(struct supervisor *sv, uint32_t slot, struct place place)
+void sv_make_unit(struct supervisor *sv, uint32_t slot, struct place place)
 {
 	struct board_service *s = &sv->service[slot];
 	const char *name = image_name(place_image(sv, place), place.index);
@@ -89,6 +88,7 @@ void sv_free_slot(struct supervisor *sv, uint32_t slot)
 	ranks_remove(&sv->check, u->rank);
 	ranks_remove(&sv->tell, u->rank);
 	sv_slice_leave(sv, slot);
+	sv_capture_leave(sv, slot);
 	board_begin(&sv->service[slot]);
 	sv->helds -= sv->service[slot].held;
 	sv->service[slot].held = false;
@@ -112,8 +112,7 @@ void sv_sweep_sets(struct supervisor *sv)
 	}
 }
 
-/* Order of starting: that of the image, then whatever else is still there. */
-static void rank_all(struct supervisor *sv, const struct config_set *set, uint32_t *scratch)
+void sv_rank_all(struct supervisor *sv, const struct config_set *set, uint32_t *scratch)
 {
 	const struct image *image = set->image;
 	uint32_t *order = sv->work, n = 0;
@@ -269,7 +268,7 @@ static void compare(struct supervisor *sv, struct config_set *set, uint8_t numbe
 			continue;
 		slot = free_slot(sv);
 		set->slot_of[i] = slot;
-		make_unit(sv, slot, (struct place){number, i});
+		sv_make_unit(sv, slot, (struct place){number, i});
 		sv->unit[slot].fresh = true;
 		counts->added++;
 	}
@@ -285,6 +284,7 @@ static void apply(struct supervisor *sv)
 
 		if (!s->used)
 			continue;
+		sv_capture_follow(sv, slot);
 		if (u->moved && !u->removed && !u->renew)
 			sv_probes_changed(sv, slot, u->moved);
 		u->moved = 0;
@@ -345,126 +345,12 @@ int supervisor_adopt(struct supervisor *sv, struct image *image, size_t size,
 	sv->current = number;
 	sv_devices_adopt(sv, before);
 	compare(sv, &sv->set[number], number, ret_counts);
-	rank_all(sv, &sv->set[number], scratch);
+	sv_rank_all(sv, &sv->set[number], scratch);
 	free(scratch);
 	apply(sv);
 	sv_sweep_sets(sv);
 	sv_look_at_starts(sv);
 	sv_find_emergency(sv);
+	sv->captures_changed |= sv->captures > 0; /* where they go, perhaps */
 	return 0;
-}
-
-/* --- the first one ----------------------------------------------------------------- */
-
-static void *zeroed(size_t count, size_t size, bool *failed)
-{
-	void *result = calloc(count ? count : 1, size);
-
-	*failed |= !result;
-	return result;
-}
-
-uint32_t supervisor_capacity(uint32_t services)
-{
-	uint32_t capacity = services + services / 2 + SPARE_SLOTS;
-
-	return capacity < IMAGE_MAX_SERVICES ? capacity : IMAGE_MAX_SERVICES;
-}
-
-static int allocate(struct supervisor *sv, uint32_t services)
-{
-	uint32_t capacity = supervisor_capacity(services);
-	/* Room for twice as many processes as services: main and one aux process each. */
-	size_t entries = pidmap_entries(capacity), words = ranks_words(capacity);
-	struct ranks *sets[] = {&sv->dirty, &sv->hold, &sv->check, &sv->tell};
-	bool failed = false;
-
-	sv->capacity = capacity;
-	sv->unit = zeroed(capacity, sizeof(*sv->unit), &failed);
-	sv->history = zeroed(capacity, sizeof(*sv->history), &failed);
-	sv->check_state = zeroed(capacity * (size_t)PROBE_ROLES, sizeof(*sv->check_state), &failed);
-	sv->check_due = zeroed(capacity, sizeof(*sv->check_due), &failed);
-	sv->deadline = zeroed(capacity, sizeof(*sv->deadline), &failed);
-	sv->order = zeroed(capacity, sizeof(*sv->order), &failed);
-	sv->work = zeroed(capacity, sizeof(*sv->work), &failed);
-	for (unsigned i = 0; i < SUPERVISOR_SETS; i++)
-		sv->set[i].slot_of = zeroed(capacity, sizeof(uint32_t), &failed);
-	for (unsigned i = 0; i < ARRAY_LEN(sets); i++) {
-		sets[i]->bits = zeroed(words, sizeof(uint64_t), &failed);
-		sets[i]->words = (uint32_t)words;
-	}
-	pidmap_init(&sv->pids, zeroed(entries, sizeof(struct pid_entry), &failed), entries);
-	sv->spawner = spawner_new();
-	platform_prepare();
-	return failed || !sv->spawner ? -ENOMEM : 0;
-}
-
-int supervisor_new(struct supervisor *ret, const struct supervisor_input *input)
-{
-	struct supervisor *sv = ret;
-	uint32_t services = input->image->service_count;
-	struct config_set *set = &sv->set[0];
-	uint32_t *scratch;
-	int rc;
-
-	memset(sv, 0, sizeof(*sv));
-	sv->environ = input->environ;
-	sv->state_dir = input->state_dir;
-	sv->uid = input->uid;
-	sv->gid = input->gid;
-	sv->main_directory = input->main_directory;
-	sv->main_slot = SUPERVISOR_NONE;
-	sv->machine = input->mode == MODE_BOOT;
-	sv->prober_fd = -1;
-	sv->notify = input->notify;
-	sv->stats = input->stats;
-	sv->cgroups = input->cgroups;
-	sv->nofile = input->nofile;
-	sv->slices_max = input->slices_max;
-	sv->cgroups_required = image_settings(input->image)->cgroups == CGROUPS_REQUIRED;
-	supervisor_clock(sv);
-	rc = allocate(sv, services);
-	if (rc < 0)
-		return rc;
-	rc = sv_make_rooms(sv, input->image);
-	if (rc < 0)
-		return rc;
-	rc = board_create(&sv->board, input->rundir, sv->capacity);
-	if (rc < 0)
-		return rc;
-	sv->service = sv->board.services;
-	set->image = input->image;
-	set->size = input->image_size;
-	for (uint32_t i = 0; i < services; i++) {
-		set->slot_of[i] = i;
-		make_unit(sv, i, (struct place){0, i});
-	}
-	if (input->image->main_service != IMAGE_NONE)
-		sv->main_slot = input->image->main_service;
-	scratch = calloc(image_order_scratch(input->image), sizeof(*scratch));
-	if (!scratch)
-		return -ENOMEM;
-	rank_all(sv, set, scratch);
-	free(scratch);
-	sv_find_emergency(sv);
-	sv->board.head->mode = input->mode;
-	sv->board.head->began = input->began;
-	sv->board.head->started = sv->now;
-	sv->board.head->started_wall = platform_wall();
-	return 0;
-}
-
-void supervisor_start(struct supervisor *sv)
-{
-	for (uint32_t rank = 0; rank < sv->count; rank++) {
-		uint32_t slot = sv->order[rank];
-		const struct service_settings *s = place_settings(sv, sv->unit[slot].graph);
-
-		if (s->enabled && !s->broken && !sv->service[slot].by_hand)
-			sv_want_up(sv, slot, CAUSE_NONE);
-	}
-	atomic_store(&sv->board.head->asked, platform_now_us());
-	sv_look_at_starts(sv); /* there may be none */
-	/* Who reads "running" finds no service that is only about to be started. */
-	atomic_store(&sv->board.head->phase, PHASE_RUNNING);
 }

@@ -241,7 +241,6 @@ static void set_stdio(const struct image *image, const struct service_settings *
 	else if (in && *in == '/')
 		spawn->in = STDIO_PATH;
 	spawn->stdin_path = in;
-	spawn->out = s->log == LOG_NULL ? STDIO_NULL : STDIO_INHERIT;
 	spawn->tty = image_string(image, s->tty);
 	spawn->foreground = s->flags & SERVICE_MAIN;
 }
@@ -312,7 +311,7 @@ void sv_fill_check(const struct supervisor *sv, uint32_t slot, const struct prob
     const struct image_target *target, struct spawn_room *room, struct spawn *spawn)
 {
 	sv_fill_spawn(sv, sv->unit[slot].life, target->command, PID_PROBE, room, spawn);
-	spawn->out = STDIO_NULL;
+	spawn->out.kind = spawn->err.kind = STDIO_NULL;
 	if (target->kind == CHECK_EXEC)
 		return;
 	checker_words(sv, slot, place_image(sv, sv->unit[slot].life), probe, target, room);

@@ -68,6 +68,18 @@ void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command,
 void sv_fill_check(const struct supervisor *sv, uint32_t slot, const struct probe_settings *probe,
     const struct image_target *target, struct spawn_room *room, struct spawn *spawn);
 
+/* --- supervisor_capture.c --- */
+
+/* Makes the pipes that a service's settings ask for, and gives up those that they do not. */
+void sv_capture_follow(struct supervisor *sv, uint32_t slot);
+/* The service is no more. */
+void sv_capture_leave(struct supervisor *sv, uint32_t slot);
+/* Sets what stdout and stderr of a process are. */
+void sv_capture_spawn(struct supervisor *sv, uint32_t slot, struct spawn *spawn);
+/* Its last line ends here, even if it does not. `event`: of the end of its main process, 0: it is
+ * not that. */
+void sv_capture_ended(struct supervisor *sv, uint32_t slot, uint64_t event);
+
 /* --- supervisor_spawn.c --- */
 
 /* Starts a process of a service in the given role and delivers what comes of it. */
@@ -76,8 +88,6 @@ void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref comm
 void sv_leave_room(struct supervisor *sv, pid_t pid);
 /* A spawn failed for want of descriptors: not the service's fault. */
 bool sv_is_shortage(const struct spawn_result *result);
-/* Asks for the spawns that were pending. */
-void sv_poll_pending(struct supervisor *sv);
 /* A process in a pending spawn has died: true if it had failed before its exec. */
 bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid,
     struct spawn_result *ret);
@@ -284,6 +294,13 @@ void sv_event(struct supervisor *sv, const struct board_event *event);
 void sv_want_up(struct supervisor *sv, uint32_t slot, enum cause cause);
 
 /* --- supervisor_adopt.c --- */
+
+/* A service gets a slot that nobody has: its unit, and its record on the board. */
+void sv_make_unit(struct supervisor *sv, uint32_t slot, struct place place);
+
+/* Order of starting: that of the set's image, then whatever else is still there. `scratch` is
+ * image_order()'s. */
+void sv_rank_all(struct supervisor *sv, const struct config_set *set, uint32_t *scratch);
 
 /* The service's next processes live by the settings at `place`. */
 void sv_take_settings(struct supervisor *sv, uint32_t slot, struct place place);

@@ -218,6 +218,7 @@ static int set_up(struct sinit *sinit, struct image *image)
 	input.cgroups = &sinit->cgroups;
 	input.nofile = sinit->nofile;
 	input.slices_max = sinit->slices_max;
+	input.captures_max = sinit->captures_max;
 	helpers_prepare(sinit, image);
 	input.rundir = sinit->rundir_fd;
 	input.notify = sinit->helpers.notify[0] ? sinit->helpers.notify : NULL;
@@ -296,6 +297,6 @@ int supervisor_main(const struct options *options, const struct boot *boot)
 	if (boot)
 		boot_end(&sinit);
 	log_info(NULL, "stopped, exit code %d", sinit.supervisor.exit_code);
-	log_flush();
+	loop_last_lines(&sinit);
 	return sinit.supervisor.exit_code;
 }

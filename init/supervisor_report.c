@@ -92,6 +92,7 @@ static void report_exit(struct supervisor *sv, uint32_t slot, const struct befor
 	bool told = before->state == STATE_STOPPING;
 
 	event_of(sv, slot, EV_EXIT, s->m.exit_core);
+	sv_capture_ended(sv, slot, sv->board.head->last_event);
 	if (slot == sv->main_slot)
 		sv->exit_code = code_of(&s->m);
 	text_init(&text, buffer, sizeof(buffer));
@@ -229,6 +230,8 @@ void sv_report(struct supervisor *sv, uint32_t slot, const struct before *before
 		if (log_enabled(LOG_LEVEL_INFO) && sv_may_say(sv, slot))
 			log_info(s->name, "started (pid %d)", (int)s->pid);
 	}
+	if (changed && before->state == STATE_CLEANUP)
+		sv_capture_ended(sv, slot, 0); /* what others of it have said since */
 	if (changed)
 		report_state(sv, slot, before);
 	if (s->m.state == STATE_RUNNING && s->m.ready && !before->ready)

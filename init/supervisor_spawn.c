@@ -177,6 +177,7 @@ void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref comm
 	if (room) {
 		rc = sv_slice_enter(sv, slot);
 		sv_fill_spawn(sv, u->life, command, role, room, &spawn);
+		sv_capture_spawn(sv, slot, &spawn);
 	}
 	if (rc < 0 && room && !is_shortage(rc)) {
 		result = (struct spawn_result){.step = STEP_CGROUP, .error = -rc};
@@ -266,7 +267,7 @@ static void birth_ended(struct supervisor *sv, uint32_t slot, enum pid_role role
 	spawn_failed(sv, slot, role, NULL, result);
 }
 
-void sv_poll_pending(struct supervisor *sv)
+void supervisor_births(struct supervisor *sv)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(sv->room) && sv->pendings; i++) {
 		pid_t pid = sv->room[i].pid;

@@ -1,5 +1,6 @@
 #include "probes/alert_rule.h"
 
+#include "init/base.h"
 #include "init/schema.h"
 
 #include <errno.h>
@@ -15,15 +16,6 @@ const char *alert_rule_text(const struct alerter_rule *rule, uint16_t offset)
 const char *alert_rule_next(const char *text)
 {
 	return text + strlen(text) + 1;
-}
-
-/* Goes into the first lines of a request: without blanks and control characters. */
-static bool one_word(const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text <= ' ' || *text == 0x7f)
-			return false;
-	return true;
 }
 
 /* Are there `count` texts from `offset` on? The last byte of all is NUL. */
@@ -44,10 +36,10 @@ static bool good_texts(const struct alerter_rule *rule)
 	const char *host = alert_rule_text(rule, rule->host);
 	const char *path = alert_rule_text(rule, rule->path);
 
-	if (!*name || strlen(name) >= RESPONDER_NAME || !one_word(name))
+	if (!*name || strlen(name) >= RESPONDER_NAME || !is_one_word(name))
 		return false;
 	if (rule->host &&
-	    (!*host || !one_word(host) || !rule->port || *path != '/' || !one_word(path)))
+	    (!*host || !is_one_word(host) || !rule->port || *path != '/' || !is_one_word(path)))
 		return false;
 	if (rule->file && *alert_rule_text(rule, rule->file) != '/')
 		return false;

@@ -3,6 +3,7 @@
 #include "probes/alerter.h"
 
 #include "init/base.h"
+#include "init/clock.h"
 #include "probes/alert_policy.h"
 #include "probes/alerter_queue.h"
 
@@ -16,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -47,14 +47,6 @@ static union {
 	struct alerter_number number;
 	char bytes[HELPER_MESSAGE];
 } message;
-
-int64_t alerter_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- rules -------------------------------------------------------------------------- */
 
@@ -127,7 +119,7 @@ static void take_event(struct alerter *alerter, const struct board_event *event)
 {
 	struct job job = {.event = *event};
 	struct board_service blocker;
-	int64_t now = alerter_now();
+	int64_t now = clock_ms();
 
 	unsigned kinds = policy_kinds(event, is_critical(alerter, event));
 	if (!kinds)
@@ -219,7 +211,7 @@ static void read_channel(struct alerter *alerter)
 	if (alerter->phase == PHASE_AT_WORK)
 		take_events(alerter, last_event(alerter));
 	alerter->phase = PHASE_ORPHAN;
-	alerter->end = alerter_now() + FAREWELL_MS;
+	alerter->end = clock_ms() + FAREWELL_MS;
 }
 
 /* ms until something is late, -1: nothing can be. */
@@ -239,12 +231,12 @@ static void turn(struct alerter *alerter)
 	struct pollfd fds[] = {{alerter->signals, POLLIN, 0}, {HELPER_CHANNEL, POLLIN, 0}};
 	struct signalfd_siginfo info;
 
-	poll(fds, alerter->phase == PHASE_ORPHAN ? 1 : 2, wait_time(alerter, alerter_now()));
+	poll(fds, alerter->phase == PHASE_ORPHAN ? 1 : 2, wait_time(alerter, clock_ms()));
 	if (fds[0].revents && read(alerter->signals, &info, sizeof(info)) > 0)
 		queue_reap(&alerter->queue);
 	if (fds[1].revents)
 		read_channel(alerter);
-	queue_kill(&alerter->queue, alerter_now());
+	queue_kill(&alerter->queue, clock_ms());
 	queue_start(&alerter->queue);
 	queue_tell_seen(&alerter->queue, SEEN_EVERY);
 }
@@ -252,7 +244,7 @@ static void turn(struct alerter *alerter)
 static bool is_over(const struct alerter *alerter)
 {
 	if (alerter->phase == PHASE_ORPHAN)
-		return !queue_busy(&alerter->queue) || alerter_now() >= alerter->end;
+		return !queue_busy(&alerter->queue) || clock_ms() >= alerter->end;
 	return alerter->phase == PHASE_LEAVING && !queue_busy(&alerter->queue);
 }
 

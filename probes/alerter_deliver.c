@@ -2,6 +2,7 @@
  * too long. It frees nothing. */
 #include "init/base.h"
 #include "init/explain.h"
+#include "init/fds.h"
 #include "probes/alert_text.h"
 #include "probes/alerter.h"
 
@@ -30,18 +31,6 @@ static _Noreturn void fail(enum probe_fault fault, int detail)
 {
 	*outcome = (struct probe_outcome){fault, detail};
 	_exit(1);
-}
-
-static int write_all(int fd, const struct text *text)
-{
-	for (size_t done = 0; done < text->used;) {
-		ssize_t count = write(fd, text->data + done, text->used - done);
-		if (count < 0 && errno != EINTR)
-			return -errno;
-		if (count > 0)
-			done += (size_t)count;
-	}
-	return 0;
 }
 
 /* --- the file ----------------------------------------------------------------------- */
@@ -89,7 +78,7 @@ static void to_file(const struct job *job, const struct alert *alert)
 	if (fd < 0)
 		fail(FAULT_WRITE, errno);
 	fchmod(fd, FILE_MODE); /* whatever the umask */
-	int error = write_all(fd, &json);
+	int error = fds_write_all(fd, json.data, json.used);
 	if (!error && fsync(fd) < 0)
 		error = -errno;
 	if (error)
@@ -151,7 +140,7 @@ static void to_webhook(const struct job *job, const struct alert *alert)
 	text_init(&request, buffer, sizeof(buffer));
 	alert_request(&request, alert, &job->rule->message);
 	int fd = connect_to(job);
-	int error = write_all(fd, &request);
+	int error = fds_write_all(fd, request.data, request.used);
 	if (error)
 		fail(FAULT_CLOSED, -error);
 	int status = read_status(fd);
@@ -174,7 +163,7 @@ static void give_input(const struct alert *alert)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		fail(FAULT_SPAWN, errno);
 	fcntl(ends[1], F_SETFL, O_NONBLOCK);
-	int error = write_all(ends[1], &json);
+	int error = fds_write_all(ends[1], json.data, json.used);
 	if (error || dup2(ends[0], STDIN_FILENO) < 0)
 		fail(FAULT_SPAWN, error ? -error : errno);
 }

@@ -1,6 +1,7 @@
 #include "probes/alerter_queue.h"
 
 #include "init/base.h"
+#include "init/clock.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -152,7 +153,7 @@ static void start(struct queue *queue, unsigned place, const struct job *job)
 	}
 	setpgid(pid, pid); /* here too, so that it is done by the time it may be killed */
 	queue->running[place] = (struct delivery){
-	    .pid = pid, .deadline = alerter_now() + DELIVERY_S * 1000, .job = *job};
+	    .pid = pid, .deadline = clock_ms() + DELIVERY_S * 1000, .job = *job};
 }
 
 static bool is_ahead(const struct job *job, const struct job *of)

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SCHEME_MAX = 16, PORT_HTTP = 80, PORT_MAX = 65535 };
+enum { SCHEME_MAX = 16, PORT_HTTP = 80, PORT_SYSLOG = 514, PORT_MAX = 65535 };
 
 const char check_forms[] = "http://HOST[:PORT]/PATH, tcp://HOST:PORT, unix:PATH, "
 			   "grpc://HOST:PORT[/SERVICE], exec:COMMAND, listen:PORT, process, "
@@ -385,4 +385,25 @@ int check_parse_address(const char *string, struct check_target *ret_target, str
 	if (!error)
 		*ret_target = target;
 	return error;
+}
+
+int check_parse_forward(const char *string, struct check_target *ret_target, struct text *reason)
+{
+	struct check_target target = {.kind = CHECK_TCP, .udp = strncmp(string, "udp://", 6) == 0};
+	struct parser parser = {string, &target, reason};
+	const char *host = string + 6;
+
+	if (!target.udp && strncmp(string, "tcp://", 6) != 0)
+		return fault(&parser, "expected udp://HOST[:PORT] or tcp://HOST[:PORT]");
+	size_t length = strcspn(host, "/@");
+	if (host[length])
+		return fault(&parser, "there is a host and a port, and nothing else; write "
+				      "udp://HOST:PORT or tcp://HOST:PORT");
+	int error = take_authority(&parser, host, length);
+	if (error)
+		return error;
+	if (!target.port)
+		target.port = PORT_SYSLOG;
+	*ret_target = target;
+	return 0;
 }

@@ -22,7 +22,7 @@ struct check_part {
 struct check_target {
 	enum check_kind kind;
 	uint16_t port;             /* http without one: 80; 0 where there is none */
-	bool udp;                  /* listen: UDP instead of TCP */
+	bool udp;                  /* listen, `forward`: UDP instead of TCP */
 	struct check_part host;    /* http, tcp, grpc: a name or an address, without [] */
 	struct check_part path;    /* http: what is asked for, none means /; unix, file: the path */
 	struct check_part service; /* grpc: the service asked for; none means the whole server */
@@ -47,5 +47,9 @@ int check_parse(const char *string, struct check_target *ret_target, struct text
  * address is host.length 0), or the absolute path of a unix socket (CHECK_UNIX). Addresses are
  * numbers, since nobody resolves names in PID 1. Returns as check_parse(). */
 int check_parse_address(const char *string, struct check_target *ret_target, struct text *reason);
+
+/* Parses where [syslog] is to forward: udp://HOST[:PORT] or tcp://HOST[:PORT] (kind CHECK_TCP,
+ * and `udp`), IPv6 in []; the port is 514 if there is none. Returns as check_parse(). */
+int check_parse_forward(const char *string, struct check_target *ret_target, struct text *reason);
 
 #endif

@@ -52,13 +52,26 @@ int drop_privileges(void)
 	return drop_all_but(0);
 }
 
-int drop_all_but(uint32_t keep)
+/* The rest, once it is the user that it is to be. */
+static int drop_the_rest(uint32_t keep)
 {
-	int error;
+	int error = keep_capabilities(keep);
 
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* last: a change of ids sets it anew */
+	return error;
+}
+
+static void leave_directory(void)
+{
 	if (chdir("/") < 0) {
 		/* nothing is opened by a relative name */
 	}
+}
+
+int drop_all_but(uint32_t keep)
+{
+	leave_directory();
 	umask(077);
 	if (geteuid() == 0) {
 		drop_bounding();
@@ -66,8 +79,13 @@ int drop_all_but(uint32_t keep)
 			prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 		become_nobody();
 	}
-	error = keep_capabilities(keep);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* last: a change of ids sets it anew */
-	return error;
+	return drop_the_rest(keep);
+}
+
+int drop_capabilities_but(uint32_t keep)
+{
+	leave_directory();
+	umask(0);
+	drop_bounding();
+	return drop_the_rest(keep);
 }

@@ -17,4 +17,7 @@ int drop_privileges(void);
 /* The same, but capabilities of the set `keep` (bits 1 << CAP_, below 32) stay if it has them. */
 int drop_all_but(uint32_t keep);
 
+/* The same without becoming another user: for who has files to make. */
+int drop_capabilities_but(uint32_t keep);
+
 #endif

@@ -18,25 +18,30 @@
 enum helper_fd {
 	HELPER_CHANNEL = 3, /* to PID 1 */
 	HELPER_BOARD = 4,   /* read only; not in the prober */
-	HELPER_ORDERS = 4,  /* devices: struct devices_orders and what follows it */
+	HELPER_ORDERS = 4,  /* devices, logger: struct devices_orders, logger_orders and what follows */
 	HELPER_STATS = 5,   /* struct probe_stats[]; writable in the prober, read only elsewhere */
+	HELPER_STORE = 5,   /* logger: the file of log/store.h. Pipes keep the numbers of PID 1's */
+	HELPER_LOGGER_BOARD = 6, /* logger: the board, read only */
 	HELPER_SOCKETS = 6, /* responder: listening sockets, one after the other */
 };
 
 /* argv[0] of the helpers, and what runs them. Each returns the exit code. When the channel
- * is closed by PID 1 a helper ends by itself with 0.
+ * is closed by PID 1 a helper ends by itself with 0; the logger when its services have ended, too.
  *   sinit: prober
  *   sinit: responder SOCKETS dashboard|no-dashboard control|no-control
  *   sinit: alerter
- *   sinit: devices */
+ *   sinit: devices
+ *   sinit: logger */
 #define HELPER_NAME_PROBER "sinit: prober"
 #define HELPER_NAME_RESPONDER "sinit: responder"
 #define HELPER_NAME_ALERTER "sinit: alerter"
 #define HELPER_NAME_DEVICES "sinit: devices"
+#define HELPER_NAME_LOGGER "sinit: logger"
 int prober_main(void);
 int responder_main(char **argv);
 int alerter_main(void);
 int devices_main(void);
+int logger_main(void);
 
 enum { HELPER_MESSAGE = 16384 }; /* the longest message, bytes */
 
@@ -336,6 +341,88 @@ struct devices_message {
 	uint32_t value;  /* ITEM: 1, 0; FAULT: enum devices_step */
 	uint32_t detail;
 	int32_t error;   /* FAULT: errno */
+};
+
+/* --- logger ------------------------------------------------------------------------- */
+
+/* What the logger is to do: a file that PID 1 has written before, which has this head, then the
+ * streams, each followed by its path. */
+struct logger_orders {
+	_Alignas(8) uint32_t streams; /* since what follows is, too */
+	int32_t take[2][2]; /* descriptors of the pipes in between for what is taken: read, write; 0: there
+	                       is none so far. One that hangs may have had the other one */
+	int32_t put[2];    /* and of that for what is written */
+	int32_t syslog;    /* socket of /dev/log, -1: none */
+	uint32_t syslog_stream; /* index of the stream of its messages that are no service's */
+	uint16_t forward_port; /* 0: nothing is forwarded */
+	uint8_t forward_tcp;
+	uint8_t turn;      /* which of take[] is used */
+	uint8_t hangs;     /* the logger before hangs in the kernel, in what store_head.doing says */
+	char forward_host[256];
+};
+
+enum logger_sink {
+	LOGGER_NOWHERE, /* the ring alone */
+	LOGGER_STDOUT,  /* sinit's own */
+	LOGGER_STDERR,
+	LOGGER_FILE,    /* the path */
+};
+
+enum { LOGGER_ENDS = 8 };
+
+/* Where a life of a service has ended. */
+struct logger_end {
+	uint64_t event; /* number of the event that says so */
+	uint64_t at;    /* bytes of the stream by then, LOGGER_UNKNOWN: nobody can tell */
+};
+
+/* One captured stream. */
+struct logger_stream {
+	uint32_t size;     /* bytes to the next one: this, the path and its NUL, a multiple of 8 */
+	uint32_t index;    /* in the store, and in all messages */
+	int32_t fd;        /* its pipe, -1: none (messages of /dev/log only) */
+	uint8_t kind;      /* enum store_kind (log/store.h) */
+	uint8_t sink;      /* enum logger_sink */
+	uint8_t prefix;    /* "NAME | " before each line */
+	uint8_t format;    /* enum log_lines (init/schema.h) */
+	uint8_t gzip;
+	uint8_t apart;     /* the service has another stream */
+	uint8_t retired;   /* no service has it any more: to be emptied */
+	uint8_t spare;
+	uint32_t keep;
+	uint32_t max_size; /* bytes, UINT32_MAX: no limit */
+	uint32_t uid, gid; /* of new files, UINT32_MAX: sinit's own */
+	struct logger_end ended[LOGGER_ENDS]; /* the service's last ones, the oldest first; event 0: no more */
+	uint64_t end;      /* bytes of the stream when last nobody of the service was there */
+	char name[RESPONDER_NAME]; /* of the service */
+	char path[];
+};
+
+enum logger_kind {
+	LOGGER_PING = 1, /* PID 1 -> logger: the kind alone; it comes back as it is */
+	LOGGER_ENDED,    /* PID 1 -> logger: the service has ended; as event `event` says when `count`
+	                    bytes had been written to the stream, and with all its processes at `end` */
+	LOGGER_LEAVE,    /* PID 1 -> logger: it ends at once; another one goes on */
+	LOGGER_FINISH,   /* PID 1 -> logger: nothing is written any more; it ends when all is out */
+	LOGGER_REOPEN,   /* PID 1 -> logger: files are to be opened anew */
+	LOGGER_FAULT,    /* logger -> PID 1: cannot write, `error` says why; 0: it can again */
+	LOGGER_DROPPED,  /* logger -> PID 1: lines lost so far, in `count` */
+	LOGGER_EMPTY,    /* logger -> PID 1: a retired stream has nothing left */
+	LOGGER_UNGIVEN,  /* logger -> PID 1: a new file could not be given to its user, `error` says why */
+	LOGGER_UNROTATED,/* logger -> PID 1: a file could not be rotated, `error` says why;
+	                    EWOULDBLOCK: somebody else holds it */
+	LOGGER_FORWARD,  /* logger -> PID 1: as FAULT, of what is sent to another machine; `count`: lines
+	                    lost so far */
+};
+
+#define LOGGER_UNKNOWN UINT64_MAX
+
+struct logger_message {
+	uint32_t kind;
+	uint32_t stream;   /* its index; of a target that several have any of them */
+	int32_t error;     /* errno */
+	uint32_t spare;
+	uint64_t event, count, end;
 };
 
 /* --- one check in a process of its own ------------------------------------------------ */

@@ -23,6 +23,12 @@ static int run_devices(char **argv)
 	return devices_main();
 }
 
+static int run_logger(char **argv)
+{
+	(void)argv;
+	return logger_main();
+}
+
 static const struct {
 	const char *name;
 	helper_main *run;
@@ -31,6 +37,7 @@ static const struct {
     {HELPER_NAME_RESPONDER, responder_main},
     {HELPER_NAME_ALERTER, run_alerter},
     {HELPER_NAME_DEVICES, run_devices},
+    {HELPER_NAME_LOGGER, run_logger},
     {HELPER_NAME_CHECKER, checker_main},
 };
 

@@ -162,6 +162,13 @@ static int64_t exit_time(const struct metrics *m, const struct board_service *s,
 }
 
 /* Nothing is known of either without cgroups. */
+static int64_t log_dropped(const struct metrics *m, const struct board_service *s, unsigned i)
+{
+	(void)m;
+	(void)i;
+	return (int64_t)s->log_dropped;
+}
+
 static int64_t oom_kills(const struct metrics *m, const struct board_service *s, unsigned i)
 {
 	(void)i;
@@ -347,6 +354,8 @@ const struct family metrics_families[] = {
 	UNIT_PERCENT_100, READING_PRESSURE, pressure[0]),
     READING("stalled_seconds_total", COUNTER, "Time in which some process waited for the resource.",
 	&by_resource, UNIT_US, READING_PRESSURE, stalled[0]),
+    SERVICE("log_dropped_lines_total", COUNTER, "Lines of its output that could not be written.", NULL,
+	UNIT_ONE, log_dropped),
     SERVICE("oom_kills_total", COUNTER, "Processes that the kernel killed for want of memory.", NULL,
 	UNIT_ONE, oom_kills),
     SERVICE("paused", GAUGE, "Whether sinitctl pause has frozen it.", NULL, UNIT_ONE, paused),

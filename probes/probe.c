@@ -1,4 +1,5 @@
 /* One probe: names, connections, the time they may take, and the fallback. */
+#include "init/clock.h"
 #include "probes/prober.h"
 #include "probes/prober_message.h"
 
@@ -275,7 +276,7 @@ static void resolve(struct prober *prober, struct check *check, int64_t now)
 
 static void start_try(struct prober *prober, struct check *check)
 {
-	int64_t now = prober_now();
+	int64_t now = clock_ms();
 
 	check->serial++;
 	check->deadline = now + check->begin->timeout;
@@ -291,7 +292,7 @@ void probe_alarm(struct prober *prober, struct check *check)
 {
 	if (check->step == TRY_NONE) {
 		check->fallback = false;
-		check->started = prober_now_us();
+		check->started = clock_us();
 		start_try(prober, check);
 	} else if (check->step == TRY_RESOLVING) {
 		fail(prober, check, FAULT_RESOLVE, EAI_AGAIN);

@@ -1,6 +1,7 @@
 /* The prober: a helper that runs the checks that need the network, and tells PID 1 when one
  * has passed or failed often enough. */
 #include "probes/prober.h"
+#include "init/clock.h"
 #include "probes/drop.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -20,19 +20,6 @@ enum {
 	MESSAGES = 64, /* taken from PID 1 in a turn, so that the probes go on */
 	SLACK = 8000000, /* ns that a wake-up may be late, so that what is due soon comes with it */
 };
-
-int64_t prober_now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t prober_now(void)
-{
-	return prober_now_us() / 1000;
-}
 
 /* --- one turn ----------------------------------------------------------------------- */
 
@@ -63,7 +50,7 @@ static void one_event(struct prober *prober, const struct epoll_event *event)
 	}
 	if (number & PROBER_TAG_RESOLVER) {
 		resolver_ready(&prober->resolver, number & ~(uint32_t)PROBER_TAG_RESOLVER,
-		    prober_now());
+		    clock_ms());
 		return;
 	}
 	struct check *check = number < prober->capacity ? prober->table[number] : NULL;
@@ -74,7 +61,7 @@ static void one_event(struct prober *prober, const struct epoll_event *event)
 /* Answers come before alarms: one that came in time is not late because we are. */
 static void ring(struct prober *prober)
 {
-	int64_t now = prober_now();
+	int64_t now = clock_ms();
 	struct alarm *first;
 
 	/* A probe that ends at once is never due again before its interval is over. */
@@ -90,7 +77,7 @@ static int wait_time(const struct prober *prober)
 
 	if (!first)
 		return -1;
-	left = first->at - prober_now();
+	left = first->at - clock_ms();
 	if (left < 0)
 		return 0;
 	return left < INT_MAX ? (int)left : INT_MAX;

@@ -86,8 +86,6 @@ struct prober {
 #define PROBER_TAG_CHANNEL  (UINT64_C(1) << 31)
 #define PROBER_TAG_RESOLVER (UINT64_C(1) << 30)
 
-int64_t prober_now_us(void); /* CLOCK_MONOTONIC */
-int64_t prober_now(void);    /* the same in ms */
 
 /* --- prober_check.c: the checks, their results -------------------------------------- */
 

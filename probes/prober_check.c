@@ -1,5 +1,6 @@
 /* The checks: what PID 1 asks for, what has come out, and what is told to it. */
 #include "init/board.h"
+#include "init/clock.h"
 #include "probes/prober.h"
 #include "probes/prober_message.h"
 #include "probes/schedule.h"
@@ -67,7 +68,7 @@ static void count(struct prober *prober, const struct check *check, enum probe_f
     int32_t detail)
 {
 	struct probe_stats *stats = stats_of(prober, check->number);
-	int64_t now = prober_now_us();
+	int64_t now = clock_us();
 
 	if (stats)
 		stats_count(stats, (enum check_kind)probe_target(check)->kind, fault, detail,
@@ -135,7 +136,7 @@ void prober_result(struct prober *prober, struct check *check, enum probe_fault 
 	if (begin->once) {
 		alarms_remove(&prober->alarms, &check->alarm);
 	} else {
-		check->due = schedule_next(check->due, begin->interval, prober_now());
+		check->due = schedule_next(check->due, begin->interval, clock_ms());
 		alarms_set(&prober->alarms, &check->alarm, check->due);
 	}
 	if (!begin->once && (fault == FAULT_INTERNAL ||
@@ -241,7 +242,7 @@ static void begin(struct prober *prober, const struct prober_begin *message, siz
 		search_table(text, length, check->table);
 	}
 	verdict_init(&check->verdict, message->health);
-	check->due = prober_now();
+	check->due = clock_ms();
 	if (!message->once)
 		check->due = schedule_first(check->due, message->initial_delay, message->interval,
 		    message->seed);

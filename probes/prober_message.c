@@ -1,5 +1,6 @@
 #include "probes/prober_message.h"
 
+#include "init/base.h"
 #include "init/board.h"
 
 #include <errno.h>
@@ -10,15 +11,6 @@ enum { MOST_MS = INT32_MAX };
 const char *prober_text(const struct prober_begin *begin, uint16_t offset)
 {
 	return begin->text + offset;
-}
-
-/* Goes into the first line of a request: without blanks and control characters. */
-static bool one_word(const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text <= ' ' || *text == 0x7f)
-			return false;
-	return true;
 }
 
 /* Whole lines, each with its end, and none empty: that would end the head. */
@@ -44,10 +36,10 @@ static bool good_target(const struct prober_begin *begin, const struct probe_tar
 	path = prober_text(begin, target->path);
 	switch (target->kind) {
 	case CHECK_HTTP:
-		return *host && one_word(host) && target->port && *path == '/' && one_word(path);
+		return *host && is_one_word(host) && target->port && *path == '/' && is_one_word(path);
 	case CHECK_TCP:
 	case CHECK_GRPC:
-		return *host && one_word(host) && target->port;
+		return *host && is_one_word(host) && target->port;
 	default:
 		return false;
 	}
@@ -58,7 +50,7 @@ static bool good_texts(const struct prober_begin *begin)
 	if (begin->method >= begin->size || begin->headers >= begin->size ||
 	    begin->body >= begin->size)
 		return false;
-	return one_word(prober_text(begin, begin->method)) &&
+	return is_one_word(prober_text(begin, begin->method)) &&
 	       header_lines(prober_text(begin, begin->headers));
 }
 

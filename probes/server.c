@@ -1,5 +1,7 @@
 #include "probes/server.h"
 
+#include "init/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,7 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -320,12 +321,8 @@ static void accept_all(struct server *server, int listener)
 
 static void look_at_clock(struct server *server)
 {
-	struct timespec now, wall;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	clock_gettime(CLOCK_REALTIME, &wall);
-	server->site.now = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	server->site.wall = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
+	server->site.now = clock_ms();
+	server->site.wall = clock_wall();
 }
 
 static int wait_time(struct server *server)

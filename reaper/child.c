@@ -107,10 +107,16 @@ CHILD static long step_stdin(const struct birth *birth)
 
 CHILD static long step_stdout(const struct birth *birth)
 {
-	if (birth->what.tty || birth->what.out != STDIO_NULL)
-		return 0;
-	long result = place_null(birth, 1);
-	return result < 0 ? result : place_null(birth, 2);
+	const struct spawn_output *outputs[] = {&birth->what.out, &birth->what.err};
+	long result = 0;
+
+	for (int i = 0; i < 2 && result >= 0 && !birth->what.tty; i++) {
+		if (outputs[i]->kind == STDIO_NULL)
+			result = place_null(birth, i + 1);
+		else if (outputs[i]->kind == STDIO_PIPE)
+			result = place(outputs[i]->fd, i + 1);
+	}
+	return result;
 }
 
 /* Makes the child's process group the foreground one. SIGTTOU is blocked, so that this is
@@ -219,18 +225,10 @@ CHILD static void reset_signals(uint64_t differing)
 	raw_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)none, 0, SIGNAL_SET_BYTES);
 }
 
-struct dirent_head { /* struct linux_dirent64 of getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 /* Marks each open descriptor above 2 close-on-exec by /proc/self/fd. */
 CHILD static void mark_each(void)
 {
-	_Alignas(struct dirent_head) char buffer[1024];
+	_Alignas(struct directory_entry) char buffer[1024];
 	long directory = open_file("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	long count;
 
@@ -239,7 +237,7 @@ CHILD static void mark_each(void)
 	while (
 	    (count = raw_syscall3(SYS_getdents64, directory, (long)buffer, sizeof(buffer))) > 0) {
 		for (long at = 0; at < count;) {
-			const struct dirent_head *entry = (const void *)(buffer + at);
+			const struct directory_entry *entry = (const void *)(buffer + at);
 			long fd = 0;
 			for (const char *c = entry->name; *c >= '0' && *c <= '9'; c++)
 				fd = fd * 10 + (*c - '0');

@@ -1,5 +1,6 @@
 #include "reaper/leftovers.h"
 
+#include "init/clock.h"
 #include "reaper/procs.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -66,14 +66,6 @@ static struct {
 	} leader[SEEN_MAX]; /* children with one of their own: services */
 } seen;
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* False if there are more children than can be noted. */
 static bool note(pid_t pid)
 {
@@ -102,7 +94,7 @@ static void look(void)
 	bool all = true;
 
 	seen.orphans = seen.leaders = 0;
-	seen.time = now_ms();
+	seen.time = clock_ms();
 	if (children_open(&procs) < 0)
 		return;
 	for (pid_t pid; all && (pid = procs_next(&procs)) > 0;)
@@ -119,7 +111,7 @@ static bool look_serves(pid_t sid)
 {
 	siginfo_t info;
 
-	if (seen.time == 0 || now_ms() - seen.time > SEEN_MS)
+	if (seen.time == 0 || clock_ms() - seen.time > SEEN_MS)
 		return false;
 	for (size_t i = 0; i < seen.leaders; i++)
 		if (seen.leader[i].pid == sid)

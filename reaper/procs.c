@@ -1,5 +1,7 @@
 #include "reaper/procs.h"
 
+#include "init/raw_syscall.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -11,14 +13,6 @@
 #include <unistd.h>
 
 /* --- Lists of processes ------------------------------------------------------------ */
-
-struct entry { /* struct linux_dirent64 of getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
 
 bool procs_ours(void)
 {
@@ -51,7 +45,7 @@ static pid_t next_in_directory(struct procs *procs)
 			procs->count = (size_t)count;
 			procs->used = 0;
 		}
-		const struct entry *entry = (const void *)(procs->buffer + procs->used);
+		const struct directory_entry *entry = (const void *)(procs->buffer + procs->used);
 		procs->used += entry->length;
 		if (entry->name[0] >= '1' && entry->name[0] <= '9')
 			return (pid_t)strtol(entry->name, NULL, 10);

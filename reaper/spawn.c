@@ -1,8 +1,10 @@
 #include "reaper/spawn.h"
 
+#include "init/clock.h"
 #include "init/raw_syscall.h"
 #include "reaper/child.h"
 #include "reaper/clone_into.h"
+#include "reaper/leave.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +31,6 @@ enum {
 	 * page size, as is the guard below each stack. */
 	STACK_BYTES = 64 * 1024,
 	GUARD_BYTES = 64 * 1024,
-	WAIT = 0, /* FUTEX_WAIT; not the private kind, since the kernel wakes the shared one */
 };
 
 struct slot {
@@ -147,44 +148,18 @@ static struct slot *free_slot(struct spawner *spawner)
 	return NULL;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Waits until the word is 0, which the kernel tells by FUTEX_WAKE (set_tid_address(2)). */
-static bool wait_word(struct birth *birth, int64_t timeout)
-{
-	int64_t end = 0;
-
-	while (atomic_load_explicit(&birth->word, memory_order_acquire) != 0) {
-		/* No look at the clock if the first wait is enough, as it nearly always is. */
-		int64_t left = end ? end - now_ms() : timeout;
-		long relative[2] = {0, (long)left * 1000000}; /* the kernel's old timespec */
-		if (left <= 0)
-			return false;
-		if (!end)
-			end = now_ms() + timeout;
-		syscall(SYS_futex, &birth->word, WAIT, 1, relative, NULL, 0);
-	}
-	return true;
-}
-
 /* True if the child has left sinit's memory (or is dead). Waits at most `timeout` ms. */
 static bool settled(struct slot *slot, int64_t timeout)
 {
 	if (slot->done_fd < 0)
-		return wait_word(slot->birth, timeout);
+		return leave_wait(&slot->birth->word, timeout);
 
-	int64_t end = now_ms() + timeout;
+	int64_t end = clock_ms() + timeout;
 	struct pollfd end_of_file = {.fd = slot->done_fd, .events = POLLIN};
 	int result;
 	do
 		result = poll(&end_of_file, 1, (int)timeout);
-	while (result < 0 && errno == EINTR && (timeout = end - now_ms()) > 0);
+	while (result < 0 && errno == EINTR && (timeout = end - clock_ms()) > 0);
 	return result > 0;
 }
 

@@ -31,7 +31,13 @@ struct spawn_limit {
 	uint64_t soft, hard;
 };
 
-enum spawn_stdio { STDIO_INHERIT, STDIO_NULL, STDIO_PATH };
+enum spawn_stdio { STDIO_INHERIT, STDIO_NULL, STDIO_PATH, STDIO_PIPE };
+
+/* What its stdout or stderr is. */
+struct spawn_output {
+	uint8_t kind; /* STDIO_INHERIT, STDIO_NULL or STDIO_PIPE */
+	int fd;       /* for STDIO_PIPE */
+};
 
 /* Everything about a process to be. Pointers are borrowed until spawn returns, and if
  * it answers "pending" until that ends. */
@@ -44,7 +50,7 @@ struct spawn {
 	const char *tty;         /* NULL, or a terminal: stdin, stdout, stderr, controlling */
 	const char *stdin_path;  /* for STDIO_PATH */
 	uint8_t in;              /* enum spawn_stdio */
-	uint8_t out;             /* STDIO_INHERIT or STDIO_NULL: stdout and stderr */
+	struct spawn_output out, err;
 	bool in_slice;           /* born in the cgroup of which slice_fd is the directory */
 	int slice_fd;
 	bool may_oom;            /* that cgroup, or one below it, may have a limit of memory */

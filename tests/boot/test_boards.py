@@ -41,7 +41,7 @@ def log_in(guest):
 
 def assert_it_works(guest):
     status = all_ready(guest)
-    assert set(status) - OFF == {"agent", "coldplug", "mdev", "modules", "syslogd", "klogd",
+    assert set(status) - OFF == {"agent", "coldplug", "mdev", "modules", "klogd",
                                  "udhcpc", "httpd", "getty"}
     assert guest.check("readlink /proc/1/exe; hostname") == "/sbin/sinit\nboard\n"
     assert "sinit:" not in guest.console(), guest.console()
@@ -50,8 +50,8 @@ def assert_it_works(guest):
     assert "default via 10.0.2.2" in guest.check("ip route")
     assert "sinit" in guest.check("wget -q -O - http://127.0.0.1/")
     guest.check("logger -t test hello there")
-    assert "test: hello there" in guest.until("logread | grep 'test: hello'")
-    guest.until("logread | grep 'sinit: getty: started'", what="sinit's messages, by klogd")
+    assert "test: hello there" in guest.until("sinitctl logs syslog | grep 'test: hello'")
+    guest.until("sinitctl logs syslog | grep 'sinit: getty: started'", what="sinit's messages, by klogd")
     assert guest.read("/sys/fs/cgroup/httpd.service/memory.max") == f"{16 << 20}\n"
 
 

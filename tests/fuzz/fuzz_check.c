@@ -1,5 +1,5 @@
 /* The text of a check: parts that lie in it, or a reason. The first byte says whether it is one
- * of [http] listen. */
+ * of [http] listen, or of [syslog] forward. */
 #include "init/base.h"
 #include "probes/check.h"
 
@@ -49,8 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
 	text_init(&reason, buffer, sizeof(buffer));
-	int error = data[0] & 1 ? check_parse_address(text, &target, &reason)
-				: check_parse(text, &target, &reason);
+	int error = data[0] & 2   ? check_parse_forward(text, &target, &reason)
+		    : data[0] & 1 ? check_parse_address(text, &target, &reason)
+				  : check_parse(text, &target, &reason);
 	check(!error || error == -EINVAL);
 	check(!error == !reason.used && !reason.cut);
 	if (!error)

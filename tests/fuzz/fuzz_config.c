@@ -5,6 +5,7 @@
 #include "init/base.h"
 #include "init/config.h"
 #include "init/files.h"
+#include "init/image_log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -175,8 +176,30 @@ static void check_probe(const struct image *image, const struct service_settings
 	print(image, SECTION_PROBE, probe);
 }
 
+static void check_log(const struct image_log *log)
+{
+	check((log->sink == SINK_FILE) == (log->path != NULL));
+	check(!log->path || (*log->path == '/' && log->path[strlen(log->path) - 1] != '/'));
+	check((log->way == WAY_NULL) == (log->sink == SINK_NULL));
+	check(log->way == WAY_CAPTURED || log->way == WAY_SAME || log->format == OUTPUT_RAW);
+	check(log->max_size && (log->uid == SETTING_UNSET) == (log->gid == SETTING_UNSET));
+}
+
+static void check_logs(const struct image *image, const struct service_settings *service)
+{
+	struct image_log out, err;
+
+	image_log(image, service, STREAM_STDOUT, &out);
+	image_log(image, service, STREAM_STDERR, &err);
+	check(out.way != WAY_SAME && (err.way != WAY_SAME || out.way == WAY_CAPTURED));
+	check_log(&out);
+	check_log(&err);
+}
+
 static void check_outside(const struct image *image)
 {
+	struct image_log log;
+
 	if (image_http(image))
 		print(image, SECTION_HTTP, image_http(image));
 	for (uint32_t i = 0; i < image->alert_count; i++) {
@@ -189,6 +212,14 @@ static void check_outside(const struct image *image)
 		check(!i || strcmp(image_string(image, image_net(image, i - 1)->name),
 				image_string(image, image_net(image, i)->name)) < 0);
 	}
+	if (image_syslog(image)) {
+		const struct syslog_settings *syslog = image_syslog(image);
+		check(syslog->listen || syslog->target.host);
+		print(image, SECTION_SYSLOG, syslog);
+		image_log_syslog(image, syslog, &log);
+		check_log(&log);
+	}
+	check(image_syslog_equal(image, image));
 	check(image_devices_equal(image, image));
 	check(image_http_equal(image, image) && image_alerts_equal(image, image));
 }
@@ -204,6 +235,7 @@ static void check_image(const struct image *image)
 		check(image_service_equal(image, i, image, i));
 		broken += service->broken != 0;
 		print(image, SECTION_SERVICE, service);
+		check_logs(image, service);
 		for (unsigned role = 0; role < PROBE_ROLES; role++) {
 			const struct probe_settings *probe =
 			    image_probe(image, service, (enum probe_role)role);

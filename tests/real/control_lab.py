@@ -15,46 +15,15 @@ import time
 from pathlib import Path
 
 import pytest
+from harness import (AS_ROOT, LIMIT, SINIT, TOP, alive, children, command_line, descendants,
+                     finish_turn, freeze, unless_gone, until)
 
-TOP = Path(__file__).resolve().parent.parent.parent
-SINIT = str(Path(os.environ.get("SINIT") or TOP / "build/sinit").resolve())
 SINITCTL = str(Path(os.environ.get("SINITCTL") or TOP / "build/sinitctl").resolve())
-LIMIT = 60  # seconds that anything may take; reached only by a failure
 LIBC = ctypes.CDLL(None)
-AS_ROOT = os.geteuid() == 0
 SLEEP = "sleep 100000"
 
 # PID 1 of the namespace when sinit is not to be it: waits for it and ends with its code.
 PARENT = ["sh", "-c", '"$@"; exit $?', "sh"]
-
-
-def until(condition, what="", limit=LIMIT):
-    """Waits for `condition` to give something true, and returns it."""
-    end = time.monotonic() + limit
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {limit} s: {what or condition}")
-        time.sleep(0.01)
-
-
-def children(pid):
-    found = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            found += Path(f"/proc/{pid}/task/{task}/children").read_text().split()
-    except OSError:
-        pass
-    return [int(child) for child in found]
-
-
-def descendants(pid):
-    found = children(pid)
-    for child in found:
-        found += [other for other in children(child) if other not in found]
-    return found
 
 
 class Process:
@@ -75,11 +44,12 @@ class Process:
         return dict(pair.split(b"=", 1) for pair in pairs)
 
     def argv(self):
-        return (self.path / "cmdline").read_bytes().split(b"\0")[:-1]
+        return command_line(self.pid)
 
     def fds(self):
-        return {int(fd): os.readlink(self.path / "fd" / fd)
-                for fd in os.listdir(self.path / "fd")}
+        found = {int(fd): unless_gone(os.readlink, self.path / "fd" / fd)
+                 for fd in os.listdir(self.path / "fd")}
+        return {fd: path for fd, path in found.items() if path is not None}
 
     def settled_fds(self):
         """The same, once the program has read what it is made of, and sleeps."""
@@ -104,13 +74,13 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def alive(self):
-        try:
-            return self.stat()[0] != "Z"
-        except OSError:
-            return False
+        return alive(self.pid)
 
     def kill(self, sig):
         os.kill(self.pid, sig)
+
+    def freeze(self):
+        freeze(self.pid)
 
 
 class Ctl:
@@ -183,11 +153,8 @@ class Lab:
     def find(self):
         """sinit's process, once it has been executed."""
         for pid in descendants(self.outer.pid):
-            try:
-                if os.readlink(f"/proc/{pid}/exe") == SINIT:
-                    return Process(pid)
-            except OSError:
-                pass
+            if unless_gone(os.readlink, f"/proc/{pid}/exe") == SINIT:
+                return Process(pid)
         if self.outer.poll() is not None:
             raise AssertionError(f"sinit ended ({self.outer.returncode}): {self.messages()}")
         return None
@@ -215,10 +182,7 @@ class Lab:
     def close(self):
         if self.outer and self.outer.poll() is None:
             for pid in children(self.outer.pid):
-                try:
-                    os.kill(pid, signal.SIGKILL)  # PID 1: the namespace goes with it
-                except ProcessLookupError:
-                    pass
+                unless_gone(os.kill, pid, signal.SIGKILL)  # PID 1: the namespace goes with it
             try:
                 self.outer.wait(5)
             except subprocess.TimeoutExpired:
@@ -261,18 +225,19 @@ class Lab:
         return {s["name"]: s["pid"] for s in self.status()["services"]}
 
     def process(self, name):
-        """A running service's main process, by our own numbers."""
-        return self.host(self.status(name)["pid"])
+        """A service's main process, by our own numbers, once there is one."""
+        return until(lambda: self.find_host(self.status(name)["pid"]), f"a process of {name}")
 
     def host(self, inner):
         """The process that has this number in sinit's namespace."""
+        return until(lambda: self.find_host(inner), f"process {inner} in the namespace")
+
+    def find_host(self, inner):
         for pid in descendants(self.outer.pid):
-            try:
-                if Process(pid).status("NSpid").split()[-1] == str(inner):
-                    return Process(pid)
-            except (OSError, KeyError):
-                pass
-        raise AssertionError(f"no process {inner} in the namespace")
+            numbers = unless_gone(Process(pid).status, "NSpid")
+            if numbers and numbers.split()[-1] == str(inner):
+                return Process(pid)
+        return None
 
     def sinit_fds(self):
         """sinit's descriptors while it waits: none of an answer that it is just giving."""
@@ -280,6 +245,8 @@ class Lab:
         return self.sinit.fds()
 
     def messages(self):
+        if self.sinit:
+            finish_turn(self.sinit.pid)
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def output(self):
@@ -318,8 +285,7 @@ class Lab:
             return [json.loads(line) for line in data.splitlines()]
         finally:
             os.close(fd)
-            if path.exists():
-                path.unlink()
+            path.unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ pipes or in a terminal.
 Every wait is for a condition and has a limit, far above what a busy machine needs; nothing waits
 for a time and hopes. SINIT names the program (default build/sinit)."""
 
+import errno
 import os
 import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 from functools import lru_cache
@@ -33,6 +35,17 @@ def until(condition, what="", limit=LIMIT):
     return result
 
 
+def unless_gone(look, *words, gone=None):
+    """What look() gives; `gone` if the process or the file that it is about has gone, as any may
+    between two looks."""
+    try:
+        return look(*words)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ESRCH, errno.ENODEV):  # the last of a cgroup
+            raise
+        return gone
+
+
 @lru_cache
 def helper():
     """wrapped.c's program, beside sinit; by rename, for tests may run side by side."""
@@ -45,13 +58,26 @@ def helper():
     return str(program)
 
 
+ports = []
+
+
+def reserved_port():
+    """One of loopback that nobody else is given while the tests run. Who connects to it is refused;
+    a server that sets SO_REUSEADDR, as sinit does, gets it."""
+    ports.append(socket.socket())
+    ports[-1].bind(("127.0.0.1", 0))
+    ports[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # from now on, for others
+    return ports[-1].getsockname()[1]
+
+
 # --- looking at processes ---------------------------------------------------
 
 def children(pid):
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
+    """Also those of its threads. One may be missing while others end (proc(5))."""
+    found = []
+    for task in unless_gone(os.listdir, f"/proc/{pid}/task", gone=[]):
+        found += unless_gone(Path(f"/proc/{pid}/task/{task}/children").read_text, gone="").split()
+    return [int(child) for child in found]
 
 
 def descendants(pid):
@@ -63,10 +89,10 @@ def descendants(pid):
 
 def stat(pid):
     """State, parent, group, session, terminal, foreground group; None if it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    except OSError:
+    text = unless_gone(Path(f"/proc/{pid}/stat").read_text)
+    if text is None:
         return None
+    fields = text.rpartition(") ")[2].split()
     return [fields[0], *map(int, fields[1:6])]
 
 
@@ -76,10 +102,27 @@ def alive(pid):
 
 
 def command_name(pid):
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return None
+    name = unless_gone(Path(f"/proc/{pid}/comm").read_text)
+    return name and name.strip()
+
+
+def command_line(pid):
+    """Its words; none if it has ended."""
+    return unless_gone(Path(f"/proc/{pid}/cmdline").read_bytes, gone=b"").split(b"\0")[:-1]
+
+
+def freeze(pid):
+    """SIGSTOP, once it stands still: what it was about when told goes on to its end."""
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: (stat(pid) or "T")[0] in "TZX", f"{pid} stands still")
+
+
+def finish_turn(pid):
+    """Gives a sinit that is awake the time to write its log, which it does at the end of a turn;
+    what else has come of that turn may have been seen already."""
+    end = time.monotonic() + 1
+    while (stat(pid) or "S")[0] in "RD" and time.monotonic() < end:
+        time.sleep(0.001)
 
 
 def status_line(text, key):
@@ -108,10 +151,7 @@ class Wrapper:
 
     def __exit__(self, *_):
         for pid in [*reversed(descendants(self.process.pid)), self.process.pid]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            unless_gone(os.kill, pid, signal.SIGKILL)
         self.process.wait(LIMIT)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream:
@@ -180,10 +220,7 @@ class Terminal:
     def __exit__(self, *_):
         if self.pid:
             for pid in [*reversed(descendants(self.pid)), self.pid]:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+                unless_gone(os.kill, pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         os.close(self.fd)
 

@@ -47,9 +47,13 @@ def serve(port, life=''):
         def do_GET(self):
             status = order('200')
             say('asked', self.path, life)  # whoever sees that may give the next order
-            late = status.startswith('late')
-            if late:
+            late = status == 'held' or status.startswith('late')
+            if status == 'held':
+                while not os.path.exists(BASE + '/order.let-go'):
+                    time.sleep(0.01)
+            elif late:
                 time.sleep(float(status[4:]))
+            if late:
                 status = '500'
             try:
                 self.send_response(int(status))
@@ -156,26 +160,14 @@ class Health(Lab):
 
     def running(self, *argv):
         """Processes with these words."""
-        found = []
-        for process in self.processes():
-            try:
-                if process.argv() == [word.encode() for word in argv]:
-                    found.append(process)
-            except OSError:
-                pass
-        return found
+        return [p for p in self.processes() if p.argv() == [word.encode() for word in argv]]
 
     def helper(self, kind):
         """The prober or the responder, once it is there."""
-        return until(lambda: [p for p in self.helpers(kind)], f"a {kind}")[0]
+        return until(lambda: self.helpers(kind), f"a {kind}")[0]
 
     def helpers(self, kind):
-        def is_one(process):
-            try:
-                return process.argv()[:1] == [f"sinit: {kind}".encode()]
-            except OSError:
-                return False
-        return [p for p in self.processes() if is_one(p)]
+        return [p for p in self.processes() if p.argv()[:1] == [f"sinit: {kind}".encode()]]
 
     # --- the responder
 

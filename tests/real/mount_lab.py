@@ -22,7 +22,7 @@ def mounter():
     """mounter.c's program; by rename, for tests may run side by side."""
     program = Path(SINIT).with_name("mounter")
     sources = ["tests/real/mounter.c", "init/base.c", "init/report.c", "init/fstab.c", "init/path.c",
-               "init/seed.c", *sorted(glob.glob("init/mount*.c", root_dir=TOP))]
+               "init/seed.c", "init/clock.c", "init/fds.c", *sorted(glob.glob("init/mount*.c", root_dir=TOP))]
     fresh = program.with_name(f"mounter.{os.getpid()}")
     subprocess.run(["cc", "-D_GNU_SOURCE", "-I.", "-O1", "-Wall", "-static",
                     *(f"-Wl,--wrap={name}" for name in WRAPPED), "-o", fresh, *sources],

@@ -238,9 +238,3 @@ def serve():
     yield make
     for server in made:
         server.close()
-
-
-def unused_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -17,11 +17,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from harness import LIMIT, TOP, children, descendants, finish_turn, stat, unless_gone, until
 
-TOP = Path(__file__).resolve().parents[2]
+__all__ = ["LIMIT", "children", "descendants", "until"]
+
 SINIT = Path(os.environ.get("SINIT") or TOP / "build/sinit").resolve()
 SINITCTL = Path(os.environ.get("SINITCTL") or TOP / "build/sinitctl").resolve()
-LIMIT = 60  # seconds after which what was waited for will not come
 UNSHARE = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--pid",
            "--fork", "--kill-child", "--mount", "--mount-proc", "--net"]
 PR_SET_PDEATHSIG = 1
@@ -46,36 +47,10 @@ def now():
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000_000
 
 
-def until(condition, what, limit=LIMIT):
-    """What condition() gives as soon as it is true."""
-    end = time.monotonic() + limit
-    while not (result := condition()):
-        assert time.monotonic() < end, f"after {limit} s still not: {what}"
-        time.sleep(0.01)
-    return result
-
-
-def children(pid):
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def descendants(pid):
-    """All processes below `pid`, which sinit's own children are part of."""
-    found = children(pid)
-    for child in found:
-        found += children(child)
-    return found
-
-
 def process_state(pid):
     """The letter of proc_pid_stat(5); None when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+    found = stat(pid)
+    return found and found[0]
 
 
 def cpu_seconds(pid):
@@ -166,7 +141,7 @@ class Sinit:
         """Nothing is left of it, whatever the test did."""
         if self.process and self.process.poll() is None:
             for pid in children(self.process.pid):
-                os.kill(pid, signal.SIGKILL)
+                unless_gone(os.kill, pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
 
@@ -204,6 +179,8 @@ class Sinit:
         return [(e["service"], e["event"]) for e in self.events(None, *kinds)]
 
     def log(self):
+        for pid in children(self.process.pid) if self.process else []:
+            finish_turn(pid)
         return self.log_file.read_text() if self.log_file.exists() else ""
 
     def lines(self, name=None, *what):

@@ -184,7 +184,7 @@ def test_rules_that_do_not_fit_into_the_channel_at_once(health, alerts):  # noqa
     crash(health)
     assert len(alerts.wait(64)) == 64
     alerter = health.helper("alerter")
-    alerter.kill(signal.SIGSTOP)
+    alerter.freeze()
     write(3600)
     for _ in range(3):
         health.ok("reload")

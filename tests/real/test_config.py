@@ -102,7 +102,9 @@ SUPPORTED = {
         "min_uptime": "10s", "stop_signal": "TERM", "stop_timeout": "10s",
         "stop_command": "true", "kill_mode": "group", "reload_signal": "HUP",
         "reload_command": "true", "pre_start": "true", "post_stop": "true",
-        "start_timeout": "60s", "log": "null", "memory_max": "64M", "memory_high": "60M",
+        "start_timeout": "60s", "log": "/var/log/x", "log_stderr": "prefix", "log_format": "json",
+        "log_max_size": "1M", "log_keep": "3", "log_gzip": "yes", "log_user": "root",
+        "memory_max": "64M", "memory_high": "60M",
         "memory_low": "6M", "memory_swap_max": "0", "cpu_max": "50%", "cpu_weight": "100",
         "pids_max": "10", "io_weight": "100", "io_max": "8:0 rbps=1M", "cpuset_cpus": "0",
         "memory_warn": "80%", "oom_policy": "stop",
@@ -112,8 +114,8 @@ SUPPORTED = {
 }
 LATER = {
     "service x": {
-        "type": "forking", "instances": "2", "pid_file": "/run/x", "log": "prefix", "log_max_size": "1M",
-        "log_keep": "3", "log_format": "json", "listen": "8080", "no_new_privileges": "yes",
+        "type": "forking", "instances": "2", "pid_file": "/run/x", "listen": "8080",
+        "no_new_privileges": "yes",
         "capabilities": "x", "read_only_paths": "/", "writable_paths": "/", "private_tmp": "yes",
         "seccomp": "x", "schedule": "every 5m"},
 }
@@ -123,6 +125,9 @@ PROBE = {"check": "http://127.0.0.1:1/", "fallback": "file:/x", "interval": "1h"
 SUPPORTED |= {
     **{f"{kind} x": PROBE for kind in ("startup", "liveness", "readiness")},
     "net x": {"address": "192.0.2.5/24", "gateway": "192.0.2.1", "mtu": "1400", "up": "yes"},
+    "syslog": {"listen": "yes", "socket": "/run/log", "forward": "udp://127.0.0.1:514",
+               "log": "/var/log/messages", "log_format": "timestamps", "log_max_size": "max",
+               "log_keep": "0", "log_gzip": "yes", "log_user": "root"},
     "http": {"listen": "127.0.0.1:80", "control": "yes", "token_file": "/x", "dashboard": "no"},
     "alert x": {"events": "*", "services": "x", "cooldown": "1m", "command": "true",
                 "webhook": "http://x", "format": "ntfy", "file": "/x"},
@@ -161,6 +166,29 @@ def test_bad_probes(lab, lines, said):
     assert said in refused(lab)
 
 
+@pytest.mark.parametrize("text, said", [
+    ("[service x]\ncommand = sleep 1\nlog = /var/log/",
+     "x.ini:3: log = /var/log/: it ends in /; write the path of a file"),
+    ("[service x]\ncommand = sleep 1\nlog_max_size = 4G",
+     "x.ini:3: log_max_size = 4G: expected a size such as 512K or 10M, at least 1 and less than 4G"),
+    ("[syslog]\nforward = logs:514",
+     "x.ini:2: forward = logs:514: expected udp://HOST[:PORT] or tcp://HOST[:PORT]"),
+    ("[syslog]\nlog = null", "x.ini:1: [syslog]: it neither listens nor forwards; write listen"),
+])
+def test_bad_logs(lab, text, said):
+    lab.service("good")
+    lab.write("x", text + "\n")
+    assert said in refused(lab)
+
+
+def test_log_user_nobody_knows(lab):
+    """A warning: a service without its own log's owner is still a service."""
+    lab.service("x", SLEEP, "log_user = nobody-of-that-name")
+    checked = check(lab)
+    assert checked.returncode == 0
+    assert "x.ini:3: log_user = nobody-of-that-name: no such user; the files stay" in checked.stderr
+
+
 def test_probes_by_drop_in(lab):
     """A later file adds to a probe, its keys win, an empty one resets; none but that of the
     service says whose it is."""
@@ -191,7 +219,7 @@ def test_later_keys_are_refused_by_name(lab):
             number += 1
             lines = [line for line in told if f"y.ini:{number}: " in line]
             wanted = f"{key}: not supported by this build"
-            if key in ("type", "log"):  # the key is there, this value of it is not
+            if key == "type":  # the key is there, this value of it is not
                 wanted = f"{key} = {keys[key]}: not supported by this build"
             assert any(wanted in line for line in lines), (section, key, lines, told)
 

@@ -13,10 +13,11 @@ import termios
 import threading
 
 import pytest
-from control_lab import (SINIT, SINITCTL, SLEEP, as_user, lab,  # noqa: F401
+from control_lab import (LIBC, SINIT, SINITCTL, SLEEP, as_user, lab,  # noqa: F401
                          needs_root, until)
 
 PLAIN = "sinitctl: "
+IN_MODIFY, IN_MOVED_TO, IN_DELETE = 0x2, 0x80, 0x200  # inotify(7)
 
 
 def mode(path):
@@ -122,8 +123,7 @@ def test_P97_taken_away(lab, what):
     lab.ok("wait", "x")
     pid = lab.status("x")["pid"]
     fifo, reply = lab.run / "control", lab.run / "reply"
-    lab.sinit.kill(signal.SIGSTOP)  # so that it cannot mend before sinitctl has looked
-    until(lambda: lab.sinit.stat()[0] == "T")
+    lab.sinit.freeze()  # so that it cannot mend before sinitctl has looked
     if what == "moved":
         lab.run.rename(lab.base / "old")
     elif what == "removed":
@@ -160,7 +160,7 @@ def test_P97_lock_and_board_taken_away(lab):
     pid = lab.status("x")["pid"]
     for name in ("lock", "board", "lock"):
         (lab.run / name).unlink()
-        until(lambda: (lab.run / name).exists(), name)
+        until(lambda: (lab.run / name).exists() and lab.ctl("status", "x").code == 0, name)
         assert lab.status("x")["pid"] == pid
     second = subprocess.run([SINIT, "-c", lab.conf, "-r", lab.run],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
@@ -177,7 +177,7 @@ def test_P97_another_sinit_takes_over(lab):
     lab.start()
     lab.ok("wait", "x")
     pid = lab.process("x")
-    lab.sinit.kill(signal.SIGSTOP)
+    lab.sinit.freeze()
     for name in ("lock", "board", "control"):
         (lab.run / name).unlink()
     holder = subprocess.Popen(["/usr/bin/python3", "-c", f"""
@@ -297,7 +297,7 @@ def test_P99_killed_clients_leave_nothing(lab):
     lab.start()
     lab.ok("wait", "x")
     fds = len(lab.sinit_fds())
-    lab.sinit.kill(signal.SIGSTOP)
+    lab.sinit.freeze()
     clients = [subprocess.Popen([SINITCTL, "-r", lab.run, "restart", "x"],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                for _ in range(5)]
@@ -318,6 +318,22 @@ def test_P99_killed_clients_leave_nothing(lab):
     until(lambda: not list((lab.run / "reply").iterdir()))
     lab.ok("ping")
     assert len(lab.sinit_fds()) == fds
+
+
+def test_P99_what_was_left_goes_before_anybody_can_ask(lab):
+    """Later it would take along the reply FIFO of a client that is quicker than sinit: its request
+    would be refused."""
+    reply, left = lab.run / "reply", "1234.left-by-an-earlier-life"
+    reply.mkdir(parents=True)
+    os.mkfifo(reply / left)
+    watch = LIBC.inotify_init1(0)
+    for place, what in ((lab.run, IN_MOVED_TO), (reply, IN_DELETE)):
+        LIBC.inotify_add_watch(watch, os.fsencode(place), what)
+    lab.service("x")
+    lab.start()
+    seen = os.read(watch, 65536)  # in the order in which it came about
+    os.close(watch)
+    assert seen.index(left.encode()) < seen.index(b"control\0"), seen
 
 
 # --- JSON
@@ -361,8 +377,7 @@ def test_board_while_pid1_is_stopped(lab):
     lab.await_state("bad", "failed")
     before = lab.status("x")
     events = lab.events()
-    lab.sinit.kill(signal.SIGSTOP)
-    until(lambda: lab.sinit.stat()[0] == "T")
+    lab.sinit.freeze()
     after = lab.status()
     assert after["sinit"]["state"] == "running" and after["sinit"]["pid"] == 1
     assert [s for s in after["services"] if s["name"] == "x"][0]["pid"] == before["pid"]
@@ -391,8 +406,14 @@ def test_dead_sinit_is_told_from_a_live_one(lab):
     assert lab.events("x", "start")
     for words in (["restart", "x"], ["ping"], ["reload"], ["wait", "x"], ["shutdown"]):
         assert lab.ctl(*words).code == 3, words
-    # What it left is no obstacle to the next one.
+    # What it left is no obstacle to the next one, nor ever taken for that one's: it is removed
+    # before the lock is taken, into which a number is written then.
+    watch = LIBC.inotify_init1(0)
+    LIBC.inotify_add_watch(watch, os.fsencode(lab.run), IN_MODIFY | IN_DELETE)
     lab.start()
+    seen = os.read(watch, 65536)
+    os.close(watch)
+    assert seen.index(b"\0board\0") < seen.index(b"\0lock\0"), seen
     assert lab.status()["sinit"]["state"] == "running"
     assert lab.shutdown() == 0
     found = lab.status()["sinit"]

@@ -26,7 +26,7 @@ def hang_and_recover(health, name):
     """Its life before and after."""
     health.ok("wait", name, "--timeout", "60s")
     before = health.status(name)
-    health.process(name).kill(signal.SIGSTOP)
+    health.process(name).freeze()
     after = until(lambda: (s := health.status(name))["life"] > before["life"] and s["ready"] and s,
                   f"{name} is back")
     assert after["restarts"] == before["restarts"] + 1

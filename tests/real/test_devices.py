@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from harness import command_line, freeze
 from services import children, process_state, sinit, until  # noqa: F401
 
 ENTER = ["nsenter", *([] if os.geteuid() == 0 else ["--user", "--preserve-credentials"])]
@@ -42,12 +43,13 @@ def net(sinit, name, **keys):
     (sinit.config / f"conf.d/net-{name}.ini").write_text(f"[net {name}]\n{text}")
 
 
+def helpers(sinit):
+    return [pid for pid in children(sinit.pid) if command_line(pid) == [b"sinit: devices"]]
+
+
 def helper(sinit):
     """The devices helper's pid."""
-    def find():
-        return [pid for pid in children(sinit.pid)
-                if Path(f"/proc/{pid}/cmdline").read_bytes() == b"sinit: devices\0"]
-    return until(find, "the devices helper runs")[0]
+    return until(lambda: helpers(sinit), "the devices helper runs")[0]
 
 
 def waits(sinit, name, what):
@@ -332,7 +334,7 @@ def test_avalanche(sinit):
     waits(sinit, "a", path)
     room = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     pid = settled(sinit)
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     for i in range(room // 2 + 1):
         (path.parent / str(i % 100)).touch()
         (path.parent / str(i % 100)).unlink()
@@ -545,9 +547,7 @@ def test_reload(sinit):
     (sinit.config / "conf.d/net-br0.ini").unlink()
     sinit.service("a")
     sinit.ctl("reload")
-    until(lambda: not children(sinit.pid) or all(
-        b"devices" not in Path(f"/proc/{p}/cmdline").read_bytes() for p in children(sinit.pid)),
-        "no helper any more")
+    until(lambda: not helpers(sinit), "no helper any more")
     assert "has ended" not in sinit.log()
 
 
@@ -573,7 +573,7 @@ def test_killed_helper(sinit):
     sinit.start()
     pid = sinit.until_state("a", ready=True)["pid"]
     old = helper(sinit)
-    os.kill(old, signal.SIGSTOP)
+    freeze(old)
     (sinit.directory / "later").touch()
     os.kill(old, signal.SIGKILL)
     sinit.until_state("b", ready=True)
@@ -596,7 +596,7 @@ def test_helper_that_stands_still(sinit):
     before = switches()
     until(lambda: switches() != before, "it is asked", 100)
     assert settled(sinit) == old
-    os.kill(old, signal.SIGSTOP)
+    freeze(old)
     path.touch()
     sinit.until_state("a", ready=True, limit=100)
     assert helper(sinit) != old

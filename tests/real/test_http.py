@@ -11,6 +11,7 @@ from datetime import datetime
 
 import pytest
 from control_lab import SLEEP
+from harness import reserved_port
 from health_lab import PORT, RESTART, health, lab, until  # noqa: F401
 from responder_lab import Client
 
@@ -18,13 +19,6 @@ API = "/api/supervisor"
 APP = API + "/services/app"
 ORDERS = (APP + "/stop", APP + "/restart", API + "/reload")
 TOKEN = "correct-horse-battery-staple"
-
-
-def free_port():
-    """One that nobody has; on the host's own loopback."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def ask(port, target, method="GET", headers="", host="127.0.0.1"):
@@ -66,7 +60,7 @@ def up(health):
 # --- pages
 
 def test_port_and_unix_socket(lab):
-    port, path = free_port(), lab.base / "http"
+    port, path = reserved_port(), lab.base / "http"
     lab.write("http", f"[http]\nlisten = 127.0.0.1:{port} {path}\n")
     lab.service("app")
     lab.start()
@@ -339,7 +333,7 @@ def test_pid1_that_hangs_is_told(health):
     listening(health)
     health.service("app", SLEEP, RESTART)
     up(health)
-    health.sinit.kill(signal.SIGSTOP)
+    health.sinit.freeze()
     begin = time.monotonic()
     until(lambda: health.listens() == 503, "503", 20)
     told = time.monotonic() - begin
@@ -404,7 +398,7 @@ def test_reload_moves_it(health):
 
 def test_reload_adds_to_what_it_listens_on(lab):
     """The port that stays is served on, though the responder is another."""
-    port, more = free_port(), free_port()
+    port, more = reserved_port(), reserved_port()
     lab.service("app")
     lab.write("http", f"[http]\nlisten = 127.0.0.1:{port}\n")
     lab.start()
@@ -441,9 +435,8 @@ def test_reload_without_a_change_leaves_it_alone(health):
 
 def test_port_in_use(lab):
     """Told, and sinit goes on; once it is free, a reload opens it and leaves the other be."""
-    other = free_port()
-    with socket.create_server(("127.0.0.1", 0)) as thief:
-        port = thief.getsockname()[1]
+    port, other = reserved_port(), reserved_port()
+    with socket.create_server(("127.0.0.1", port)):
         lab.write("http", f"[http]\nlisten = 127.0.0.1:{port} 127.0.0.1:{other}\n")
         lab.service("app")
         lab.start()
@@ -459,7 +452,7 @@ def test_port_in_use(lab):
 
 def test_reload_to_an_address_that_the_old_one_covers(lab):
     """From one address of a port to all, and back: the old responder is waited for."""
-    port = free_port()
+    port = reserved_port()
     lab.service("app")
     lab.write("http", f"[http]\nlisten = 127.0.0.1:{port}\n")
     lab.start()
@@ -476,8 +469,8 @@ def test_reload_to_an_address_that_the_old_one_covers(lab):
 
 @pytest.mark.release_only  # half a minute until it is
 def test_port_in_use_is_tried_again(lab):
-    with socket.create_server(("127.0.0.1", 0)) as thief:
-        port = thief.getsockname()[1]
+    port = reserved_port()
+    with socket.create_server(("127.0.0.1", port)):
         lab.write("http", f"[http]\nlisten = 127.0.0.1:{port}\n")
         lab.service("app")
         lab.start()
@@ -534,7 +527,7 @@ def test_responder_that_stands_still(health):
     health.service("app", SLEEP, RESTART)
     up(health)
     old = health.helper("responder")
-    old.kill(signal.SIGSTOP)
+    old.freeze()
     health.http("listen = 127.0.0.1:9100", "dashboard = no")
     health.ok("reload")
     until(lambda: not old.alive())

@@ -33,12 +33,17 @@ def said(*words):
 
 def test_keys(pages):
     text = plain(pages["sinit.conf.5"])
-    keys = re.findall(r"^;([a-z_]+) =(.*)$", said(SINIT, "--print-defaults"), re.M)
-    assert len(keys) > 50
-    for key, preset in keys:
-        entry = re.search(rf"^\.TP\n{key}\n(.*?)^\.(TP|S[SH])", text, re.M | re.S)
-        assert entry, f"{key} is not in the page"
-        assert preset.strip() in entry[1], f"{key}: not its default {preset}"
+    parts = re.split(r"^;?(\[.*\])$", said(SINIT, "--print-defaults"), flags=re.M)
+    count = 0
+    for header, body in zip(parts[1::2], parts[2::2]):
+        section = re.search(rf"^\.SS [^\n]*{re.escape(header)}\n(.*?)^\.S[SH]", text, re.M | re.S)
+        assert section, f"{header} is not in the page"
+        for key, preset in re.findall(r"^;([a-z_]+) =(.*)$", body, re.M):
+            entry = re.search(rf"^\.TP\n{key}\n(.*?)(^\.TP|\Z)", section[1], re.M | re.S)
+            assert entry, f"{header} {key} is not in the page"
+            assert preset.strip() in entry[1], f"{header} {key}: not its default {preset}"
+            count += 1
+    assert count > 100
 
 
 def test_keys_of_later_versions(pages):

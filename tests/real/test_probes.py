@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from harness import stat
 from health_lab import PORT, RESTART, health, needs_root, until  # noqa: F401
 
 WEB = f"http://127.0.0.1:{PORT}"
@@ -122,7 +123,8 @@ def test_P59_one_process_at_a_time(health, how):
     health.start()
 
     def sessions():
-        return {p.stat()[3] for p in health.running("sleep", "100059")}
+        found = [stat(p.pid) for p in health.running("sleep", "100059")]
+        return {fields[3] for fields in found if fields}
 
     seen = samples(health, sessions, lambda: len(health.said("run")) >= 5)
     assert all(len(found) <= 1 for found in seen), seen
@@ -299,7 +301,7 @@ def test_hanging_service_is_restarted(health):
     health.start()
     health.await_said("app", "asked")
     first = health.process("app")
-    first.kill(signal.SIGSTOP)
+    first.freeze()
     status = health.await_fields("app", life=2, state="running", liveness="passing")
     assert status["restarts"] == 1 and status["cause"] == "liveness"
     assert not first.alive()
@@ -771,7 +773,7 @@ serve(8080)
     health.start()
     health.await_fields("app", liveness="passing")
     child = health.host(int(health.said("app", "child")[0][2]))
-    child.kill(signal.SIGSTOP)
+    child.freeze()
     status = health.await_fields("app", life=2, liveness="passing")
     assert status["restarts"] == 1 and status["cause"] == "liveness"
     assert not child.alive()
@@ -795,7 +797,7 @@ signal.pause()
 """), *NOTIFIES)
     health.start()
     health.await_said("app", "start")
-    health.sinit.kill(signal.SIGSTOP)
+    health.sinit.freeze()
     health.order("app", "go")
     health.await_said("app", "gone")
     health.sinit.kill(signal.SIGCONT)
@@ -998,7 +1000,7 @@ def test_prober_that_stands_still(health):
     health.start()
     health.await_fields("app", ready=True)
     old = health.helper("prober")
-    old.kill(signal.SIGSTOP)
+    old.freeze()
     until(lambda: not old.alive(), limit=100)
     assert "the prober has not answered" in health.messages()
     health.await_more("app", "asked")
@@ -1036,7 +1038,7 @@ def test_prober_killed(health):
 def test_late_answer_about_an_earlier_life_is_dropped(health):
     """A server of its own, which lives on, answers for the first life in the second."""
     name = soon("liveness", 60)
-    health.order("web", "late1")
+    health.order("web", "held")
     health.web("web")  # ready when it listens
     health.service(name, "sleep 100001", RESTART, "requires = web")
     health.probe(name, "liveness", f"{WEB}/live", failures=1, interval="60s", timeout="60s")
@@ -1045,6 +1047,7 @@ def test_late_answer_about_an_earlier_life_is_dropped(health):
     health.order("web", "200")
     health.ok("restart", name)
     status = health.await_fields(name, life=2, liveness="passing")
+    health.order("let-go", "")
     health.await_said("web", "late")  # the failure has been sent
     health.ok("ping")
     status = health.status(name)
@@ -1234,7 +1237,7 @@ while True:
     health.probe("app", "liveness", "http://127.0.0.1:8081/", failures=20)
     health.start()
     health.await_fields("app", state="running", liveness="passing")
-    health.process("db").kill(signal.SIGSTOP)
+    health.process("db").freeze()
     health.await_fields("db", life=2, state="running")
     app = health.await_fields("app", state="running", liveness="passing")
     assert app["restarts"] <= 1, health.events("app")

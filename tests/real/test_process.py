@@ -11,6 +11,7 @@ import time
 import pytest
 from control_lab import (SINIT, SLEEP, Process, children, lab,  # noqa: F401
                          needs_root, until)
+from harness import unless_gone
 
 NULL = "/dev/null"
 
@@ -70,7 +71,7 @@ def test_helpers_run_in_the_services_setting(lab):
                 f"stop_command = {script} stop", f"reload_command = {script} reload")
     up(lab)
     lab.ok("reload", "x")
-    until((out / "reload").exists)
+    until(lambda: unless_gone((out / "reload").read_text))
     lab.ok("stop", "x")
     wanted = f"{pwd.getpwnam('daemon').pw_uid} /tmp 0027 v\n"
     for name in ("pre", "post", "stop", "reload"):

@@ -1,18 +1,35 @@
 """Reload: what changed is restarted, once; what did not is left alone."""
 
+import fcntl
+import os
 import signal
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 from control_lab import SINIT, SINITCTL, SLEEP, lab, until  # noqa: F401
+from harness import unless_gone
 
 
 def lives(lab):
     return {s["name"]: (s["life"], s["pid"], s["restarts"]) for s in lab.status()["services"]}
 
 
+@contextmanager
+def held(program):
+    """Whoever executes it waits until the end: a lease, fcntl(2)."""
+    fd = os.open(program, os.O_RDONLY)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGWINCH)  # is ignored; SIGIO would end the tests
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield
+    finally:
+        os.close(fd)
+
+
 def argument(lab, name):
-    return lab.process(name).argv()[-1].decode()
+    """The last word of its command; none if that life has just ended."""
+    return b"".join(lab.process(name).argv()[-1:]).decode()
 
 
 def test_P73_only_what_changed(lab):
@@ -112,7 +129,7 @@ def test_P75_settings_of_sinit_hold_after_a_reload(lab):
     lab.sinit_ini(f"log_target = {lab.base}/other")
     lab.ok("reload")
     lab.ok("restart", "w")
-    until(lambda: "w: started" in (lab.base / "other").read_text())
+    until(lambda: "w: started" in unless_gone((lab.base / "other").read_text, gone=""))
 
 
 @pytest.mark.parametrize("gone", ["all", "conf.d"])
@@ -277,3 +294,22 @@ def test_P122_flat(lab):
     assert abs(anon_after - anon) <= 32, (anon, anon_after)
     until(lambda: lab.sinit.status("State")[0] == "S")
     assert not list((lab.run / "reply").iterdir())
+
+
+def test_exec_that_took_long(lab):
+    """sinit asks ever more seldom for an exec that hangs; a reload meets what is, all the same."""
+    program, ran = lab.base / "program", lab.base / "ran"
+    program.write_text(f"#!/bin/sh\necho >{ran}\nexec {SLEEP}\n")
+    program.chmod(0o755)
+    lab.service("slow", str(program), "start_timeout = 60s")
+    lab.service("clock", "sleep 1", "type = oneshot")
+    with held(program):
+        lab.start()
+        lab.ok("wait", "clock")
+        assert lab.status("slow")["state"] == "starting" and not ran.exists()
+    until(ran.exists, "it runs")
+    before = lives(lab)["slow"]
+    lab.service("slow", str(program), "start_timeout = 60s", "stop_timeout = 1s")
+    lab.ok("reload")
+    lab.ok("wait", "slow")
+    assert lives(lab)["slow"] == before and not lab.events("slow", "stopping")

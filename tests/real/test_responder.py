@@ -295,9 +295,9 @@ def test_at_most_one_ping_a_second(responder):
     with responder.connect() as client:
         while time.monotonic() < began + 2.5:
             assert client.ask("/health").status == 200
-    pings = responder.pid1.pings
-    assert 2 <= len(pings) <= 4
-    assert all(b - a > 0.95 for a, b in zip(pings, pings[1:])), pings
+        seconds = time.monotonic() - began
+    # Not their distances: when this process sees them is another matter.
+    assert 2 <= len(responder.pid1.pings) <= 1 + seconds
 
 
 def test_PID_1_that_does_not_answer(responder):

@@ -14,14 +14,8 @@ from control_lab import (AS_ROOT, SLEEP, Process, as_user, descendants,  # noqa:
 
 def running(lab, word):
     """Living processes of the namespace that have this argument."""
-    found = []
-    for pid in descendants(lab.outer.pid):
-        try:
-            if word.encode() in Process(pid).argv() and Process(pid).alive():
-                found.append(Process(pid))
-        except OSError:
-            pass
-    return found
+    return [process for process in map(Process, descendants(lab.outer.pid))
+            if word.encode() in process.argv() and process.alive()]
 
 
 # --- users
@@ -122,7 +116,7 @@ def test_P113_nothing_to_write_to(lab):
     lab.service("x", "sleep 100007", "restart_delay = 10ms")
     lab.launch(args=["-c", lab.conf], after=read_only())
     first = until(lambda: running(lab, "100007"))[0]
-    lab.sinit = lab.find()
+    lab.sinit = until(lab.find)
     first.kill(signal.SIGKILL)
     until(lambda: [p for p in running(lab, "100007") if p.pid != first.pid])
     assert lab.output() == b""

@@ -56,6 +56,69 @@ int platform_send(int fd, const void *message, size_t size)
 	return fd == PROBER_FD ? prober_take(message, size) : -EPIPE;
 }
 
+/* Captured output is not simulated: there is none. */
+int platform_capture(int ret_pipe[static 2])
+{
+	ret_pipe[0] = ret_pipe[1] = -1;
+	return -ENOSYS;
+}
+
+void platform_capture_close(int pipe[static 2])
+{
+	(void)pipe;
+}
+
+bool platform_capture_alone(int pipe[static 2])
+{
+	(void)pipe;
+	return true;
+}
+
+void platform_capture_owner(const int pipe[static 2], uint32_t uid, uint32_t gid)
+{
+	(void)pipe, (void)uid, (void)gid;
+}
+
+void platform_capture_renew(const int pipe[static 2])
+{
+	(void)pipe;
+}
+
+int platform_store(int dirfd, uint32_t capacity, uint32_t group, bool *ret_file)
+{
+	(void)dirfd, (void)capacity, (void)group;
+	*ret_file = false;
+	return -ENOSYS;
+}
+
+int platform_store_written(int fd, uint32_t number, int pipe, uint64_t *ret_bytes)
+{
+	(void)fd, (void)number, (void)pipe, (void)ret_bytes;
+	return -ENOSYS;
+}
+
+int platform_store_copy(int from, int to, uint32_t capacity)
+{
+	(void)from, (void)to, (void)capacity;
+	return -ENOSYS;
+}
+
+int platform_store_allocate(int fd, uint32_t capacity, uint32_t number)
+{
+	(void)fd, (void)capacity, (void)number;
+	return -ENOSYS;
+}
+
+void platform_store_release(int fd, uint32_t capacity, uint32_t number)
+{
+	(void)fd, (void)capacity, (void)number;
+}
+
+void platform_close(int fd)
+{
+	(void)fd;
+}
+
 void platform_unmap(void *memory, size_t size)
 {
 	munmap(memory, size);

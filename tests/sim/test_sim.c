@@ -52,7 +52,7 @@ static void tell_slices(int wd)
 	supervisor_slice_event(&sim.sv, wd);
 }
 
-/* As the loop does it: sleep, deaths, requests, deadlines, consequences. */
+/* As the loop does it: sleep, births, deaths, requests, deadlines, consequences. */
 static void turn(int64_t *request, void (*ask)(void))
 {
 	struct supervisor *sv = &sim.sv;
@@ -67,6 +67,7 @@ static void turn(int64_t *request, void (*ask)(void))
 		kernel.now += HOUR; /* nothing will ever happen */
 	kernel_run();
 	supervisor_clock(sv);
+	supervisor_births(sv);
 	if (kernel.chld) {
 		kernel.chld = false;
 		supervisor_deaths(sv, kernel.chld_pid);
@@ -160,6 +161,7 @@ static void release(struct supervisor *sv)
 	free(sv->history);
 	free(sv->check_state);
 	free(sv->check_due);
+	free(sv->capture);
 	free(sv->pids.entry);
 	spawner_free(sv->spawner);
 	board_close(&sv->board);

@@ -2,7 +2,8 @@
 
 #include "tests/unit/ctl_fixture.h"
 
-#include "ctl/view.h"
+#include "ctl/watch.h"
+#include "init/clock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { WRITER_LIMIT = 20000 }; /* ms until what must come has come */
 
 static void must(bool good, const char *what)
 {
@@ -41,7 +44,7 @@ struct fixture *fixture_new(uint32_t capacity)
 	memset(head->release, 0, sizeof(head->release));
 	strcpy(head->release, "9.9.9");
 	head->phase = PHASE_RUNNING;
-	head->started = view_clock() - 3600000;
+	head->started = clock_ms() - 3600000;
 	head->started_wall = INT64_C(1714564800000000000); /* 2024-05-01T12:00:00Z */
 	return f;
 }
@@ -58,7 +61,7 @@ void fixture_kill(struct fixture *f)
 void fixture_free(struct fixture *f)
 {
 	static const char *const files[] = {
-	    "board", "lock", "control", "out", "err", "elsewhere", "reply"};
+	    "board", "lock", "control", "logs", "out", "err", "elsewhere", "reply"};
 
 	fixture_kill(f);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
@@ -75,7 +78,7 @@ struct board_service *fixture_add(struct fixture *f, const char *name, enum stat
 	uint32_t slot = f->board.head->count;
 	struct board_service *s = &f->board.services[slot];
 	bool alive = state == STATE_RUNNING || state == STATE_STARTING || state == STATE_STOPPING;
-	int64_t now = view_clock();
+	int64_t now = clock_ms();
 
 	board_begin(s);
 	s->used = 1;
@@ -192,6 +195,42 @@ int fixture_run(struct fixture *f, ...)
 	slurp(fd, f->out, sizeof(f->out));
 	slurp(err, f->err, sizeof(f->err));
 	return code;
+}
+
+pid_t fixture_writer(struct fixture *f)
+{
+	fixture_live(f, NULL);
+	unlinkat(f->dirfd, "out", 0);
+	pid_t child = fork();
+	must(child >= 0, "fork");
+	if (child == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+
+void fixture_writer_ends(struct fixture *f)
+{
+	kill(f->sinit, SIGKILL);
+	_exit(0);
+}
+
+void fixture_wait_output(struct fixture *f, size_t least)
+{
+	struct stat info = {0};
+
+	for (int64_t end = clock_ms() + WRITER_LIMIT; clock_ms() < end; watch_sleep(2))
+		if (fstatat(f->dirfd, "out", &info, 0) == 0 && (size_t)info.st_size >= least)
+			return;
+	kill(f->sinit, SIGKILL);
+	_exit(1);
+}
+
+int fixture_join(pid_t child)
+{
+	int status;
+
+	must(waitpid(child, &status, 0) == child, "waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 int fixture_replies(const struct fixture *f)

@@ -38,6 +38,24 @@ void fixture_kill(struct fixture *f);
 /* Runs sinitctl -r DIR with the words, which end with NULL. Returns the exit code. */
 int fixture_run(struct fixture *f, ...) __attribute__((sentinel));
 
+/* A process beside the next run, in which it returns 0: it changes what sinitctl sees, and ends
+ * with fixture_writer_ends(), which ends the sinit too. Makes that live. */
+pid_t fixture_writer(struct fixture *f);
+void fixture_writer_ends(struct fixture *f) __attribute__((noreturn));
+
+/* In that process: waits until the run has put out so many bytes. */
+void fixture_wait_output(struct fixture *f, size_t least);
+
+/* Its exit code, or that of any child; -1 if it was killed. */
+int fixture_join(pid_t child);
+
+/* Fails the test unless `text` has `part` in it. */
+#define has(text, part)                                                                            \
+	do {                                                                                       \
+		if (!strstr(text, part))                                                           \
+			fail_msg("no \"%s\" in:\n%s", part, text);                                 \
+	} while (0)
+
 /* Number of entries in RUNDIR/reply. */
 int fixture_replies(const struct fixture *f);
 

@@ -20,7 +20,8 @@ TOP = Path(__file__).resolve().parents[2]
 # The first pattern that matches a file's path gives its layer.
 LAYERS = [
     ("base", "init/base.[ch] init/raw_syscall.h"),
-    ("pure", "init/machine.[ch] init/graph.[ch] init/words.[ch] init/value.[ch] init/schema*.[ch] "
+    ("kernel", "init/fds.[ch] init/clock.[ch]"),
+    ("pure", "init/machine.[ch] init/machine_life.c init/machine_internal.h init/backoff.[ch] init/graph.[ch] init/words.[ch] init/value.[ch] init/schema*.[ch] "
              "init/schema.def init/image*.[ch] init/explain*.[ch] init/pidmap.[ch] "
              "init/ranks.[ch] init/format.[ch] init/render*.[ch] init/board_names.c "
              "init/mountinfo.[ch] init/fstab.[ch] "
@@ -31,17 +32,17 @@ LAYERS = [
              "probes/grpc_message.[ch] probes/check.[ch] probes/web_*.[ch] "
              "probes/metrics*.[ch] probes/stats.[ch] init/notify.[ch] probes/alert_*.[ch] "
              "init/cmdline.[ch] cgroup/limits.[ch] cgroup/place.[ch] cgroup/reading.[ch] "
-             "init/netaddr.[ch] probes/uevent.[ch]"),
-    ("record", "init/board.h probes/helper.h"),
+             "init/netaddr.[ch] probes/uevent.[ch] log/syslog_message.[ch] log/lines.[ch]"),
+    ("record", "init/board.h probes/helper.h log/store.h log/store_read.h"),
     ("config", "init/config*.[ch] init/loader.h init/builder.[ch] init/arena.[ch] "
                "init/files.[ch] init/users.[ch] init/ini.[ch]"),
     ("responder", "probes/responder.c probes/server*.[ch] probes/site*.[ch] probes/dashboard.c "
                   "probes/confine.[ch]"),
     ("helpers", "probes/helpers.[ch]"),
     ("wrapper", "reaper/wrapper*.[ch]"),
-    ("world", "init/board*.c init/log.[ch] init/fds.[ch] init/report.[ch] init/path.[ch] init/mount*.[ch] "
-              "init/seed.[ch] init/console.[ch] init/watchdog.[ch] init/machine_end.[ch] init/loopback.[ch] "
-              "reaper/*.[ch] cgroup/*.[ch]"),
+    ("world", "init/board*.c log/store_read.c init/log.[ch] init/report.[ch] init/path.[ch] init/mount*.[ch] "
+              "init/seed.[ch] init/console.[ch] init/watchdog.[ch] init/machine_end.[ch] init/loopback.[ch] init/pipe.[ch] "
+              "reaper/*.[ch] cgroup/*.[ch] log/store_make.[ch]"),
     ("platform", "init/platform.[ch]"),
     ("main", "init/main.c init/supervisor_main.[ch] init/loop.c init/reload.c init/rundir.c init/sinit.h init/cgroups.c "
              "init/boot.[ch] init/errand.[ch] init/emergency.c "
@@ -49,23 +50,26 @@ LAYERS = [
     ("supervisor", "init/supervisor*.[ch]"),
     ("sinitctl", "ctl/*.[ch]"),
     ("probes", "probes/*.[ch]"),
+    ("logger", "log/*.[ch]"),
 ]
 
 # Every layer may use itself.
 USES = {
     "base": "",
+    "kernel": "",
     "pure": "base record",  # of the record only its types: explain's sentences, kinds of checks
     "record": "pure",
     "config": "base pure",
-    "responder": "base pure record probes",
+    "responder": "base kernel pure record probes",
     "helpers": "base record",
-    "world": "base pure record",
-    "platform": "base world pure",
+    "world": "base kernel pure record",
+    "platform": "base kernel world pure",
     "wrapper": "base pure world platform",
     "supervisor": "base pure record world platform",
-    "main": "base pure record config world platform wrapper supervisor helpers",
-    "probes": "base pure record",  # helpers: processes of their own, which call none of PID 1's
-    "sinitctl": "base pure record config",
+    "main": "base kernel pure record config world platform wrapper supervisor helpers",
+    "probes": "base kernel pure record",  # helpers: processes of their own, which call none of PID 1's
+    "logger": "base kernel pure record probes",  # likewise, with its children
+    "sinitctl": "base kernel pure record config",
 }
 
 # Finer than the layers: who alone may include these.
@@ -78,7 +82,8 @@ ONLY = [
     ("init/loader.h", "init/config*.c"),
     ("probes/prober.h", "probes/prober*.c probes/probe.c probes/*_probe.c"),
     ("probes/devices.h", "probes/devices*.c"),
-    ("init/machine.h", "init/machine.c init/board.h init/image.h init/supervisor.h"),
+    ("init/machine.h", "init/machine_internal.h init/board.h init/image.h init/supervisor.h"),
+    ("init/machine_internal.h", "init/machine.c init/machine_life.c"),
 ]
 
 # Memory and text: no system call, no allocation, no clock, no state.
@@ -116,7 +121,7 @@ def layer(path):
 
 
 def sources():
-    return sorted(str(path.relative_to(TOP)) for directory in ("init", "reaper", "cgroup", "ctl", "probes")
+    return sorted(str(path.relative_to(TOP)) for directory in ("init", "reaper", "cgroup", "ctl", "probes", "log")
                   for path in (TOP / directory).iterdir() if path.suffix in (".c", ".h", ".def"))
 
 

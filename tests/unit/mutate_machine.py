@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Would the machine's tests notice? Not part of `make test`.
 
-    tests/unit/mutate_machine.py [LINE...]     all of init/machine.c, or these lines
+    tests/unit/mutate_machine.py [FILE:LINE...]     all of FILES, or these lines
 
-Applies one small fault at a time to init/machine.c (a comparison turned, a statement
+Applies one small fault at a time to the machine's files (a comparison turned, a statement
 dropped, a case left out, a bit of an answer lost), builds the tests with it and runs
 them. What no test notices is printed: it is either a gap in the tests or a fault that
 changes nothing.
@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-SOURCE = TOP / "init/machine.c"
+FILES = ["machine.c", "machine_life.c", "backoff.c"]  # of init/
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", f"-I{TOP}", "-O1", "-w"]
 TESTS = ["test_machine_table", "test_machine", "test_machine_stop", "test_machine_restart",
          "test_machine_oom", "test_machine_walk"]
@@ -79,23 +79,28 @@ def mutants(lines):
             yield number, ""
 
 
-def build_tests(directory):
+def compile_file(source, directory, **more):
+    object_file = f"{directory}/{Path(source).stem}.o"
+    return subprocess.run(["gcc", *FLAGS, "-c", "-o", object_file, source], **more).returncode == 0
+
+
+def build_all(directory):
     for name in [*TESTS, "machine_script"]:
-        subprocess.run(["gcc", *FLAGS, "-c", "-o", f"{directory}/{name}.o",
-                        f"{TOP}/tests/unit/{name}.c"], check=True)
+        compile_file(f"{TOP}/tests/unit/{name}.c", directory, check=True)
+    for name in FILES:
+        compile_file(f"{TOP}/init/{name}", directory, check=True)
 
 
-def noticed(directory, number, new, lines):
+def noticed(directory, file, number, new, lines):
     """By which test; "compiler" if it is no program; None if by none."""
     with tempfile.TemporaryDirectory(dir=directory) as own:
-        Path(own, "machine.c").write_text("\n".join([*lines[:number - 1], new, *lines[number:]]))
-        if subprocess.run(["gcc", *FLAGS, "-c", "-o", f"{own}/machine.o", f"{own}/machine.c"],
-                          stderr=subprocess.DEVNULL).returncode:
+        Path(own, file).write_text("\n".join([*lines[:number - 1], new, *lines[number:]]))
+        if not compile_file(f"{own}/{file}", own, stderr=subprocess.DEVNULL):
             return "compiler"
+        objects = [f"{own if name == file else directory}/{Path(name).stem}.o" for name in FILES]
         for name in TESTS:
             subprocess.run(["gcc", "-o", f"{own}/{name}", f"{directory}/{name}.o",
-                            f"{directory}/machine_script.o", f"{own}/machine.o", "-lcmocka"],
-                           check=True)
+                            f"{directory}/machine_script.o", *objects, "-lcmocka"], check=True)
             try:
                 if subprocess.run([f"{own}/{name}"], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL, timeout=20).returncode:
@@ -106,22 +111,23 @@ def noticed(directory, number, new, lines):
 
 
 def main():
-    lines = SOURCE.read_text().split("\n")
-    wanted = {int(word) for word in sys.argv[1:]}
-    todo = [(number, new) for number, new in mutants(lines) if not wanted or number in wanted]
-    by, survivors = {}, []
+    wanted = set(sys.argv[1:])
+    lines = {file: (TOP / "init" / file).read_text().split("\n") for file in FILES}
+    todo = [(file, number, new) for file in FILES for number, new in mutants(lines[file])
+            if not wanted or f"{file}:{number}" in wanted]
+    by, survivors = {}, 0
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(os.cpu_count()) as pool:
-        build_tests(directory)
-        if noticed(directory, 1, lines[0], lines):
+        build_all(directory)
+        if noticed(directory, FILES[0], 1, lines[FILES[0]][0], lines[FILES[0]]):
             sys.exit("the tests fail as it is")
-        results = pool.map(lambda job: noticed(directory, *job, lines), todo)
-        for (number, new), result in zip(todo, results):
+        results = pool.map(lambda job: noticed(directory, *job, lines[job[0]]), todo)
+        for (file, number, new), result in zip(todo, results):
             by[result] = by.get(result, 0) + 1
             if result is None:
-                survivors.append(number)
-                print(f"machine.c:{number}: {lines[number - 1].strip()}\n"
+                survivors += 1
+                print(f"{file}:{number}: {lines[file][number - 1].strip()}\n"
                       f"    not noticed: {new.strip() or '(left out)'}", flush=True)
-    print(f"{len(todo)} mutants, {len(survivors)} not noticed;",
+    print(f"{len(todo)} mutants, {survivors} not noticed;",
           ", ".join(f"{count} by {name}" for name, count in by.items() if name))
     sys.exit(bool(survivors))
 

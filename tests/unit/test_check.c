@@ -251,6 +251,43 @@ static void test_addresses(void **state)
 	run(check_parse_address, cases, ARRAY_LEN(cases));
 }
 
+#define FORWARD "expected udp://HOST[:PORT] or tcp://HOST[:PORT]"
+#define NOTHING_ELSE                                                                               \
+	"there is a host and a port, and nothing else; write udp://HOST:PORT or tcp://HOST:PORT"
+
+static void test_forward(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"udp://logs.example", "tcp host=logs.example port=514 udp"},
+	    {"udp://192.0.2.1:5514", "tcp host=192.0.2.1 port=5514 udp"},
+	    {"tcp://[2001:db8::1]", "tcp host=2001:db8::1 port=514"},
+	    {"tcp://[::1]:1", "tcp host=::1 port=1"},
+	    {"", "error: " FORWARD},
+	    {"logs.example", "error: " FORWARD},
+	    {"logs.example:514", "error: " FORWARD},
+	    {"@@logs.example", "error: " FORWARD},
+	    {"udp:logs.example", "error: " FORWARD},
+	    {"udp:/", "error: " FORWARD},
+	    {"http://logs.example/", "error: " FORWARD},
+	    {"UDP://logs.example", "error: " FORWARD},
+	    {"udp://", "error: the host is missing"},
+	    {"udp://:514", "error: the host is missing"},
+	    {"udp://x:", "error: the port is missing"},
+	    {"udp://x:0", "error: the port is not from 1 to 65535"},
+	    {"udp://x:syslog", "error: the port is not a number"},
+	    {"udp://x/", "error: " NOTHING_ELSE},
+	    {"tcp://x:1/y", "error: " NOTHING_ELSE},
+	    {"tcp://me@x", "error: " NOTHING_ELSE},
+	    {"udp://a b", "error: the host is no name and no address"},
+	    {"udp://::1", "error: an IPv6 address stands between [ and ]"},
+	    {"udp://[x]", "error: between [ and ] stands an IPv6 address"},
+	    {"udp://10.0.0", "error: the host is no IPv4 address"},
+	};
+
+	(void)state;
+	run(check_parse_forward, cases, ARRAY_LEN(cases));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +296,7 @@ int main(void)
 	    cmocka_unit_test(test_bad_parts),
 	    cmocka_unit_test(test_lengths),
 	    cmocka_unit_test(test_addresses),
+	    cmocka_unit_test(test_forward),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

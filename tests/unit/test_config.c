@@ -57,7 +57,8 @@ static void test_bad_values(void **state)
 	bad("limit_core = much",
 	    "t:3: limit_core = much: expected SOFT or SOFT:HARD, each a number "
 	    "such as 1024 or 64M, or unlimited\n");
-	bad("log = file", "t:3: log = file: expected inherit or null\n");
+	bad("log = file",
+	    "t:3: log = file: expected inherit, null, prefix or an absolute path\n");
 	/* A value that is long or has control characters does not spoil the message. */
 	bad("enabled = \x1b[31m"
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -71,10 +72,8 @@ static void test_later(void **state)
 {
 	(void)state;
 	bad("type = forking", "t:3: type = forking: not supported by this build\n");
-	bad("log = /var/log/x", "t:3: log = /var/log/x: not supported by this build\n");
-	bad("log = prefix", "t:3: log = prefix: not supported by this build\n");
 	bad("instances = 2", "t:3: instances: not supported by this build; only 1 is\n");
-	bad("log_format = json", "t:3: log_format: not supported by this build\n");
+	bad("pid_file = /x", "t:3: pid_file: not supported by this build\n");
 	bad("schedule = every 5m", "t:3: schedule: not supported by this build\n");
 	struct image *image = config_util_text("[service a]\ncommand = x\ninstances = 1\n"
 					       "[sinit]\ncritical_action = alert\n");

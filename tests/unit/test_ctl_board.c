@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "init/clock.h"
 #include "tests/unit/ctl_fixture.h"
 
 #include "ctl/view.h"
@@ -32,12 +33,6 @@ static int tear_down(void **state)
 	fixture_free(f);
 	return 0;
 }
-
-#define has(text, part)                                                                            \
-	do {                                                                                       \
-		if (!strstr(text, part))                                                           \
-			fail_msg("no \"%s\" in:\n%s", part, text);                                 \
-	} while (0)
 
 static void three_services(void)
 {
@@ -90,7 +85,7 @@ static void test_paused(void **state)
 
 static void test_resources(void **state)
 {
-	struct board_reading r = {.time = view_clock(),
+	struct board_reading r = {.time = clock_ms(),
 	    .have = READING_MEMORY | READING_PIDS,
 	    .memory_current = 5,
 	    .memory_max = 7,
@@ -174,7 +169,7 @@ static void test_json(void **state)
 	has(f->out, "\"type\":\"simple\",\"enabled\":true,\"critical\":false,"
 		    "\"stopped_by_hand\":false,\"priority\":50,\"backoff_ms\":null,"
 		    "\"blocker\":null,\"error\":null,\"status_text\":null,"
-		    "\"paused\":false,\"oom_kills\":0,\"cgroup\":null,\"resources\":null}]}\n");
+		    "\"paused\":false,\"oom_kills\":0,\"log_dropped\":0,\"cgroup\":null,\"resources\":null}]}\n");
 	assert_int_equal(fixture_run(f, "--json", "status", "a-job", NULL), 0);
 	has(f->out, "\"last_exit\":{\"code\":0,\"time\":null}");
 	has(f->out, "\"pid\":null,\"uptime_seconds\":null");

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "init/clock.h"
 #include "tests/unit/ctl_fixture.h"
 
 #include "ctl/client.h"
@@ -39,12 +40,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-#define has(text, part)                                                                            \
-	do {                                                                                       \
-		if (!strstr(text, part))                                                           \
-			fail_msg("no \"%s\" in:\n%s", part, text);                                 \
-	} while (0)
-
 static void refuse(FILE *answer, int code, const char *message)
 {
 	fprintf(answer, "{\"result\":\"error\",\"code\":%d,\"message\":\"%s\"}\n", code, message);
@@ -58,7 +53,7 @@ static void carry_out(struct board_service *s, const char *verb)
 
 	board_begin(s);
 	m->want = down ? WANT_DOWN : WANT_UP;
-	m->since = view_clock();
+	m->since = clock_ms();
 	m->ready = 0;
 	if (down) {
 		m->state = STATE_STOPPED;
@@ -129,10 +124,10 @@ static void test_start_stop(void **state)
 	fixture_add(f, "web", STATE_STOPPED);
 	fixture_add(f, "db", STATE_RUNNING);
 	fixture_live(f, handle);
-	int64_t before = view_clock();
+	int64_t before = clock_ms();
 	assert_int_equal(fixture_run(f, "start", "web", NULL), 0);
 	assert_string_equal(f->out, "web: running (pid 777)\n");
-	assert_true(view_clock() - before >= 200);
+	assert_true(clock_ms() - before >= 200);
 	assert_int_equal(fixture_run(f, "start", "db", NULL), 0);
 	assert_int_equal(fixture_run(f, "stop", "web", "db", NULL), 0);
 	assert_string_equal(f->out, "web: stopped\ndb: stopped\n");
@@ -202,6 +197,28 @@ static void test_fits(void **state)
 	assert_int_equal(client_fits("start", NULL, 0), 0);
 }
 
+static bool handle_rotate(struct fixture *fixture, const struct request *request, FILE *answer)
+{
+	(void)fixture;
+	if (strcmp(request->verb, "rotate") == 0 && request->argc == 0)
+		fprintf(answer, "{\"result\":\"ok\"}\n");
+	else
+		refuse(answer, 2, "not that");
+	return true;
+}
+
+static void test_rotate(void **state)
+{
+	(void)state;
+	fixture_live(f, handle_rotate);
+	assert_int_equal(fixture_run(f, "rotate", NULL), 0);
+	assert_string_equal(f->out, "");
+	assert_int_equal(fixture_run(f, "--json", "rotate", NULL), 0);
+	assert_string_equal(f->out, "{\"result\":\"ok\"}\n");
+	assert_int_equal(fixture_run(f, "rotate", "web", NULL), 2);
+	has(f->err, "rotate: too many arguments");
+}
+
 static void test_ping_and_shutdown(void **state)
 {
 	(void)state;
@@ -227,9 +244,9 @@ static void test_death(void **state)
 	(void)state;
 	fixture_add(f, "web", STATE_RUNNING);
 	fixture_live(f, handle_silent);
-	int64_t before = view_clock();
+	int64_t before = clock_ms();
 	assert_int_not_equal(fixture_run(f, "ping", NULL), 0);
-	assert_true(view_clock() - before < 2000);
+	assert_true(clock_ms() - before < 2000);
 	fixture_kill(f);
 	assert_int_equal(fixture_run(f, "ping", NULL), 3);
 	has(f->err, "nobody has it open");
@@ -423,6 +440,7 @@ int main(void)
 	    TEST(test_start_fails),
 	    TEST(test_many_names),
 	    TEST(test_fits),
+	    TEST(test_rotate),
 	    TEST(test_ping_and_shutdown),
 	    TEST(test_death),
 	    TEST(test_show),

@@ -26,12 +26,6 @@ static void fresh(void)
 	text_init(&text, buffer, sizeof(buffer));
 }
 
-static void has(const char *where, const char *what)
-{
-	if (!strstr(where, what))
-		fail_msg("\"%s\" is missing in:\n%s", what, where);
-}
-
 static void lacks(const char *where, const char *what)
 {
 	if (strstr(where, what))

@@ -8,7 +8,7 @@
 
 #include "init/base.h"
 #include "init/builder.h"
-#include "init/image.h"
+#include "init/image_log.h"
 #include "tests/unit/config_util.h"
 
 #include <errno.h>
@@ -28,7 +28,8 @@ static const char three[] = "[service web]\ncommand = /bin/web -p 80\nrequires =
 			    "[startup log]\ncheck = heartbeat\nfallback = exec:true x\nmax_age = 5\n"
 			    "[http]\nlisten = :80 /x\ntoken_file = /t\n"
 			    "[alert a]\nfile = /x\nservices = w* db\n"
-			    "[alert b]\nwebhook = http://x/y\ncommand = mail root\n";
+			    "[alert b]\nwebhook = http://x/y\ncommand = mail root\n"
+			    "[syslog]\nlisten = yes\nforward = udp://h\nlog = /x\n";
 
 static void test_find(void **state)
 {
@@ -122,7 +123,7 @@ static void test_stored_once(void **state)
 	ref limits = image_service(image, 0)->limits;
 	for (uint32_t i = 0; i < 500; i++)
 		assert_int_equal(image_service(image, i)->limits, limits);
-	assert_true(image->size / 500 <= 304);
+	assert_true(image->size / 500 <= 336);
 	config_free(image);
 }
 
@@ -179,7 +180,11 @@ static void test_differences(void **state)
 	    {"restart_window = 3", false}, {"min_uptime = 3", false}, {"stop_signal = INT", false},
 	    {"stop_timeout = 3", false}, {"stop_command = x", false}, {"kill_mode = group", false},
 	    {"reload_signal = INT", false}, {"reload_command = x", false}, {"pre_start = x", true},
-	    {"post_stop = x", false}, {"start_timeout = 3", false}, {"log = null", true}};
+	    {"post_stop = x", false}, {"start_timeout = 3", false}, {"log = null", true},
+	    {"log = prefix", true}, {"log = /x", true}, {"log_format = json", true},
+	    {"log_stderr = prefix", true}, {"log_stderr = inherit", false},
+	    {"log_max_size = 1M", false}, {"log_keep = 0", false}, {"log_gzip = yes", false},
+	    {"log_user = 5", false}};
 	const char *plain = "[service a]\ncommand = x\n[service b]\ncommand = y\n";
 
 	(void)state;
@@ -279,6 +284,31 @@ static size_t use_probes(const struct image *image)
 	return total;
 }
 
+static size_t use_log(const struct image_log *log)
+{
+	assert_true((log->sink == SINK_FILE) == (log->path != NULL));
+	assert_true(log->format <= OUTPUT_JSON);
+	return log->path ? strlen(log->path) : 0;
+}
+
+static size_t use_syslog(const struct image *image)
+{
+	struct image_log log;
+
+	image_log_syslog(image, image_syslog(image), &log);
+	return use_log(&log) + strlen(image_string(image, image_syslog(image)->socket));
+}
+
+static size_t use_logs(const struct image *image, const struct service_settings *service)
+{
+	struct image_log out, err;
+
+	image_log(image, service, STREAM_STDOUT, &out);
+	image_log(image, service, STREAM_STDERR, &err);
+	assert_true(out.way != WAY_SAME);
+	return use_log(&out) + use_log(&err);
+}
+
 static size_t use_outside(const struct image *image)
 {
 	size_t total = 0;
@@ -290,6 +320,10 @@ static size_t use_outside(const struct image *image)
 			 use_target(image, &image_alert(image, i)->target);
 	for (uint32_t i = 0; i < image->net_count; i++)
 		total += print(image, SECTION_NET, image_net(image, i));
+	if (image_syslog(image))
+		total += print(image, SECTION_SYSLOG, image_syslog(image)) +
+			 use_target(image, &image_syslog(image)->target) + use_syslog(image);
+	assert_true(image_syslog_equal(image, image));
 	assert_true(image_devices_equal(image, image));
 	assert_true(image_http_equal(image, image));
 	assert_true(image_alerts_equal(image, image));
@@ -309,7 +343,7 @@ static size_t use(const struct image *image)
 		total += print(image, SECTION_SERVICE, service);
 		for (unsigned r = 0; r < IMAGE_LIMITS; r++)
 			total += image_limit(image, service, r) != NULL;
-		total += image_find(image, image_name(image, i));
+		total += image_find(image, image_name(image, i)) + use_logs(image, service);
 	}
 	total += use_probes(image) + use_outside(image);
 	if (image->service_count + image_order_scratch(image) < ARRAY_LEN(work))
@@ -358,7 +392,8 @@ static void test_bad_members(void **state)
 	} bad[] = {
 #define BAD(member, value) {offsetof(struct service_settings, member), (value)}
 	    BAD(type, TYPE_FORKING), BAD(type, 4), BAD(restart, 3), BAD(kill_mode, 3),
-	    BAD(log, LOG_PREFIX), BAD(enabled, 2), BAD(stop_signal, 0), BAD(stop_signal, 65),
+	    BAD(log, UINT32_MAX), BAD(log_format, 3), BAD(log_max_size, 0), BAD(log_keep, 1001),
+	    BAD(log_gzip, 2), BAD(enabled, 2), BAD(stop_signal, 0), BAD(stop_signal, 65),
 	    BAD(reload_signal, UINT32_MAX), BAD(priority, 10000), BAD(priority, UINT32_MAX),
 	    BAD(nice, 20), BAD(max_restarts, 33), BAD(restart_window, 0),
 	    BAD(restart_delay, UINT32_MAX), BAD(backoff_multiplier, 999), BAD(backoff_jitter, 101),
@@ -392,6 +427,39 @@ static void test_bad_members(void **state)
 		assert_int_equal(image_check(copy, size), -EINVAL);
 		free(copy);
 	}
+	config_free(image);
+}
+
+/* The same of [syslog]. */
+static void test_bad_syslog(void **state)
+{
+	static const struct {
+		size_t offset;
+		uint32_t value;
+	} bad[] = {
+#define BAD_SYSLOG(member, value) {offsetof(struct syslog_settings, member), (value)}
+	    BAD_SYSLOG(listen, 2), BAD_SYSLOG(socket, 0), BAD_SYSLOG(socket, UINT32_MAX),
+	    BAD_SYSLOG(socket, 1), BAD_SYSLOG(forward, 0), BAD_SYSLOG(log, UINT32_MAX),
+	    BAD_SYSLOG(log_format, 3), BAD_SYSLOG(log_max_size, 0), BAD_SYSLOG(log_keep, 1001),
+	    BAD_SYSLOG(target.kind, CHECK_NONE), BAD_SYSLOG(target.kind, CHECK_EXEC),
+	    BAD_SYSLOG(target.host, 0), BAD_SYSLOG(target.port, 0), BAD_SYSLOG(target.port, 65536),
+	    BAD_SYSLOG(target.udp, 2)};
+	struct image *image = config_util_text(three);
+	size_t size = image->size;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		char *copy = aligned_alloc(8, size);
+		memcpy(copy, image, size);
+		memcpy(copy + image->syslog + bad[i].offset, &bad[i].value, sizeof(uint32_t));
+		assert_int_equal(image_check(copy, size), -EINVAL);
+		free(copy);
+	}
+	config_free(image);
+	/* One that does nothing would not be there. */
+	image = config_util_text("[syslog]\nlisten = yes\n");
+	memset((char *)image + image->syslog + offsetof(struct syslog_settings, listen), 0, 4);
+	assert_int_equal(image_check(image, image->size), -EINVAL);
 	config_free(image);
 }
 
@@ -490,6 +558,7 @@ int main(void)
 	    cmocka_unit_test(test_settings_equal),
 	    cmocka_unit_test(test_damaged),
 	    cmocka_unit_test(test_bad_members),
+	    cmocka_unit_test(test_bad_syslog),
 	    cmocka_unit_test(test_wrong_size),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_builder_grows),

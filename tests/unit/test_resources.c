@@ -98,14 +98,14 @@ static void test_service(void **state)
 	s.m.state = STATE_RUNNING;
 	s.m.ready = 1;
 	assert_non_null(strstr(service(&s, &about),
-	    ",\"paused\":false,\"oom_kills\":0,\"cgroup\":null,\"resources\":null}"));
+	    ",\"paused\":false,\"oom_kills\":0,\"log_dropped\":0,\"cgroup\":null,\"resources\":null}"));
 	about.cgroup = "/sys/fs/cgroup/pod";
 	assert_non_null(strstr(service(&s, &about), "\"cgroup\":null"));
 	s.slice = SLICE_THERE | SLICE_PAUSED;
 	s.total.oom_kills = 3;
 	about.measured = true;
 	assert_non_null(
-	    strstr(service(&s, &about), ",\"paused\":true,\"oom_kills\":3,"
+	    strstr(service(&s, &about), ",\"paused\":true,\"oom_kills\":3,\"log_dropped\":0,"
 					"\"cgroup\":\"/sys/fs/cgroup/pod/web@1.service\","
 					"\"resources\":{\"measured_seconds_ago\":0.012,"));
 	assert_non_null(strstr(json, "\"state\":\"running\""));

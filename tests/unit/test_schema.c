@@ -79,8 +79,12 @@ static void test_enumerations(void **state)
 	words(KEY_SERVICE_restart, "0=always 1=on-failure 2=never ");
 	assert_true(KILL_MAIN == 0 && KILL_GROUP == 1 && KILL_PROCESS == 2);
 	words(KEY_SERVICE_kill_mode, "0=main 1=group 2=process ");
-	assert_true(LOG_INHERIT == 0 && LOG_NULL == 1);
-	words(KEY_SERVICE_log, "0=inherit 1=null 2=prefix! 3=/! ");
+	words(KEY_SERVICE_log, "0=inherit 1=null 2=prefix 3=/ ");
+	words(KEY_SERVICE_log_stderr, "0=inherit 1=null 2=prefix 3=/ ");
+	words(KEY_SYSLOG_log, "0=prefix 1=null 2=/ ");
+	assert_true(OUTPUT_RAW == 0 && OUTPUT_TIMESTAMPS == 1 && OUTPUT_JSON == 2);
+	words(KEY_SERVICE_log_format, "0=raw 1=timestamps 2=json ");
+	words(KEY_SYSLOG_log_format, "0=raw 1=timestamps 2=json ");
 	assert_true(LOG_LEVEL_DEBUG == 0 && LOG_LEVEL_INFO == 1 && LOG_LEVEL_WARNING == 2 &&
 		    LOG_LEVEL_ERROR == 3);
 	words(KEY_SINIT_log_level, "0=debug 1=info 2=warning 3=error ");
@@ -108,7 +112,8 @@ static void test_defaults(void **state)
 	    {"max_backoff", "1m"}, {"backoff_jitter", "0%"}, {"max_restarts", "10"},
 	    {"restart_window", "10m"}, {"min_uptime", "10s"}, {"stop_signal", "TERM"},
 	    {"stop_timeout", "10s"}, {"kill_mode", "main"}, {"reload_signal", "HUP"},
-	    {"start_timeout", "1m"}, {"log", "inherit"}, {"stdin", "null"},
+	    {"start_timeout", "1m"}, {"log", "inherit"}, {"log_stderr", ""}, {"log_format", "raw"},
+	    {"log_max_size", "10M"}, {"log_keep", "5"}, {"log_gzip", "no"}, {"log_user", ""}, {"stdin", "null"},
 	    {"working_directory", "/"}, {"clear_environment", "no"}, {"umask", ""}, {"nice", ""},
 	    {"oom_score_adj", ""}, {"user", ""}, {"limit_core", ""}, {"tty", ""},
 	    {"stop_command", ""}, {"environment", ""}, {"requires", ""}};
@@ -143,7 +148,10 @@ static void test_values_read_back(void **state)
 	    "max_backoff = 2h", "backoff_jitter = 25%", "max_restarts = unlimited",
 	    "restart_window = 1500ms", "min_uptime = 0s", "stop_signal = RTMIN+3",
 	    "stop_timeout = unlimited", "stop_command = a b", "kill_mode = group",
-	    "reload_signal = USR1", "wait_for = /dev/sda1 eth0", "pre_start = p", "start_timeout = unlimited", "log = null"};
+	    "reload_signal = USR1", "wait_for = /dev/sda1 eth0", "pre_start = p", "start_timeout = unlimited", "log = null",
+	    "log = prefix", "log = /var/log/a b", "log_stderr = inherit", "log_format = timestamps",
+	    "log_max_size = 1025K", "log_max_size = max", "log_max_size = 4095M", "log_keep = 0",
+	    "log_keep = 1000", "log_gzip = yes", "log_user = 5"};
 	char text[4096];
 
 	(void)state;
@@ -199,7 +207,8 @@ static void test_print_defaults(void **state)
 	schema_write_defaults(take, &text);
 	assert_false(text.cut);
 	assert_non_null(strstr(written, "\n;restart_delay = 1s\n"));
-	assert_null(strstr(written, "log_max_size"));
+	assert_non_null(strstr(written, "\n;log_max_size = 10M\n"));
+	assert_null(strstr(written, "pid_file"));
 	text_add(&text, "[service a]\ncommand = x\n");
 	struct image *plain = config_util_text("[service a]\ncommand = x\n");
 	struct image *commented = config_util_text(written);
@@ -212,6 +221,7 @@ static void test_print_defaults(void **state)
 	set_example("\n check =", "\n check = http://[::1]/");
 	set_example("\n webhook =", "\n webhook = http://x/");
 	set_example("control = no\n\n# file", "control = no\nlisten = :1\n\n# file");
+	set_example("\n forward =", "\n forward = udp://x");
 	struct image *set = config_util_text(written);
 	assert_string_equal(config_util_errors, "");
 	assert_true(image_service_equal(plain, 0, commented, 0));
@@ -219,12 +229,14 @@ static void test_print_defaults(void **state)
 	const struct probe_settings *probe = image_probe(set, a, PROBE_READINESS);
 	struct image *bare = config_util_text("[service a]\ncommand = x\n[readiness a]\n"
 					      "check = http://[::1]/\n[http]\nlisten = :1\n"
-					      "[alert b]\nwebhook = http://x/\n[net eth0]\n");
+					      "[alert b]\nwebhook = http://x/\n[net eth0]\n"
+					      "[syslog]\nforward = udp://x\n");
 	assert_non_null(probe);
 	assert_true(image_service_same_process(plain, 0, set, 0));
 	assert_true(image_service_equal(bare, 0, set, 0));
 	assert_true(image_http_equal(bare, set));
 	assert_true(image_alerts_equal(bare, set));
+	assert_true(image_syslog_equal(bare, set));
 	assert_true(image_devices_equal(bare, set));
 	config_free(bare);
 	assert_true(image_settings_equal(plain, set));
@@ -245,7 +257,8 @@ static void test_manual(void **state)
 	assert_false(text.cut);
 	assert_non_null(strstr(written, ".SS [sinit]\n"));
 	assert_non_null(strstr(written, ".TP\n.B restart_delay\n"));
-	assert_null(strstr(written, ".B log_max_size"));
+	assert_non_null(strstr(written, ".B log_max_size"));
+	assert_null(strstr(written, ".B pid_file"));
 	for (unsigned i = 0; i < schema_count(); i++) {
 		char line[100];
 		struct text name;
@@ -296,8 +309,20 @@ static void test_numbers(void **state)
 	    schema_parse_number(schema_at(KEY_SERVICE_type), "forking", &value), -EOPNOTSUPP);
 	assert_int_equal(
 	    schema_parse_number(schema_at(KEY_SERVICE_type), "!forking", &value), -EINVAL);
-	assert_int_equal(
-	    schema_parse_number(schema_at(KEY_SERVICE_log), "/x", &value), -EOPNOTSUPP);
+	static const struct {
+		const char *text;
+		uint32_t bytes; /* 0: refused */
+	} sizes[] = {{"1", 1}, {"10M", 10 << 20}, {"max", SETTING_UNLIMITED},
+	    {"unlimited", SETTING_UNLIMITED}, {"4194303K", UINT32_MAX - 1023},
+	    {"4294967294", UINT32_MAX - 1}, {"4294967295", 0}, {"4G", 0}, {"4096M", 0}, {"1T", 0},
+	    {"99999999999999999999", 0}, {"0", 0}, {"", 0}, {"-1", 0}, {"1MB", 0}, {"M", 0}};
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		assert_int_equal(schema_parse_number(schema_at(KEY_SERVICE_log_max_size),
+				     sizes[i].text, &value),
+		    sizes[i].bytes ? 0 : -EINVAL);
+		if (sizes[i].bytes)
+			assert_int_equal(value, sizes[i].bytes);
+	}
 	assert_int_equal(
 	    schema_parse_number(schema_at(KEY_SERVICE_stop_signal), "KILL", &value), 0);
 	assert_int_equal(value, 9);

@@ -171,7 +171,7 @@ static void test_streams(void **state)
 
 	/* Nothing of it arrives. */
 	spawn = birth_plain(ARGV("sh", "-c", "echo out; echo err >&2"));
-	spawn.out = STDIO_NULL;
+	spawn.out.kind = spawn.err.kind = STDIO_NULL;
 	birth_run(&spawn, output, sizeof(output));
 	assert_string_equal(output, "");
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "init/clock.h"
 #include "tests/unit/ctl_fixture.h"
 
 #include "ctl/top.h"
@@ -200,12 +201,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-#define has(text, part)                                                                            \
-	do {                                                                                       \
-		if (!strstr(text, part))                                                           \
-			fail_msg("no \"%s\" in:\n%s", part, text);                                 \
-	} while (0)
-
 /* Each measurement finds that db has used 0.3 s more, web nothing. */
 static bool measure(struct fixture *g, const struct request *request, FILE *answer)
 {
@@ -217,7 +212,7 @@ static bool measure(struct fixture *g, const struct request *request, FILE *answ
 	}
 	for (uint32_t slot = 0; slot < 2; slot++) {
 		struct board_service *s = &g->board.services[slot];
-		struct board_reading r = {.time = view_clock(),
+		struct board_reading r = {.time = clock_ms(),
 		    .have = READING_CPU | READING_MEMORY | READING_PIDS,
 		    .cpu_usage = slot ? usage : 0,
 		    .memory_current = 3 << 20,
