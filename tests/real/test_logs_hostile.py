@@ -501,8 +501,7 @@ def test_pipe_that_a_service_holds(lab):
     lab.piped()
     try:
         lab.until_said("hangs in the kernel")
-        size = (lab.logs / "y").stat().st_size
-        lab.until_size(lab.logs / "y", size + 10_000 * LINE)
+        lab.until_size(lab.logs / "y", len(bytes_of(lab.logs / "y")) + 10_000 * LINE)
     finally:
         go.touch()
     lab.until_has(lab.logs / "h", "after\n")
