@@ -383,6 +383,18 @@ static void test_damaged(void **state)
 	config_free(image);
 }
 
+/* A copy of the image with this number there. */
+static void assert_refused(const struct image *image, size_t offset, uint32_t value)
+{
+	size_t size = image->size;
+	char *copy = aligned_alloc(8, size);
+
+	memcpy(copy, image, size);
+	memcpy(copy + offset, &value, sizeof(value));
+	assert_int_equal(image_check(copy, size), -EINVAL);
+	free(copy);
+}
+
 /* Values that a switch or a system call of PID 1 could not bear. */
 static void test_bad_members(void **state)
 {
@@ -404,13 +416,8 @@ static void test_bad_members(void **state)
 	size_t size = image->size;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		char *copy = aligned_alloc(8, size);
-		memcpy(copy, image, size);
-		memcpy(copy + image->services + bad[i].offset, &bad[i].value, sizeof(uint32_t));
-		assert_int_equal(image_check(copy, size), -EINVAL);
-		free(copy);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(image, image->services + bad[i].offset, bad[i].value);
 	/* Names out of order, twice, or bad as names of files. */
 	static const char names[][4] = {"zz", "log", "a/b", ""};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -445,16 +452,10 @@ static void test_bad_syslog(void **state)
 	    BAD_SYSLOG(target.host, 0), BAD_SYSLOG(target.port, 0), BAD_SYSLOG(target.port, 65536),
 	    BAD_SYSLOG(target.udp, 2)};
 	struct image *image = config_util_text(three);
-	size_t size = image->size;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		char *copy = aligned_alloc(8, size);
-		memcpy(copy, image, size);
-		memcpy(copy + image->syslog + bad[i].offset, &bad[i].value, sizeof(uint32_t));
-		assert_int_equal(image_check(copy, size), -EINVAL);
-		free(copy);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(image, image->syslog + bad[i].offset, bad[i].value);
 	config_free(image);
 	/* One that does nothing would not be there. */
 	image = config_util_text("[syslog]\nlisten = yes\n");

@@ -174,6 +174,20 @@ static void check_numbers(const char *text, int *ret_from, int *ret_to)
 	*ret_to = next;
 }
 
+/* All that is to be forwarded comes by a new connection, which is closed then. */
+static void take_all(int listener, int *ret_from, int *ret_to)
+{
+	int fd = accept_logger(listener), other = find_other_end(fd);
+	size_t used = 0;
+
+	while (!forward_is_out(logger)) {
+		forward_turn(logger);
+		used = read_all(fd, other, used);
+	}
+	check_numbers(content, ret_from, ret_to);
+	close(fd);
+}
+
 static void test_connection_is_cut(void **state)
 {
 	int listener = listen_here(true), fd, other, little = 1, from, to, all = 300;
@@ -198,26 +212,18 @@ static void test_connection_is_cut(void **state)
 	close(fd);
 	forward_ready(logger, EPOLLIN);
 	logger->now += 60000;
-	fd = accept_logger(listener);
-	other = find_other_end(fd);
-	for (used = 0; !forward_is_out(logger);) {
-		forward_turn(logger);
-		used = read_all(fd, other, used);
-	}
 	from = to;
-	check_numbers(content, &little, &to);
+	take_all(listener, &little, &to);
 	assert_int_equal(little, from);
 	assert_int_equal(to, all);
-	close(fd);
 	close(listener);
 }
 
 /* Lines that nobody takes go when the ring is full: as many as are told. */
 static void test_nobody_listens(void **state)
 {
-	int listener = listen_here(false), fd, other, from, to, all = 3 * STORE_RING / LINE;
+	int listener = listen_here(false), from, to, all = 3 * STORE_RING / LINE;
 	struct logger_message message = {0};
-	size_t used = 0;
 
 	(void)state;
 	start();
@@ -227,28 +233,20 @@ static void test_nobody_listens(void **state)
 		say_numbers(i, i + 16);
 	assert_return_code(listen(listener, 4), errno);
 	logger->now += 60000;
-	fd = accept_logger(listener);
-	other = find_other_end(fd);
-	while (!forward_is_out(logger)) {
-		forward_turn(logger);
-		used = read_all(fd, other, used);
-	}
-	check_numbers(content, &from, &to);
+	take_all(listener, &from, &to);
 	assert_int_equal(to, all);
 	assert_true(from > STORE_RING / LINE);
 	assert_true(loglab_heard(&lab, LOGGER_FORWARD, &message));
 	assert_int_equal(message.error, 0);
 	assert_int_equal(message.count, from);
-	close(fd);
 	close(listener);
 }
 
 /* Of what was on its way when a logger was killed the next one has the rest of a line in its ring. */
 static void test_killed_while_it_sends(void **state)
 {
-	int listener = listen_here(true), fd, other, little = 1, from, to, all = STORE_RING / LINE + SOME;
+	int listener = listen_here(true), fd, little = 1, from, to, all = STORE_RING / LINE + SOME;
 	struct logger_message message = {0};
-	size_t used = 0;
 
 	(void)state;
 	start();
@@ -264,28 +262,20 @@ static void test_killed_while_it_sends(void **state)
 		;
 	logger = loglab_start(&lab);
 	loglab_recover(logger);
-	fd = accept_logger(listener);
-	other = find_other_end(fd);
-	while (!forward_is_out(logger)) {
-		forward_turn(logger);
-		used = read_all(fd, other, used);
-	}
-	check_numbers(content, &from, &to);
+	take_all(listener, &from, &to);
 	assert_int_equal(to, all);
 	assert_in_range(from, SOME / 2, SOME);
 	assert_true(loglab_heard(&lab, LOGGER_FORWARD, &message));
 	assert_true(message.count > 0);
-	close(fd);
 	close(listener);
 }
 
 /* Messages of /dev/log go into the ring by another way. */
 static void test_messages_that_nobody_takes(void **state)
 {
-	int listener = listen_here(false), fd, other, from, to, all = 2 * STORE_RING / LINE;
+	int listener = listen_here(false), from, to, all = 2 * STORE_RING / LINE;
 	struct logger_message message = {0};
 	char line[LINE + 8];
-	size_t used = 0;
 
 	(void)state;
 	loglab_add(&lab, &(struct loglab_stream){.name = "", .kind = STORE_SYSLOG});
@@ -302,19 +292,12 @@ static void test_messages_that_nobody_takes(void **state)
 	}
 	assert_return_code(listen(listener, 4), errno);
 	logger->now += 60000;
-	fd = accept_logger(listener);
-	other = find_other_end(fd);
-	while (!forward_is_out(logger)) {
-		forward_turn(logger);
-		used = read_all(fd, other, used);
-	}
-	check_numbers(content, &from, &to);
+	take_all(listener, &from, &to);
 	assert_int_equal(to, all);
 	assert_true(from > 0);
 	while (loglab_heard(&lab, LOGGER_FORWARD, &message))
 		;
 	assert_int_equal(message.count, from);
-	close(fd);
 	close(listener);
 }
 
