@@ -130,7 +130,7 @@ LIB = $(O)/libsinit.a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps man size install clean distclean help test fuzz bench board run programs
+.PHONY: all deps man size install clean distclean help test fuzz bench board format run programs
 
 all: $(OUT)/sinit $(OUT)/sinitctl ## build sinit and sinitctl (in build/, build/ARCH/ for another ARCH)
 
@@ -228,6 +228,9 @@ test: ## set up, run every test, end with the counts
 test-%: ## one stage: test-unit, -sim, -fuzz, -real, -peers, -boot, -asan, -boards (T= words for pytest)
 	@.ci/setup build test
 	@B=$(B) T='$(T)' .ci/run-tests $*
+
+format: ## the C files as .clang-format has them (tests/unit/format.py looks)
+	clang-format-14 -i $$(git ls-files '*.c' '*.h')
 
 fuzz: ## fuzz for long: FUZZ_SECONDS (600) each
 	@.ci/setup build test

@@ -50,8 +50,9 @@ uint64_t cgroup_read_number(int dirfd, const char *name)
 	char text[32];
 	uint64_t number;
 
-	return cgroup_read(dirfd, name, text, sizeof(text)) == 0 && reading_number(text, &number) ? number
-												   : 0;
+	return cgroup_read(dirfd, name, text, sizeof(text)) == 0 && reading_number(text, &number)
+		   ? number
+		   : 0;
 }
 
 int cgroup_directory(int dirfd, const char *name)

@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-	PERIOD = 100000,    /* us of cpu.max, the kernel's default */
-	QUOTA_MIN = 1000,   /* us: less the kernel refuses */
+	PERIOD = 100000,  /* us of cpu.max, the kernel's default */
+	QUOTA_MIN = 1000, /* us: less the kernel refuses */
 	LEAST_MEMORY = 65536,
 	WEIGHT_MAX = 10000, /* of cpu.weight and io.weight; the least is 1 */
 };
@@ -39,7 +39,7 @@ static int convert_memory(const char *value, struct text *ret)
 	uint64_t bytes;
 
 	return value_size(value, &bytes) < 0 || bytes < LEAST_MEMORY ? -EINVAL
-								      : convert_size(value, ret);
+								     : convert_size(value, ret);
 }
 
 static int convert_count(const char *value, struct text *ret)
@@ -157,7 +157,8 @@ static const struct {
     [CGROUP_MEMORY_SWAP_MAX] = {"memory_swap_max", "memory.swap.max", "max",
 	"a size such as 64M, or max", convert_size, CGROUP_MEMORY},
     [CGROUP_CPU_MAX] = {"cpu_max", "cpu.max", "max",
-	"50% of one CPU, a number of CPUs such as 1.5 (1% at least), or max", convert_cpu, CGROUP_CPU},
+	"50% of one CPU, a number of CPUs such as 1.5 (1% at least), or max", convert_cpu,
+	CGROUP_CPU},
     [CGROUP_CPU_WEIGHT] = {"cpu_weight", "cpu.weight", "100", "a number from 1 to 10000",
 	convert_weight, CGROUP_CPU},
     [CGROUP_PIDS_MAX] = {"pids_max", "pids.max", "max", "a number from 1, or max", convert_count,
@@ -290,8 +291,8 @@ int cgroup_io_next(const char **at, struct cgroup_io *ret)
 	memcpy(ret->device, word, length);
 	ret->device[length] = '\0';
 	text_init(&words, ret->words, sizeof(ret->words));
-	for (const char *rest = *at; (length = next_word(&rest, &word)) > 0 && !is_device(word, length);
-	     *at = rest)
+	for (const char *rest = *at;
+	     (length = next_word(&rest, &word)) > 0 && !is_device(word, length); *at = rest)
 		if (add_io_word(&words, word, length) < 0)
 			return -EINVAL;
 	return words.used && !words.cut ? 1 : -EINVAL;

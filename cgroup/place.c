@@ -17,8 +17,7 @@ static const char *own_path(const char *self, size_t *ret_length)
 			/* A cgroup that has been removed under its processes is shown so. */
 			static const char deleted[] = " (deleted)";
 			size_t tail = sizeof(deleted) - 1;
-			if (*ret_length > tail &&
-			    memcmp(self + length - tail, deleted, tail) == 0)
+			if (*ret_length > tail && memcmp(self + length - tail, deleted, tail) == 0)
 				*ret_length -= tail;
 			return self + 3;
 		}
@@ -111,7 +110,8 @@ static bool parse_mount(const char *line, struct mount *ret)
 
 /* The directory of own[0 .. length-1] under a mount that shows the tree from mount->root on.
  * False: it is not below that, or one of them is outside of the namespace ("/.."). */
-static bool join(const struct mount *mount, const char *own, size_t length, char ret[static CGROUP_PATH])
+static bool join(
+    const struct mount *mount, const char *own, size_t length, char ret[static CGROUP_PATH])
 {
 	size_t root = strcmp(mount->root, "/") == 0 ? 0 : strlen(mount->root);
 	struct text text;
@@ -155,7 +155,5 @@ void cgroup_place_find(const char *self, const char *mounts, struct cgroup_place
 	}
 	ret->hybrid = any && v1;
 	if (!ret->path[0])
-		ret->kind = any  ? CGROUP_PLACE_HIDDEN
-			    : v1 ? CGROUP_PLACE_V1
-				 : CGROUP_PLACE_ABSENT;
+		ret->kind = any ? CGROUP_PLACE_HIDDEN : v1 ? CGROUP_PLACE_V1 : CGROUP_PLACE_ABSENT;
 }

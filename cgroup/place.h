@@ -19,8 +19,8 @@ enum cgroup_place_kind {
 
 struct cgroup_place {
 	enum cgroup_place_kind kind;
-	bool hybrid;         /* v1 is mounted, too, and may have the controllers */
-	bool top;            /* sinit's own cgroup is the root of its cgroup namespace */
+	bool hybrid;             /* v1 is mounted, too, and may have the controllers */
+	bool top;                /* sinit's own cgroup is the root of its cgroup namespace */
 	char mount[CGROUP_PATH]; /* where v2 is mounted; "" if it is not */
 	char path[CGROUP_PATH];  /* sinit's own cgroup; "" if not known */
 };

@@ -19,7 +19,7 @@
 enum {
 	DEPTH_MAX = 64, /* cgroups below a slice that are looked into */
 	TEXT = 4096,    /* bytes of a file that are read at once */
-	NAME = 80,      /* "NAME.service" with NUL: a service's name has at most 63 + 1 + 10 bytes */
+	NAME = 80, /* "NAME.service" with NUL: a service's name has at most 63 + 1 + 10 bytes */
 };
 
 /* --- Files -------------------------------------------------------------------------------- */
@@ -189,7 +189,8 @@ static void signal_listed(char *text, int sig)
 	for (char *at = text; *at; at += *at == '\n') {
 		long pid = strtol(at, &at, 10);
 
-		/* 0: one of another PID namespace, which kill(2) would take for all of our group. */
+		/* 0: one of another PID namespace, which kill(2)
+		 * would take for all of our group. */
 		if (pid > 1 && pid != self)
 			kill((pid_t)pid, sig);
 		at += strcspn(at, "\n");

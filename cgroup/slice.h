@@ -16,21 +16,21 @@ struct cgroup_tree;
 #define SLICE_SUFFIX ".service" /* of its directory's name, behind the service's */
 
 struct slice {
-	int fd;          /* -1: there is none */
-	int events_wd;   /* watch of cgroup.events, -1: none (yet) */
-	int memory_wd;   /* watch of memory.events, -1: none */
-	bool killed;     /* by cgroup.kill, or may have been: births must move into it. Linux 6.18
-	                    and others take a child of CLONE_INTO_CGROUP for one that was forked
-	                    while the kill went on, for ever after it, and kill it at birth */
+	int fd;        /* -1: there is none */
+	int events_wd; /* watch of cgroup.events, -1: none (yet) */
+	int memory_wd; /* watch of memory.events, -1: none */
+	bool killed;   /* by cgroup.kill, or may have been: births must move into it. Linux 6.18
+			  and others take a child of CLONE_INTO_CGROUP for one that was forked
+			  while the kill went on, for ever after it, and kill it at birth */
 };
 
 /* memory.events, of the slice and all below it. */
 struct slice_memory {
-	uint64_t high;      /* times that memory.high was passed */
-	uint64_t oom;       /* times that an allocation would have failed at a limit */
-	uint64_t own_oom;   /* those at the limit of the slice itself */
-	uint64_t oom_kill;  /* processes killed */
-	uint64_t group;     /* times that all were killed together */
+	uint64_t high;     /* times that memory.high was passed */
+	uint64_t oom;      /* times that an allocation would have failed at a limit */
+	uint64_t own_oom;  /* those at the limit of the slice itself */
+	uint64_t oom_kill; /* processes killed */
+	uint64_t group;    /* times that all were killed together */
 };
 
 /* Makes the slice of a service or takes the one that is there, and has the kernel tell of its

@@ -89,7 +89,8 @@ int slice_limit(const struct slice *slice, enum cgroup_limit limit, const char *
 	if (limit == CGROUP_IO_MAX)
 		return limit_io(slice->fd, value);
 	error = cgroup_write(slice->fd, cgroup_limit_file(limit), words);
-	return error == -ENOSPC && limit == CGROUP_CPUSET_CPUS && !value ? free_cpus(slice->fd) : error;
+	return error == -ENOSPC && limit == CGROUP_CPUSET_CPUS && !value ? free_cpus(slice->fd)
+									 : error;
 }
 
 bool slice_has_limit(const struct slice *slice, enum cgroup_limit limit, const char *value)

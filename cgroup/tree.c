@@ -17,14 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LEAF   "init"
-#define LEAF_MARK "user.sinit" /* extended attribute of a leaf that sinit has made */
-#define CGROUP2_MAGIC 0x63677270 /* statfs(2) */
+#define LEAF          "init"
+#define LEAF_MARK     "user.sinit" /* extended attribute of a leaf that sinit has made */
+#define CGROUP2_MAGIC 0x63677270   /* statfs(2) */
 
 enum {
 	LOCK_TRIES = 10,
-	LOCK_PAUSE = 50,  /* ms between them */
-	ROUNDS = 8,       /* over strangers that fork while they are moved */
+	LOCK_PAUSE = 50,             /* ms between them */
+	ROUNDS = 8,                  /* over strangers that fork while they are moved */
 	FILE_MAX = 16 * 1024 * 1024, /* bytes of mountinfo that are looked at */
 };
 
@@ -138,7 +138,8 @@ static int lock(struct cgroup_tree *tree, int dirfd)
 	tree->lock_fd = openat(dirfd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 	/* Who was killed a moment ago may still have a child on its way. */
 	for (int tries = 0; tries < LOCK_TRIES; tries++) {
-		if (flock(tree->lock_fd < 0 ? tree->root_fd : tree->lock_fd, LOCK_EX | LOCK_NB) == 0 ||
+		if (flock(tree->lock_fd < 0 ? tree->root_fd : tree->lock_fd, LOCK_EX | LOCK_NB) ==
+			0 ||
 		    errno != EWOULDBLOCK)
 			return 0;
 		nanosleep(&pause, NULL);
@@ -296,7 +297,8 @@ static void enable(struct cgroup_tree *tree, int dirfd)
 
 		if (!(offered & 1u << i))
 			continue;
-		snprintf(word, sizeof(word), "+%s", cgroup_controller_name((enum cgroup_controller)i));
+		snprintf(
+		    word, sizeof(word), "+%s", cgroup_controller_name((enum cgroup_controller)i));
 		tree->controller_error[i] =
 		    taken ? EBUSY : -cgroup_write(dirfd, "cgroup.subtree_control", word);
 	}

@@ -24,28 +24,28 @@ struct text;
 /* Why there are no slices. */
 enum cgroup_fault {
 	CGROUP_FINE,
-	CGROUP_OFF,         /* cgroups = off */
-	CGROUP_NO_PLACE,    /* see place.kind */
-	CGROUP_NOT_V2,      /* cgroup_root is not in a cgroup v2 file system */
-	CGROUP_NOT_OURS,    /* the root of the machine, and sinit is not its init */
-	CGROUP_THREADED,    /* its type is not "domain" */
-	CGROUP_TAKEN,       /* another sinit has it */
-	CGROUP_REFUSED,     /* `error` of what `what` says */
+	CGROUP_OFF,      /* cgroups = off */
+	CGROUP_NO_PLACE, /* see place.kind */
+	CGROUP_NOT_V2,   /* cgroup_root is not in a cgroup v2 file system */
+	CGROUP_NOT_OURS, /* the root of the machine, and sinit is not its init */
+	CGROUP_THREADED, /* its type is not "domain" */
+	CGROUP_TAKEN,    /* another sinit has it */
+	CGROUP_REFUSED,  /* `error` of what `what` says */
 };
 
 struct cgroup_tree {
-	int root_fd;        /* directory of the slices, -1: there are none */
-	int lock_fd;        /* holds the lock, -1: root_fd does */
-	int leaf_fd;        /* the leaf that sinit is still to move to, -1: none */
-	int watch_fd;       /* inotify, -1: none (then emptiness is asked for) */
-	uint8_t fault;      /* enum cgroup_fault */
-	uint8_t enabled;    /* bits 1 << enum cgroup_controller: those that really went on */
-	uint8_t offered;    /* those that the parent has */
-	bool in_leaf;       /* sinit has moved to the leaf */
-	bool made;          /* cgroup_root was not there before */
-	int error;          /* errno of CGROUP_REFUSED */
+	int root_fd;     /* directory of the slices, -1: there are none */
+	int lock_fd;     /* holds the lock, -1: root_fd does */
+	int leaf_fd;     /* the leaf that sinit is still to move to, -1: none */
+	int watch_fd;    /* inotify, -1: none (then emptiness is asked for) */
+	uint8_t fault;   /* enum cgroup_fault */
+	uint8_t enabled; /* bits 1 << enum cgroup_controller: those that really went on */
+	uint8_t offered; /* those that the parent has */
+	bool in_leaf;    /* sinit has moved to the leaf */
+	bool made;       /* cgroup_root was not there before */
+	int error;       /* errno of CGROUP_REFUSED */
 	int controller_error[CGROUP_CONTROLLERS]; /* errno of one that is offered, but not on */
-	const char *what;   /* what was refused */
+	const char *what;                         /* what was refused */
 	struct cgroup_place place;
 	char path[CGROUP_PATH]; /* directory of the slices */
 };
@@ -54,7 +54,7 @@ struct cgroup_options {
 	const char *root; /* cgroup_root, NULL: auto */
 	bool off;
 	bool pid1;
-	bool machine;     /* PID 1 of the whole machine */
+	bool machine; /* PID 1 of the whole machine */
 };
 
 /* Finds and prepares. 0, or -errno and ret->fault; *ret can be asked and closed in any case. */

@@ -8,8 +8,8 @@
 
 /* What container engines need to be told. */
 #define WRITABLE                                                                                   \
-	"docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw, or with podman the " \
-	"default; Kubernetes: a container runtime with writable cgroups (containerd: "           \
+	"docker run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw, or with podman the "   \
+	"default; Kubernetes: a container runtime with writable cgroups (containerd: "             \
 	"cgroup_writable = true)"
 
 static void add_place(const struct cgroup_tree *tree, struct text *text)
@@ -61,12 +61,15 @@ void cgroup_tree_explain(const struct cgroup_tree *tree, struct text *text)
 		text_addf(text, "cgroup_root = %s is not in a cgroup v2 file system", tree->path);
 		break;
 	case CGROUP_NOT_OURS:
-		text_add(text, "sinit runs in the root cgroup of the machine, which is not its own; "
-			       "give it a cgroup (cgroup namespace), or set cgroup_root");
+		text_add(text,
+		    "sinit runs in the root cgroup of the machine, which is not its own; "
+		    "give it a cgroup (cgroup namespace), or set cgroup_root");
 		break;
 	case CGROUP_THREADED:
-		text_addf(text, "%s is part of a threaded tree of cgroups (see cgroup.type), in which "
-				"services can have none; give sinit another one", tree->path);
+		text_addf(text,
+		    "%s is part of a threaded tree of cgroups (see cgroup.type), in which "
+		    "services can have none; give sinit another one",
+		    tree->path);
 		break;
 	case CGROUP_TAKEN:
 		text_addf(text, "another sinit has %s; set cgroup_root", tree->path);
@@ -84,15 +87,17 @@ void cgroup_tree_explain_controller(
 	int error = tree->controller_error[controller];
 
 	if (!(tree->offered & 1u << controller)) {
-		text_addf(text, "the controller %s is not offered by the cgroup above (%s/cgroup.controllers)%s",
+		text_addf(text,
+		    "the controller %s is not offered by the cgroup above "
+		    "(%s/cgroup.controllers)%s",
 		    name, tree->path,
 		    tree->place.hybrid ? ": cgroup v1, which is mounted too, may have it" : "");
 		return;
 	}
-	text_addf(text, "the controller %s cannot be enabled in %s/cgroup.subtree_control: %s", name,
-	    tree->path, error ? strerror(error) : "the kernel did not do it");
+	text_addf(text, "the controller %s cannot be enabled in %s/cgroup.subtree_control: %s",
+	    name, tree->path, error ? strerror(error) : "the kernel did not do it");
 	if (error == EBUSY)
-		text_add(text, "; processes that are not sinit's are in that cgroup: start sinit in "
-			       "one of its own (systemd-run --scope -p Delegate=yes), or set "
-			       "cgroup_root");
+		text_add(text,
+		    "; processes that are not sinit's are in that cgroup: start sinit in "
+		    "one of its own (systemd-run --scope -p Delegate=yes), or set cgroup_root");
 }

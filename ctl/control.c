@@ -42,8 +42,8 @@ static int make_fifo(struct control *control)
 	fd = openat(dir, ".control", O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
 		goto failed;
-	if (has_group(control) && (fchown(fd, (uid_t)-1, control->group) < 0 ||
-				      fchmod(fd, 0620) < 0))
+	if (has_group(control) &&
+	    (fchown(fd, (uid_t)-1, control->group) < 0 || fchmod(fd, 0620) < 0))
 		log_warning(NULL, "control_group: the FIFO cannot be given to group %u: %s",
 		    (unsigned)control->group, strerror(errno));
 	if (renameat(dir, ".control", dir, "control") < 0 && errno == EISDIR)
@@ -71,14 +71,14 @@ static int make_reply_directory(struct control *control)
 	if (control->reply_dir)
 		closedir(control->reply_dir);
 	control->reply_dir = NULL;
-	control->reply_fd = openat(control->rundir_fd, "reply",
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	control->reply_fd =
+	    openat(control->rundir_fd, "reply", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (control->reply_fd < 0)
 		return -errno;
 	if (has_group(control) && (fchown(control->reply_fd, (uid_t)-1, control->group) < 0 ||
 				      fchmod(control->reply_fd, 01770) < 0))
-		log_warning(NULL, "control_group: RUNDIR/reply cannot be given to it: %s",
-		    strerror(errno));
+		log_warning(
+		    NULL, "control_group: RUNDIR/reply cannot be given to it: %s", strerror(errno));
 	control->reply_dir = fdopendir(control->reply_fd);
 	return control->reply_dir ? 0 : -errno;
 }
@@ -169,8 +169,9 @@ static bool is_contested(struct control *control, int64_t now)
 		control->made = 0;
 	}
 	if (++control->made == MADE_MOST)
-		log_error(NULL, "the control FIFO is replaced again and again (another sinit?): left "
-				"alone for now; a reload (HUP) tries once more");
+		log_error(NULL,
+		    "the control FIFO is replaced again and again (another sinit?): left "
+		    "alone for now; a reload (HUP) tries once more");
 	return control->made >= MADE_MOST;
 }
 

@@ -19,20 +19,20 @@
 enum { CONTROL_WAITERS = 8, CONTROL_MEASURERS = 16 };
 
 struct control {
-	int rundir_fd;   /* borrowed; -1: there is no control */
-	int fifo_fd;     /* -1: none at present */
-	int reply_fd;    /* RUNDIR/reply */
+	int rundir_fd; /* borrowed; -1: there is no control */
+	int fifo_fd;   /* -1: none at present */
+	int reply_fd;  /* RUNDIR/reply */
 	int inotify_fd;
-	int reserve_fd;  /* given up for a reply when there are no more descriptors */
-	DIR *reply_dir;  /* for sweeping */
-	gid_t group;     /* (gid_t)-1: none */
-	uint64_t dev, ino; /* of the FIFO */
-	int64_t swept;   /* ms, CLOCK_MONOTONIC */
-	int64_t told;    /* ms: a refusal was logged */
+	int reserve_fd;     /* given up for a reply when there are no more descriptors */
+	DIR *reply_dir;     /* for sweeping */
+	gid_t group;        /* (gid_t)-1: none */
+	uint64_t dev, ino;  /* of the FIFO */
+	int64_t swept;      /* ms, CLOCK_MONOTONIC */
+	int64_t told;       /* ms: a refusal was logged */
 	int64_t made_since; /* ms: from then on `made` counts how often the FIFO was made again */
 	unsigned made;
 	uint64_t refused;
-	bool overlong;   /* the rest of a line that was too long is passed over */
+	bool overlong; /* the rest of a line that was too long is passed over */
 	size_t used;
 	int waiter[CONTROL_WAITERS]; /* reply FIFOs of those who asked for a reload */
 	unsigned waiters;

@@ -25,7 +25,7 @@ enum {
 	CTL_WAIT_MS = 90000,  /* how long to wait for services to start or stop */
 	CTL_DELAY_MS = 1000,  /* between two looks of top, if -d says nothing */
 	CTL_DELAY_LEAST = 100,
-	CTL_POLL_MS = 10,     /* between two looks at the board */
+	CTL_POLL_MS = 10, /* between two looks at the board */
 };
 
 /* Output in few large writes. */
@@ -141,8 +141,8 @@ int ctl_shutdown(struct ctl *ctl); /* verb_order.c: shutdown, reboot, poweroff *
 int ctl_show(struct ctl *ctl);     /* verb_show.c */
 int ctl_top(struct ctl *ctl);      /* verb_top.c */
 int ctl_graph(struct ctl *ctl);    /* verb_graph.c */
-int ctl_plot(struct ctl *ctl);    /* verb_startup.c */
-int ctl_blame(struct ctl *ctl);   /* verb_startup.c */
+int ctl_plot(struct ctl *ctl);     /* verb_startup.c */
+int ctl_blame(struct ctl *ctl);    /* verb_startup.c */
 int ctl_check(struct ctl *ctl);    /* verb_check.c */
 int ctl_help(struct ctl *ctl);     /* usage.c */
 

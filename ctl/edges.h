@@ -15,7 +15,7 @@ enum { EDGE_NONE = UINT32_MAX };
 extern const char *const edge_names[EDGE_BEFORE + 1]; /* as in the configuration */
 
 struct edge {
-	char *target; /* a name, until edges_sort() has looked it up */
+	char *target;      /* a name, until edges_sort() has looked it up */
 	uint32_t from, to; /* `from` needs `to`: indices of names */
 	enum edge_kind kind;
 };

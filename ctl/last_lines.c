@@ -56,8 +56,8 @@ bool last_lines_find(
 	uint64_t first = from;
 	size_t size;
 	store_read_copy(&last->store, stream, &first, end, last->bytes, &size);
-	last->next = last->bytes +
-		     store_read_tail(last->bytes, size, LAST_LINES, whole && first == from);
+	last->next =
+	    last->bytes + store_read_tail(last->bytes, size, LAST_LINES, whole && first == from);
 	last->end = last->bytes + size;
 	return size > 0;
 }

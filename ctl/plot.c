@@ -135,8 +135,9 @@ int64_t plot_x(const struct plot *plot, int64_t us)
 	if (us > plot->range)
 		us = plot->range;
 	/* Of a range of years the product would be too large. */
-	return 10 * (int64_t)plot->left +
-	       (plot->range > INT64_MAX / 20000 ? us / (plot->range / most) : us * most / plot->range);
+	return 10 * (int64_t)plot->left + (plot->range > INT64_MAX / 20000
+						  ? us / (plot->range / most)
+						  : us * most / plot->range);
 }
 
 /* --- Head and foot ----------------------------------------------------------------------- */
@@ -232,8 +233,8 @@ static void add_grid(struct text *text, const struct plot *plot)
 		plot_px(text, x);
 		text_add(text, "\" x2=\"");
 		plot_px(text, x);
-		text_addf(text, "\" y1=\"%d\" y2=\"%u\"/><text class=\"small middle\" x=\"", TOP - 6,
-		    bottom);
+		text_addf(text, "\" y1=\"%d\" y2=\"%u\"/><text class=\"small middle\" x=\"",
+		    TOP - 6, bottom);
 		plot_px(text, x);
 		text_addf(text, "\" y=\"%d\">", TOP - 12);
 		add_moment(text, us, step);
@@ -261,7 +262,8 @@ void plot_head(struct text *text, const struct plot *plot)
 	add_title(text, plot);
 	text_addf(text, "</text>\n<text class=\"small\" x=\"%d\" y=\"56\">", MARGIN);
 	add_about(text, plot);
-	text_addf(text, "</text>\n<text class=\"small end\" x=\"%d\" y=\"%d\">exec to ready</text>\n",
+	text_addf(text,
+	    "</text>\n<text class=\"small end\" x=\"%d\" y=\"%d\">exec to ready</text>\n",
 	    WIDTH - MARGIN - GAP / 2, TOP - 12);
 	add_grid(text, plot);
 }
@@ -308,7 +310,8 @@ static void add_legend(struct text *text, unsigned y)
 		x += legend[i].width;
 	}
 	text_addf(text,
-	    "<path class=\"path\" d=\"M%u %uh16\"/><circle class=\"dot\" cx=\"%u\" cy=\"%u\" r=\"3\"/>"
+	    "<path class=\"path\" d=\"M%u %uh16\"/><circle class=\"dot\" cx=\"%u\" cy=\"%u\" "
+	    "r=\"3\"/>"
 	    "<text class=\"small\" x=\"%u\" y=\"%u\">critical path: what made the last one as late "
 	    "as it was</text>\n",
 	    x, y - 4, x + 16, y - 4, x + 26, y);

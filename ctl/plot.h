@@ -12,15 +12,15 @@ enum { PLOT_ROOM = 12288 };
 
 struct plot {
 	const struct startup *startup;
-	const char *host;              /* "": unknown */
+	const char *host; /* "": unknown */
 	const struct board_header *head;
 	bool (*shown)(const void *context, const char *name); /* is a row to be drawn? */
 	const void *context;
 	uint32_t *line_of; /* room for a number for each row */
 	/* By plot_init(): */
-	uint32_t lines;  /* rows that are */
-	int64_t range;   /* us from the left edge to the right one */
-	unsigned left;   /* px: where the bars begin */
+	uint32_t lines; /* rows that are */
+	int64_t range;  /* us from the left edge to the right one */
+	unsigned left;  /* px: where the bars begin */
 	unsigned height;
 };
 

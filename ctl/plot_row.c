@@ -34,8 +34,8 @@ static void add_cross(struct text *text, const struct plot *plot, uint32_t line,
 		return;
 	text_add(text, "<path class=\"cross\" d=\"M");
 	plot_px(text, plot_x(plot, us) - 10 * MARK);
-	text_addf(text, " %ul%d %dm0 -%dl-%d %d\"/>", y_of(line) + BAR_TOP + BAR / 2 - MARK, 2 * MARK,
-	    2 * MARK, 2 * MARK, 2 * MARK, 2 * MARK);
+	text_addf(text, " %ul%d %dm0 -%dl-%d %d\"/>", y_of(line) + BAR_TOP + BAR / 2 - MARK,
+	    2 * MARK, 2 * MARK, 2 * MARK, 2 * MARK, 2 * MARK);
 }
 
 static void add_bars(
@@ -56,13 +56,14 @@ static void add_bars(
 		add_bar(text, plot, "running", line, row->ready,
 		    end == STARTUP_NEVER ? plot->range : end, false);
 	if (executed)
-		add_bar(text, plot, failed ? "failed" : "starting", line, row->executed, until, true);
+		add_bar(
+		    text, plot, failed ? "failed" : "starting", line, row->executed, until, true);
 	add_cross(text, plot, line, row->failed);
 }
 
 /* The line from what had let it go, down to this row and on until it was ready. */
-static void add_path(struct text *text, const struct plot *plot, const struct startup_row *row,
-    uint32_t line)
+static void add_path(
+    struct text *text, const struct plot *plot, const struct startup_row *row, uint32_t line)
 {
 	bool first = row->waited == STARTUP_NONE;
 	uint32_t above = first ? 0 : plot->line_of[row->waited];
@@ -98,8 +99,7 @@ static void add_moment_of(struct text *text, const char *what, int64_t us)
 }
 
 /* What a browser shows under the mouse, and who reads the file. */
-static void add_tip(
-    struct text *text, const struct plot *plot, const struct startup_row *row)
+static void add_tip(struct text *text, const struct plot *plot, const struct startup_row *row)
 {
 	char raw[512];
 	struct text note;

@@ -18,9 +18,9 @@ struct call {
 	struct sinit *sinit;
 	const struct request *request;
 	int reply;
-	enum ctl_code code;  /* of the answer */
+	enum ctl_code code; /* of the answer */
 	char message[320];
-	bool later;          /* the answer comes later */
+	bool later; /* the answer comes later */
 };
 
 static void fail(struct call *call, enum ctl_code code, const char *format, ...)
@@ -64,8 +64,9 @@ static bool can_start(struct call *call, uint32_t slot)
 	if (sv->stopping)
 		fail(call, CTL_FAILED, "sinit is stopping: nothing is started any more");
 	else if (broken)
-		fail(call, CTL_FAILED, "%s: its configuration is broken: %s; put it right, then "
-		    "sinitctl reload", sv->service[slot].name, broken);
+		fail(call, CTL_FAILED,
+		    "%s: its configuration is broken: %s; put it right, then sinitctl reload",
+		    sv->service[slot].name, broken);
 	return !sv->stopping && !broken;
 }
 
@@ -84,7 +85,8 @@ static void do_stop(struct call *call, uint32_t slot)
 
 	if (rc == 0)
 		return;
-	snprintf(sentence, sizeof(sentence), "%s: stopped, but not for the next start of sinit: %s/stopped: %s",
+	snprintf(sentence, sizeof(sentence),
+	    "%s: stopped, but not for the next start of sinit: %s/stopped: %s",
 	    sv->service[slot].name, sv->state_dir, strerror(-rc));
 	text_init(&text, buffer, sizeof(buffer));
 	text_add(&text, "{\"warning\":");
@@ -242,14 +244,15 @@ static void show_key(struct call *call, const struct image *image, const void *s
 }
 
 /* A probe's keys are shown as [liveness NAME] has them, with the role in front. */
-static void show_probes(struct call *call, const struct image *image,
-    const struct service_settings *service)
+static void show_probes(
+    struct call *call, const struct image *image, const struct service_settings *service)
 {
 	for (unsigned role = 0; role < PROBE_ROLES; role++) {
 		const struct probe_settings *probe = image_probe(image, service, role);
 
 		for (unsigned i = 0; probe && i < schema_count(); i++)
-			if (schema_at(i)->section == SECTION_PROBE && schema_at(i)->kind != KIND_LATER)
+			if (schema_at(i)->section == SECTION_PROBE &&
+			    schema_at(i)->kind != KIND_LATER)
 				show_key(call, image, probe, schema_at(i), render_role(role));
 	}
 }

@@ -94,8 +94,7 @@ static int64_t let_go(const struct startup_row *needed, int64_t executed, bool b
 	return binds || needed->failed > executed ? STARTUP_NEVER : needed->failed;
 }
 
-void startup_edge(
-    struct startup *startup, uint32_t from, uint32_t to, const char *how, bool binds)
+void startup_edge(struct startup *startup, uint32_t from, uint32_t to, const char *how, bool binds)
 {
 	struct startup_row *row = &startup->row[from];
 	const struct startup_row *needed = &startup->row[to];
@@ -197,8 +196,8 @@ static void add_end(struct text *text, const struct startup_row *row)
 		if (row->failed == STARTUP_NEVER || row->failed > row->ready + EARLY)
 			break;
 		text_add(text, "failed ");
-		startup_time(text, row->failed < row->ready ? row->ready - row->failed
-							    : row->failed - row->ready);
+		startup_time(text,
+		    row->failed < row->ready ? row->ready - row->failed : row->failed - row->ready);
 		text_add(text, row->failed < row->ready ? " before it was ready" : " later");
 		break;
 	case STARTUP_FAILED:

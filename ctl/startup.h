@@ -53,8 +53,7 @@ bool startup_take(struct startup_row *ret, uint32_t slot, const struct board_ser
 void startup_sort(struct startup *startup);
 
 /* Row `from` needs row `to`. `binds`: it needs it well, so that a failure lets nobody go. */
-void startup_edge(
-    struct startup *startup, uint32_t from, uint32_t to, const char *how, bool binds);
+void startup_edge(struct startup *startup, uint32_t from, uint32_t to, const char *how, bool binds);
 
 /* Finds the totals and the critical path: from the last one to become ready back to what had let
  * it go, and so on. */

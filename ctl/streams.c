@@ -77,8 +77,8 @@ bool streams_same(const struct streams *streams, const struct source *source)
 	struct store_who who;
 	bool used = store_read_who(&streams->store, streams_index(streams, source), &who);
 
-	return used == source->used && (!used || (who.kind == source->who.kind &&
-						     strcmp(who.name, source->who.name) == 0));
+	return used == source->used &&
+	       (!used || (who.kind == source->who.kind && strcmp(who.name, source->who.name) == 0));
 }
 
 /* Looks at the stream again. True: it is another one now. */
@@ -118,11 +118,13 @@ static int open_store(struct streams *streams)
 	if (rc == 0 || rc == -ENOENT)
 		return CTL_OK;
 	if (rc == -EACCES || rc == -EPERM)
-		ctl_error("permission denied: %s/" STORE_FILE " cannot be read; what services write "
-			  "is for root, the user that sinit runs as and the members of control_group",
+		ctl_error(
+		    "permission denied: %s/" STORE_FILE " cannot be read; what services write "
+		    "is for root, the user that sinit runs as and the members of control_group",
 		    rundir);
 	else if (rc == -EPROTO)
-		ctl_error("%s/" STORE_FILE " has another layout than that of sinitctl " SINIT_VERSION
+		ctl_error("%s/" STORE_FILE
+			  " has another layout than that of sinitctl " SINIT_VERSION
 			  ": use the sinitctl that came with the running sinit",
 		    rundir);
 	else

@@ -11,7 +11,7 @@
 /* The stream with the same number in the store. */
 struct source {
 	bool used;
-	bool shown;        /* it is one that was asked for */
+	bool shown; /* it is one that was asked for */
 	struct store_who who;
 	uint64_t position; /* up to here it is shown */
 	uint64_t seen;     /* and up to here looked at */

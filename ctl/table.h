@@ -37,8 +37,7 @@ struct table {
 };
 
 /* Finds the widths. */
-void table_init(
-    struct table *table, const struct table_source *source, const struct style *style);
+void table_init(struct table *table, const struct table_source *source, const struct style *style);
 
 /* Adds the line of titles, or of a row; without the end of the line. */
 void table_head(const struct table *table, struct text *text);

@@ -130,8 +130,8 @@ static void put_json(struct ctl *ctl, const struct view *view, bool all)
 			continue;
 		text_add(text, comma);
 		board_read_words(&view->board, view->rows[i]->slot, s, &words);
-		render_health(text, s, board_slot_name(&view->board, s->blocker, blocker), &words,
-		    view->now);
+		render_health(
+		    text, s, board_slot_name(&view->board, s->blocker, blocker), &words, view->now);
 		comma = ",";
 	}
 	text_add(out_text(ctl->out), "]}\n");

@@ -66,8 +66,8 @@ static void put_json(struct out *out, const struct store_who *who, const char *b
 }
 
 /* A line, or a piece of one if it is not `whole`. */
-static void put_line(struct logs *logs, const struct source *source, const char *bytes, size_t size,
-    bool whole)
+static void put_line(
+    struct logs *logs, const struct source *source, const char *bytes, size_t size, bool whole)
 {
 	struct out *out = logs->ctl->out;
 
@@ -96,7 +96,8 @@ static void put_line(struct logs *logs, const struct source *source, const char 
 /* Puts out the lines of logs->bytes[start .. size-1], of which the first byte is at position
  * `from`. What has no newline is kept back for as long as one may come, unless nobody else's
  * line can come between. */
-static void put_lines(struct logs *logs, struct source *source, uint64_t from, size_t start, size_t size)
+static void put_lines(
+    struct logs *logs, struct source *source, uint64_t from, size_t start, size_t size)
 {
 	uint32_t index = streams_index(&logs->streams, source);
 	uint64_t end = 0; /* position of the next end of a life */

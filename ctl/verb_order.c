@@ -1,5 +1,5 @@
-/* Verbs that are carried out at once: reload, signal, reset, pause, resume, rotate, ping; and the ends
- * of it all: shutdown, reboot, poweroff. */
+/* Verbs that are carried out at once: reload, signal, reset, pause, resume, rotate, ping; and the
+ * ends of it all: shutdown, reboot, poweroff. */
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/watch.h"

@@ -34,7 +34,8 @@ static bool is_asked(const void *context, const char *name)
 static void take_blockers(struct startup *startup)
 {
 	for (uint32_t i = 0; i < startup->rows; i++)
-		for (uint32_t to = 0; to < startup->rows && startup->row[i].executed == STARTUP_NEVER; to++)
+		for (uint32_t to = 0;
+		     to < startup->rows && startup->row[i].executed == STARTUP_NEVER; to++)
 			startup_edge(startup, i, to, NULL, false);
 }
 
@@ -58,8 +59,8 @@ static int join_edges(struct look_back *back, const struct edges *edges)
 		const struct edge *edge = &edges->edge[i];
 		uint32_t from = row_of[edge->from], to = row_of[edge->to];
 		if (from != STARTUP_NONE && to != STARTUP_NONE && edge->kind < EDGE_RESTART_WITH)
-			startup_edge(startup, from, to, edge_names[edge->kind],
-			    edge->kind == EDGE_REQUIRES);
+			startup_edge(
+			    startup, from, to, edge_names[edge->kind], edge->kind == EDGE_REQUIRES);
 	}
 	return CTL_OK;
 }
@@ -76,7 +77,8 @@ static void take_edges(struct look_back *back)
 		code = code == CTL_OK ? join_edges(back, &edges) : code;
 	}
 	if (code == CTL_NOT_RUNNING)
-		ctl_error("sinit is not running on %s: only the times are known, not what needed what",
+		ctl_error(
+		    "sinit is not running on %s: only the times are known, not what needed what",
 		    back->ctl->rundir);
 	else if (code != CTL_OK)
 		ctl_error("only the times are shown, without what needed what");
@@ -142,7 +144,8 @@ static void put_us(struct text *text, const char *key, int64_t us)
 static void put_row(struct text *text, const struct startup *startup, const struct startup_row *row)
 {
 	static const char *const ends[] = {"ready", "failed", "stopped", "starting"};
-	const struct startup_row *waited = row->waited == STARTUP_NONE ? NULL : &startup->row[row->waited];
+	const struct startup_row *waited =
+	    row->waited == STARTUP_NONE ? NULL : &startup->row[row->waited];
 
 	text_add(text, "{\"name\":");
 	text_json(text, row->name);
@@ -178,7 +181,8 @@ static void put_path(struct out *out, const struct startup *startup)
 	out_add(out, "]");
 }
 
-static void put_json(const struct look_back *back, const struct startup_row *const *rows, size_t count)
+static void put_json(
+    const struct look_back *back, const struct startup_row *const *rows, size_t count)
 {
 	const struct board_header *head = back->view.board.head;
 	const struct startup *startup = &back->startup;
@@ -328,7 +332,8 @@ static void put_total(const struct look_back *back)
 	out_add(back->ctl->out, "\n");
 }
 
-static void put_blame(const struct look_back *back, const struct startup_row *const *rows, size_t count)
+static void put_blame(
+    const struct look_back *back, const struct startup_row *const *rows, size_t count)
 {
 	size_t widest = 0;
 
@@ -360,7 +365,7 @@ int ctl_blame(struct ctl *ctl)
 	return view_close(&back.view, code);
 }
 
-/* --- plot --------------------------------------------------------------------------------------- */
+/* --- plot ------------------------------------------------------------------------------------ */
 
 static int put_plot(struct look_back *back)
 {
@@ -370,7 +375,8 @@ static int put_plot(struct look_back *back)
 	    .shown = is_asked,
 	    .context = back->ctl};
 
-	plot.line_of = arena_get(&back->view.arena, (back->startup.rows + 1) * sizeof(*plot.line_of));
+	plot.line_of =
+	    arena_get(&back->view.arena, (back->startup.rows + 1) * sizeof(*plot.line_of));
 	if (!plot.line_of) {
 		ctl_error("out of memory");
 		return CTL_FAILED;

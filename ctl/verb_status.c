@@ -2,10 +2,10 @@
  * while PID 1 is stopped in a debugger, and tells what a dead one has left. */
 #include "ctl/ctl.h"
 #include "ctl/table.h"
-#include "init/format.h"
-#include "init/render.h"
 #include "ctl/view.h"
 #include "init/explain.h"
+#include "init/format.h"
+#include "init/render.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,14 @@
 /* summary: counts by state. */
 #include "ctl/ctl.h"
-#include "init/format.h"
-#include "init/render.h"
 #include "ctl/view.h"
 #include "init/explain.h"
+#include "init/format.h"
+#include "init/render.h"
 
 #include <string.h>
 
-static void summary_text(struct text *text, const struct view *view, const struct render_counts *counts)
+static void summary_text(
+    struct text *text, const struct view *view, const struct render_counts *counts)
 {
 	const struct board_header *head = view->board.head;
 

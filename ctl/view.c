@@ -1,9 +1,9 @@
 #include "ctl/view.h"
 
-#include "init/clock.h"
-#include "init/format.h"
 #include "ctl/match.h"
+#include "init/clock.h"
 #include "init/explain.h"
+#include "init/format.h"
 #include "init/value.h"
 
 #include <errno.h>
@@ -45,8 +45,8 @@ int view_open(struct view *view, const struct ctl *ctl)
 	}
 	if (error == -ENOENT && view->life == BOARD_LIVE) {
 		ctl_error(
-		    "sinit is alive on %s, but there is no %s/board: it is only starting, or the board was "
-		    "removed, or there was no room for it; HUP makes sinit look after it",
+		    "sinit is alive on %s, but there is no %s/board: it is only starting, or the "
+		    "board was removed, or there was no room for it; HUP makes sinit look after it",
 		    ctl->rundir, ctl->rundir);
 		return CTL_FAILED;
 	}
@@ -185,8 +185,8 @@ int view_load(struct view *view, const char *const *names, size_t count)
 	return code;
 }
 
-void view_reason(const struct view *view, uint32_t slot, const struct board_service *s,
-    struct text *text)
+void view_reason(
+    const struct view *view, uint32_t slot, const struct board_service *s, struct text *text)
 {
 	struct board_words words;
 	char name[BOARD_NAME];
@@ -198,8 +198,8 @@ void view_reason(const struct view *view, uint32_t slot, const struct board_serv
 	explain_reason(
 	    &reason, s, board_slot_name(&view->board, s->blocker, name), &words, view->now);
 	if (!reason.used && s->log_dropped)
-		text_addf(&reason, "%llu line%s of its output lost so far", (unsigned long long)s->log_dropped,
-		    s->log_dropped == 1 ? "" : "s");
+		text_addf(&reason, "%llu line%s of its output lost so far",
+		    (unsigned long long)s->log_dropped, s->log_dropped == 1 ? "" : "s");
 	format_clean(text, raw);
 }
 

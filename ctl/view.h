@@ -20,7 +20,7 @@ struct view {
 	int64_t now; /* CLOCK_MONOTONIC ms, of the copies; for a dead sinit: of its last words */
 	struct view_row **rows; /* by name */
 	size_t count;
-	struct arena arena;     /* of the rows */
+	struct arena arena; /* of the rows */
 };
 
 /* Opens the board of ctl->rundir. CTL_OK, or an exit code after saying why. */
@@ -39,8 +39,8 @@ bool view_is_over(const struct view *view, const struct ctl *ctl);
 int view_close(struct view *view, int code);
 
 /* Adds why the service in `slot`, with this record, is as it is (explain_reason), in clean text. */
-void view_reason(const struct view *view, uint32_t slot, const struct board_service *s,
-    struct text *text);
+void view_reason(
+    const struct view *view, uint32_t slot, const struct board_service *s, struct text *text);
 
 /* How a state looks on a terminal. */
 struct look {

@@ -1,8 +1,8 @@
 #include "ctl/watch.h"
 
 #include "init/clock.h"
-#include "init/format.h"
 #include "init/explain.h"
+#include "init/format.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -90,7 +90,8 @@ static size_t utf8_length(const unsigned char *bytes, size_t left)
 	return length;
 }
 
-/* What stands for one character in a JSON string, in `escape`; its length, 0: the character itself. */
+/* What stands for one character in a JSON string, in `escape`; its
+ * length, 0: the character itself. */
 static size_t json_escape(const unsigned char *bytes, size_t length, char escape[static 8])
 {
 	static const char letters[] = "b\bf\fn\nr\rt\t\"\"\\\\";
@@ -131,7 +132,8 @@ static size_t plain_bytes(const char *bytes, size_t length)
 {
 	size_t i = 0;
 
-	while (i < length && bytes[i] >= ' ' && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\')
+	while (
+	    i < length && bytes[i] >= ' ' && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\')
 		i++;
 	return i;
 }

@@ -2,8 +2,8 @@
  * numbers, and the exit codes of the program.
  *
  * Owns nothing: every buffer belongs to the caller. No system calls, no allocation,
- * no globals; anything may call it, and it calls only the C library's string functions.
- */
+ * no globals; anything may call it, and it calls only the C
+ * library's string functions. */
 #ifndef SINIT_BASE_H
 #define SINIT_BASE_H
 

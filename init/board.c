@@ -22,7 +22,7 @@ enum {
 	ALIGNMENT = 64,     /* of the services and of the ring, so that records start well */
 	READ_ATTEMPTS = 80, /* before a record that is being written is taken as it is */
 	OPEN_ATTEMPTS = 8,
-	READ_SPINS = 30,    /* the attempts without a pause */
+	READ_SPINS = 30, /* the attempts without a pause */
 	FILE_MODE = 0644,
 };
 
@@ -342,11 +342,12 @@ int board_open(struct board *ret, const char *rundir, enum board_life *ret_life)
 		*ret_life = BOARD_ABSENT;
 		return -error;
 	}
-	/* The lock after the file: who dies in between is told dead. But one that has come in between
-	 * has removed what was there. */
+	/* The lock after the file: who dies in between is told dead. But one that has come in
+	 * between has removed what was there. */
 	int fd = open_named(dirfd);
 	bool held = board_lock_held(dirfd);
-	for (unsigned i = 0; i < OPEN_ATTEMPTS && held && fd >= 0 && !board_is_named(fd, dirfd, BOARD_FILE); i++) {
+	for (unsigned i = 0;
+	     i < OPEN_ATTEMPTS && held && fd >= 0 && !board_is_named(fd, dirfd, BOARD_FILE); i++) {
 		close(fd);
 		fd = open_named(dirfd);
 		held = board_lock_held(dirfd);
@@ -363,8 +364,7 @@ int board_open(struct board *ret, const char *rundir, enum board_life *ret_life)
 	return 0;
 }
 
-const char *board_slot_name(
-    const struct board *board, int32_t slot, char buffer[static BOARD_NAME])
+const char *board_slot_name(const struct board *board, int32_t slot, char buffer[static BOARD_NAME])
 {
 	struct board_service s;
 

@@ -38,13 +38,13 @@ int board_write_reading(
 	return write_behind(board, reading, sizeof(*reading), place_of_reading(board, slot));
 }
 
-void board_read_words(const struct board *board, uint32_t i, const struct board_service *s,
-    struct board_words *ret)
+void board_read_words(
+    const struct board *board, uint32_t i, const struct board_service *s, struct board_words *ret)
 {
 	bool any = s->said & (SAID_STATUS | SAID_THIEF | SAID_AWAITED);
 
-	if (!any || pread(board->fd, ret, sizeof(*ret), place_of_words(board, i)) !=
-			(ssize_t)sizeof(*ret))
+	if (!any ||
+	    pread(board->fd, ret, sizeof(*ret), place_of_words(board, i)) != (ssize_t)sizeof(*ret))
 		*ret = (struct board_words){.status = ""};
 	if (!(s->said & SAID_STATUS))
 		ret->status[0] = '\0';
@@ -56,8 +56,8 @@ void board_read_words(const struct board *board, uint32_t i, const struct board_
 	    ret->awaited[sizeof(ret->awaited) - 1] = '\0';
 }
 
-bool board_read_reading(const struct board *board, uint32_t i, const struct board_service *s,
-    struct board_reading *ret)
+bool board_read_reading(
+    const struct board *board, uint32_t i, const struct board_service *s, struct board_reading *ret)
 {
 	_Atomic uint32_t *seq = &board->services[i].seq;
 
@@ -70,8 +70,7 @@ bool board_read_reading(const struct board *board, uint32_t i, const struct boar
 		    (ssize_t)sizeof(*ret))
 			return false;
 		atomic_thread_fence(memory_order_acquire);
-		if (before % 2 == 0 &&
-		    atomic_load_explicit(seq, memory_order_relaxed) == before)
+		if (before % 2 == 0 && atomic_load_explicit(seq, memory_order_relaxed) == before)
 			return true;
 	}
 	return true; /* the writer stands still in the middle: what is there has to do */

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 enum { LOCK_ATTEMPTS = 8 };
 
 /* Who holds it, as far as can be told: the kernel's number, or what the file says. */
@@ -35,8 +34,7 @@ bool board_is_named(int fd, int dirfd, const char *name)
 static int try_lock(int dirfd, const char *name, mode_t mode, pid_t *ret_holder)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	int fd = openat(
-	    dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
 
 	*ret_holder = 0;
 	if (fd < 0)

@@ -86,8 +86,10 @@ static void read_cmdline(struct cmdline *cmdline)
 	(void)path_read_text("/proc/cmdline", bytes, sizeof(bytes)); /* without /proc: no words */
 	cmdline_parse(cmdline, bytes, strlen(bytes));
 	if (cmdline->unknown[0])
-		log_warning(NULL, "%s on the kernel's command line: there is no such word; there are "
-		    "sinit.conf=DIR, sinit.single and sinit.debug", cmdline->unknown);
+		log_warning(NULL,
+		    "%s on the kernel's command line: there is no such word; there are "
+		    "sinit.conf=DIR, sinit.single and sinit.debug",
+		    cmdline->unknown);
 }
 
 /* The kernel drops what a process says by /dev/kmsg beyond 10 lines in 5 s, unless told not to
@@ -119,15 +121,18 @@ static void parse_options(char **argv, const struct cmdline *cmdline, struct opt
 	argv += argv[0] != NULL;
 	argv += cmdline_foreign(cmdline, argv);
 	/* A new image of sinit is not given them again. */
-	for (char *const *word = *argv ? argv : (char *const *)cmdline->word; *word && count < ARGUMENTS;)
+	for (char *const *word = *argv ? argv : (char *const *)cmdline->word;
+	     *word && count < ARGUMENTS;)
 		words[count++] = *word++;
 	text_init(&error, buffer, sizeof(buffer));
 	if (options_parse(words, look_up, ret, &error) < 0) {
-		log_error(NULL, "the words for sinit on the kernel's command line are not used: %s", buffer);
+		log_error(NULL, "the words for sinit on the kernel's command line are not used: %s",
+		    buffer);
 		options_parse((char *[]){name, NULL}, look_up, ret, &error);
 	}
 	if (ret->action != ACTION_RUN)
-		log_warning(NULL, "the init of a machine can only run: --check and the like are for sinit "
+		log_warning(NULL,
+		    "the init of a machine can only run: --check and the like are for sinit "
 		    "as a command");
 	ret->action = ACTION_RUN;
 	if (cmdline->config[0])
@@ -183,7 +188,8 @@ static void set_hostname(const char *configured)
 		configured = name;
 	}
 	if (*configured && sethostname(configured, strlen(configured)) < 0)
-		log_warning(NULL, "the host name cannot be set to %s: %s", configured, strerror(errno));
+		log_warning(
+		    NULL, "the host name cannot be set to %s: %s", configured, strerror(errno));
 }
 
 static int mount_configured(void *progress)
@@ -203,21 +209,25 @@ static bool go_on(const struct mounts_progress *progress, unsigned before, int r
 		return false;
 	}
 	if (progress->line == before) {
-		log_error(NULL, MOUNTS_FSTAB ": cannot be read to its end; going on with what is mounted");
+		log_error(NULL,
+		    MOUNTS_FSTAB ": cannot be read to its end; going on with what is mounted");
 		return false;
 	}
 	if (!progress->entry[0])
 		return true;
 	if (rc < 0)
-		log_error(NULL, MOUNTS_FSTAB ":%u: %s: no end of it within %d s; going on without it: "
-		    "does the device still answer? (dmesg)", progress->line, progress->entry,
-		    MOUNT_LIMIT / 1000);
+		log_error(NULL,
+		    MOUNTS_FSTAB ":%u: %s: no end of it within %d s; going on without it: does the "
+				 "device still answer? (dmesg)",
+		    progress->line, progress->entry, MOUNT_LIMIT / 1000);
 	else
-		log_error(NULL, MOUNTS_FSTAB ":%u: %s: the process that did it was killed; going on "
-		    "without it", progress->line, progress->entry);
+		log_error(NULL,
+		    MOUNTS_FSTAB ":%u: %s: the process that did it was killed; going on without it",
+		    progress->line, progress->entry);
 	if (++*late < MOUNTS_LATE)
 		return true;
-	log_error(NULL, MOUNTS_FSTAB ": %u such entries are enough: going on with what is mounted", *late);
+	log_error(NULL, MOUNTS_FSTAB ": %u such entries are enough: going on with what is mounted",
+	    *late);
 	return false;
 }
 
@@ -229,7 +239,8 @@ static void mount_all(struct sinit *sinit)
 
 	if (access(MOUNTS_FSTAB, F_OK) < 0)
 		return;
-	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	progress = mmap(
+	    NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (progress == MAP_FAILED) {
 		log_error(NULL, MOUNTS_FSTAB ": %s; nothing of it is mounted", strerror(errno));
 		return;
@@ -237,7 +248,8 @@ static void mount_all(struct sinit *sinit)
 	do {
 		before = progress->line;
 		progress->entry[0] = '\0';
-		rc = errand_run(&sinit->watchdog, &(struct errand){mount_configured, progress, MOUNT_LIMIT, false});
+		rc = errand_run(&sinit->watchdog,
+		    &(struct errand){mount_configured, progress, MOUNT_LIMIT, false});
 	} while (go_on(progress, before, rc, &late));
 	munmap(progress, sizeof(*progress));
 }
@@ -259,7 +271,8 @@ void boot_configured(struct sinit *sinit, const struct image *image)
 		sinit_open_log(sinit, image);
 	emergency_shell(image_string(image, settings->emergency));
 	set_hostname(image_string(image, settings->hostname));
-	watchdog_init(&sinit->watchdog, image_string(image, settings->watchdog), settings->watchdog_timeout);
+	watchdog_init(
+	    &sinit->watchdog, image_string(image, settings->watchdog), settings->watchdog_timeout);
 	watchdog_turn(&sinit->watchdog, platform_now(), NULL);
 	if (settings->mounts)
 		mount_all(sinit);
@@ -338,7 +351,8 @@ _Noreturn void boot_end(struct sinit *sinit)
 	log_info(NULL, "unmounting file systems");
 	errand_run(&sinit->watchdog, &(struct errand){save_seed, sinit, SEED_LIMIT, false});
 	for (int tries = 0; tries < END_TRIES && rc == -ECANCELED; tries++)
-		rc = errand_run(&sinit->watchdog, &(struct errand){write_back, sinit, END_LIMIT, true});
+		rc = errand_run(
+		    &sinit->watchdog, &(struct errand){write_back, sinit, END_LIMIT, true});
 	if (rc == -ETIMEDOUT) {
 		log_error(NULL, "a file system does not answer: going on without it");
 		errand_run(&sinit->watchdog, &(struct errand){synchronize, NULL, SYNC_LIMIT, true});

@@ -54,8 +54,8 @@ void emergency_shell(const char *path);
  * certain any more. */
 _Noreturn void emergency_enter(const char *reason);
 
-/* argv: EMERGENCY_NAME, the reason, the shell. A shell on the console; signals end the machine; when
- * the shell has ended, sinit begins again. Returns only if it is not PID 1. */
+/* argv: EMERGENCY_NAME, the reason, the shell. A shell on the console; signals end the machine;
+ * when the shell has ended, sinit begins again. Returns only if it is not PID 1. */
 int emergency_main(char **argv);
 
 #endif

@@ -14,22 +14,23 @@
 #include <unistd.h>
 
 enum {
-	GRACE = 1000,       /* ms between the TERM and the KILL of what an earlier sinit left */
-	KILL_WAIT = 2000,   /* ms for what was killed to be gone */
-	PAUSE = 5,          /* ms between looks at what is to go */
+	GRACE = 1000,     /* ms between the TERM and the KILL of what an earlier sinit left */
+	KILL_WAIT = 2000, /* ms for what was killed to be gone */
+	PAUSE = 5,        /* ms between looks at what is to go */
 	FILES_OF_CAPTURE = 3,
 	OWN_FILES = 128,    /* descriptors of sinit's beside those of the slices */
 	EVENTS_SIZE = 4096, /* bytes of inotify events read at once */
 };
 
 /* A limit that a service has and that cannot be set, CGROUP_LIMITS: there is none. */
-static unsigned missing(const struct image *image, const struct service_settings *s, uint8_t enabled)
+static unsigned missing(
+    const struct image *image, const struct service_settings *s, uint8_t enabled)
 {
 	unsigned i = 0;
 
-	while (i < CGROUP_LIMITS &&
-	       (!image_cgroup(image, s, (enum cgroup_limit)i) ||
-		   enabled & 1u << cgroup_limit_controller((enum cgroup_limit)i)))
+	while (
+	    i < CGROUP_LIMITS && (!image_cgroup(image, s, (enum cgroup_limit)i) ||
+				     enabled & 1u << cgroup_limit_controller((enum cgroup_limit)i)))
 		i++;
 	return i;
 }
@@ -76,9 +77,10 @@ static void raise_files(struct sinit *sinit, const struct image *image, bool sli
 	else
 		raised = limit;
 	if (raised.rlim_cur < wanted)
-		sinit->captures_max = raised.rlim_cur > OWN_FILES
-					  ? (uint32_t)(raised.rlim_cur - OWN_FILES) / FILES_OF_CAPTURE
-					  : 0;
+		sinit->captures_max =
+		    raised.rlim_cur > OWN_FILES
+			? (uint32_t)(raised.rlim_cur - OWN_FILES) / FILES_OF_CAPTURE
+			: 0;
 	if (raised.rlim_cur < wanted)
 		sinit->slices_max = raised.rlim_cur > 2 * own ? (uint32_t)(raised.rlim_cur - own)
 							      : (uint32_t)raised.rlim_cur / 2;
@@ -99,13 +101,15 @@ static void signal_left(struct cgroup_tree *tree, const char *service, void *con
 		return;
 	if (!known) {
 		if (left->sig == SIGTERM)
-			log_warning(NULL, "%s/%s.service has processes, and is no service's: left alone",
+			log_warning(NULL,
+			    "%s/%s.service has processes, and is no service's: left alone",
 			    tree->path, service);
 		return;
 	}
 	left->any = true;
 	if (left->sig == SIGTERM)
-		log_warning(service, "ending the processes that an earlier sinit has left in its cgroup");
+		log_warning(
+		    service, "ending the processes that an earlier sinit has left in its cgroup");
 }
 
 static bool any_left(struct cgroup_tree *tree, const struct image *image, int sig)
@@ -143,7 +147,8 @@ static void clear(struct cgroup_tree *tree, const struct image *image)
 	if (any_left(tree, image, SIGTERM) && !wait_gone(tree, image, GRACE)) {
 		any_left(tree, image, SIGKILL);
 		if (!wait_gone(tree, image, KILL_WAIT))
-			log_error(NULL, "processes that an earlier sinit has left do not end after KILL");
+			log_error(
+			    NULL, "processes that an earlier sinit has left do not end after KILL");
 	}
 	cgroup_tree_each(tree, drop, NULL);
 }
@@ -224,7 +229,8 @@ static int leave_root(void *context)
 		if (sinit->helpers.helper[kind].pid)
 			cgroup_tree_move(&sinit->cgroups, sinit->helpers.helper[kind].pid);
 	if (rc < 0) {
-		log_warning(NULL, "moving to the cgroup init: %s; staying in the root", strerror(-rc));
+		log_warning(
+		    NULL, "moving to the cgroup init: %s; staying in the root", strerror(-rc));
 		log_flush();
 	}
 	return 0;

@@ -1,4 +1,5 @@
-/* The kernel's clocks, for every process of the program. Owns nothing. Calls clock_gettime(2) only. */
+/* The kernel's clocks, for every process of the program. Owns nothing.
+ * Calls clock_gettime(2) only. */
 #ifndef SINIT_INIT_CLOCK_H
 #define SINIT_INIT_CLOCK_H
 

@@ -18,10 +18,10 @@ struct cmdline {
 	bool single;               /* sinit.single: only the emergency shell */
 	bool debug;                /* sinit.debug: log_level debug, whatever is configured */
 	char config[CMDLINE_PATH]; /* sinit.conf=DIR, "": not given */
-	char unknown[64];          /* the first sinit.WORD that there is not, cut to fit; "": none */
-	unsigned before, count;    /* words before --, and in all */
+	char unknown[64];       /* the first sinit.WORD that there is not, cut to fit; "": none */
+	unsigned before, count; /* words before --, and in all */
 	const char *word[CMDLINE_WORDS + 1]; /* those after --; NULL-terminated. Points into text */
-	char text[CMDLINE_SIZE];   /* its words, without quotes, each with a NUL behind it */
+	char text[CMDLINE_SIZE]; /* its words, without quotes, each with a NUL behind it */
 };
 
 /* Reads `size` bytes of it; what is too long or too much is left out. */

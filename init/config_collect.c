@@ -210,8 +210,9 @@ static void later_key(struct loader *loader, struct draft *draft, uint32_t file,
 		loader_error(
 		    loader, draft, file, line, "%s: not supported by this build", schema_name(key));
 	else if (*value && strcmp(value, schema_default(key)) != 0)
-		loader_error(loader, draft, file, line, "%s: not supported by this build; only %s is",
-		    schema_name(key), schema_default(key));
+		loader_error(loader, draft, file, line,
+		    "%s: not supported by this build; only %s is", schema_name(key),
+		    schema_default(key));
 }
 
 static void take_key(

@@ -54,9 +54,9 @@ static bool is_in_use(const char *word, const char *other)
 		return false;
 	if (!a.family || !b.family)
 		return true;
-	return a.family == b.family &&
-	       (!memcmp(a.bytes, b.bytes, sizeof(every)) || !memcmp(a.bytes, every, sizeof(every)) ||
-		   !memcmp(b.bytes, every, sizeof(every)));
+	return a.family == b.family && (!memcmp(a.bytes, b.bytes, sizeof(every)) ||
+					   !memcmp(a.bytes, every, sizeof(every)) ||
+					   !memcmp(b.bytes, every, sizeof(every)));
 }
 
 /* Adds an address to loader->list, unless one of those there leaves no room for it. */
@@ -129,7 +129,8 @@ void loader_http(struct loader *loader)
 	/* Keys, but no word of where it is to answer: that was forgotten. */
 	if (draft->first && !draft->broken && !loader_has(draft, KEY_HTTP_listen))
 		loader_error(loader, draft, draft->file, draft->line,
-		    "[http]: listen is missing; write listen = 127.0.0.1:PORT, or leave out [http]");
+		    "[http]: listen is missing; write listen = 127.0.0.1:PORT, or leave out "
+		    "[http]");
 	if (!http.listen || draft->broken || loader->builder.failed)
 		return;
 	ref at =
@@ -203,8 +204,9 @@ static void make_alert(struct loader *loader, struct draft *draft,
 	if (!draft->broken && !loader->builder.failed &&
 	    image_alert_text(builder_image(&loader->builder), alert) > IMAGE_ALERT_TEXT)
 		loader_error(loader, draft, draft->file, draft->line,
-		    "[alert %s]: its command, services, webhook and file are too long; put the command "
-		    "into a script", draft->name);
+		    "[alert %s]: its command, services, webhook and file are too long; put the "
+		    "command into a script",
+		    draft->name);
 }
 
 void loader_alerts(struct loader *loader)

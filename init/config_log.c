@@ -71,7 +71,8 @@ static ref expand(struct loader *loader, ref at, const char *name)
 	return builder_text(&loader->builder, text.data, text.used);
 }
 
-void loader_log_paths(struct loader *loader, const struct draft *draft, struct service_settings *service)
+void loader_log_paths(
+    struct loader *loader, const struct draft *draft, struct service_settings *service)
 {
 	if (loader->builder.failed)
 		return;

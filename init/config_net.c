@@ -18,8 +18,8 @@ static void explain(struct text *why, bool is_gateway, const char *shown, int er
 	else if (is_gateway)
 		text_addf(why, "%s: a gateway has no prefix", shown);
 	else
-		text_addf(why, "%s needs a prefix from /0 to /%d", shown,
-		    family == AF_INET ? 32 : 128);
+		text_addf(
+		    why, "%s needs a prefix from /0 to /%d", shown, family == AF_INET ? 32 : 128);
 }
 
 static bool check_address(struct loader *loader, struct draft *draft, const struct entry *entry,
@@ -81,14 +81,13 @@ static void note_owner(struct loader *loader, const struct draft *draft, const s
 
 	if (*owner)
 		loader_warning(loader, entry->file, entry->line,
-		    "gateway = %s: [net %s] has one as well; the default route is by the interface that "
-		    "comes last",
+		    "gateway = %s: [net %s] has one as well; the default route is by the interface "
+		    "that comes last",
 		    entry->value, *owner);
 	*owner = draft->name;
 }
 
-static ref take_gateways(
-    struct loader *loader, struct draft *draft, bool up, struct owners *owners)
+static ref take_gateways(struct loader *loader, struct draft *draft, bool up, struct owners *owners)
 {
 	const struct entry *entry = loader_effective(loader, draft, KEY_NET_gateway);
 	struct words words;
@@ -100,8 +99,8 @@ static ref take_gateways(
 		return 0;
 	if (!up)
 		loader_fault(loader, draft, entry,
-		    "the kernel takes no route over an interface that is down; write up = yes, or leave "
-		    "it out");
+		    "the kernel takes no route over an interface that is down; write up = yes, or "
+		    "leave it out");
 	const char *word = words.data;
 	for (uint32_t i = 0; i < words.count; i++, word += strlen(word) + 1) {
 		if (!check_address(loader, draft, entry, word, &parsed))
@@ -109,8 +108,8 @@ static ref take_gateways(
 		bool *has = &seen[parsed.family == AF_INET6];
 		if (*has) {
 			loader_fault(loader, draft, entry,
-			    "more than one of a family; there is one default route for IPv4, and one for "
-			    "IPv6");
+			    "more than one of a family; there is one default route for IPv4, and "
+			    "one for IPv6");
 			return 0;
 		}
 		*has = true;
@@ -166,8 +165,8 @@ void loader_nets(struct loader *loader)
 static void add_awaited(struct loader *loader, uint32_t index)
 {
 	struct draft *draft = loader->drafts[index];
-	const struct image_list *items = image_list(builder_image(&loader->builder),
-	    builder_service(&loader->builder, index)->wait_for);
+	const struct image_list *items = image_list(
+	    builder_image(&loader->builder), builder_service(&loader->builder, index)->wait_for);
 
 	for (uint32_t i = 0; i < items->count; i++) {
 		if (is_listed(loader, items->item[i]))

@@ -219,7 +219,8 @@ static void fit_start_timeout(
 	uint64_t most = window + (uint64_t)probe->timeout * (probe->fallback ? 2 : 1);
 	if (!entry) {
 		if (most > service->start_timeout)
-			service->start_timeout = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX - 1;
+			service->start_timeout =
+			    most < UINT32_MAX ? (uint32_t)most : UINT32_MAX - 1;
 		return;
 	}
 	if (service->start_timeout >= window)

@@ -73,8 +73,8 @@ static struct draft *probe_section(struct loader *loader, struct draft *service,
 }
 
 /* An alert or an interface: `list` is in the order of names, and has at most `most`. */
-static struct draft *listed_section(struct loader *loader, struct draft **list, uint32_t *count,
-    uint32_t most, const char *name)
+static struct draft *listed_section(
+    struct loader *loader, struct draft **list, uint32_t *count, uint32_t most, const char *name)
 {
 	struct draft **at = list;
 

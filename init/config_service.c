@@ -108,9 +108,11 @@ static void check_warn(
 	if (cgroup_warn_value(value, max, &bytes) == -ENOENT)
 		loader_fault(loader, draft, entry, "a part of memory_max, which is not set");
 	else if (bytes >= max)
-		loader_fault(loader, draft, entry, "it is not below memory_max, and would never come");
+		loader_fault(
+		    loader, draft, entry, "it is not below memory_max, and would never come");
 	else if (bytes >= cgroup_size(image_string(image, service->memory_high)))
-		loader_fault(loader, draft, entry, "it is not below memory_high, where the service is held");
+		loader_fault(
+		    loader, draft, entry, "it is not below memory_high, where the service is held");
 }
 
 /* FILE:LINE of its section. */

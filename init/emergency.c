@@ -24,9 +24,9 @@
 extern char **environ;
 
 enum {
-	STACK = 16384,  /* bytes for the handler: the ordinary stack may be what is broken */
-	PAUSE = 2000,   /* ms before the shell is started again where it cannot be */
-	GRACE = 5000,   /* ms between the TERM and the KILL of everything */
+	STACK = 16384, /* bytes for the handler: the ordinary stack may be what is broken */
+	PAUSE = 2000,  /* ms before the shell is started again where it cannot be */
+	GRACE = 5000,  /* ms between the TERM and the KILL of everything */
 	LAST_KILL = 2000,
 	END_LIMIT = 30000, /* ms without any progress, while all is written back and unmounted */
 };
@@ -50,10 +50,11 @@ _Noreturn void emergency_enter(const char *reason)
 	execve("/proc/self/exe", words, environ);
 	execve("/sbin/sinit", words, environ);
 	execve("/init", words, environ);
-	static const char line[] = "sinit: its own program cannot be executed: the machine stands still\n";
+	static const char line[] =
+	    "sinit: its own program cannot be executed: the machine stands still\n";
 	if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
 		_exit(EXIT_CODE_INTERNAL); /* not reached in practice; there is nobody to tell */
-	reboot((int)RB_ENABLE_CAD); /* so that ctrl-alt-del does something */
+	reboot((int)RB_ENABLE_CAD);        /* so that ctrl-alt-del does something */
 	for (;;)
 		pause();
 }
@@ -84,8 +85,8 @@ void emergency_spare(sigset_t *set)
 void emergency_catch_crashes(void)
 {
 	static char stack[STACK];
-	struct sigaction action = {.sa_sigaction = crashed,
-	    .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	struct sigaction action = {
+	    .sa_sigaction = crashed, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 	sigset_t set;
 
 	sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof(stack)}, NULL);
@@ -221,16 +222,19 @@ int emergency_main(char **argv)
 	for (;;) {
 		console_open();
 		log_error(NULL, "%s", reason);
-		log_error(NULL, "emergency shell: end it (exit) to begin again; kill -TERM 1 restarts the "
+		log_error(NULL,
+		    "emergency shell: end it (exit) to begin again; kill -TERM 1 restarts the "
 		    "machine, kill -USR2 1 switches it off");
 		if (has_watchdog())
-			log_error(NULL, "a watchdog is running, which nobody feeds now: it will reset the machine");
+			log_error(NULL, "a watchdog is running, which nobody feeds now: it will "
+					"reset the machine");
 		log_flush();
 		pid_t shell = start_shell();
 		bool over = shell < 0;
 		while (!over) {
 			int signal = sigwaitinfo(&set, &info);
-			enum machine_end end = signal > 0 ? machine_end_of_signal(signal) : END_NONE;
+			enum machine_end end =
+			    signal > 0 ? machine_end_of_signal(signal) : END_NONE;
 			if (end != END_NONE)
 				end_machine(&set, end);
 			over = shell_is_over(shell);

@@ -43,7 +43,8 @@ static uint64_t completed(void)
 	if (path_read_text("/proc/diskstats", text, sizeof(text)) < 0)
 		return 0;
 	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
-		if (sscanf(line, "%*u %*u %*s %" SCNu64 " %*u %*u %*u %" SCNu64, &reads, &writes) == 2)
+		if (sscanf(line, "%*u %*u %*s %" SCNu64 " %*u %*u %*u %" SCNu64, &reads, &writes) ==
+		    2)
 			sum += reads + writes;
 	return sum;
 }

@@ -1,5 +1,5 @@
-/* Work that may hang (a disk, a dead server), done by a child within a limit: before PID 1's loop and
- * after it, never in it.
+/* Work that may hang (a disk, a dead server), done by a child within a limit: before PID 1's loop
+ * and after it, never in it.
  *
  * Owns nothing. May call: platform, watchdog, log. */
 #ifndef SINIT_INIT_ERRAND_H

@@ -67,7 +67,8 @@ static void add_running(struct text *text, const struct board_service *s, const 
 	} else if (s->said & SAID_RELOADING) {
 		text_add(text, "it is reloading (RELOADING=1)");
 	} else if (s->m.restarts > 0 && why->cause != CAUSE_NONE) {
-		text_addf(text, "restarted %u time%s", s->m.restarts, s->m.restarts == 1 ? "" : "s");
+		text_addf(
+		    text, "restarted %u time%s", s->m.restarts, s->m.restarts == 1 ? "" : "s");
 		if (is_failure(why->cause)) {
 			text_add(text, ", last: ");
 			explain_why(text, why);
@@ -178,7 +179,9 @@ void explain_reason(struct text *text, const struct board_service *s, const char
 		break;
 	case STATE_WAITING:
 		text_addf(text, "waiting for %s",
-		    blocker ? blocker : *words->awaited ? words->awaited : "what it needs");
+		    blocker           ? blocker
+		    : *words->awaited ? words->awaited
+				      : "what it needs");
 		if (blocker && s->held)
 			text_addf(text, ", which is stopped: sinitctl start %s", blocker);
 		break;
@@ -203,7 +206,9 @@ void explain_reason(struct text *text, const struct board_service *s, const char
 	case STATE_FAILED:
 		explain_why(text, &why);
 		if (why.cause == CAUSE_EXIT)
-			text_addf(text, "; restart policy: not again; sinitctl start %s starts it again", s->name);
+			text_addf(text,
+			    "; restart policy: not again; sinitctl start %s starts it again",
+			    s->name);
 		break;
 	case STATE_FATAL:
 		text_add(text, "restart limit reached: ");

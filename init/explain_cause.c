@@ -99,7 +99,8 @@ void explain_size(struct text *text, uint64_t bytes)
 	/* Tenths where they say something: 1.5G, but 512M. */
 	uint64_t tenths = bytes * 10 / (UINT64_C(1024) << 10 * unit);
 	if (tenths % 10 && tenths < 1000)
-		text_addf(text, "%u.%u%c", (unsigned)(tenths / 10), (unsigned)(tenths % 10), units[unit]);
+		text_addf(
+		    text, "%u.%u%c", (unsigned)(tenths / 10), (unsigned)(tenths % 10), units[unit]);
 	else
 		text_addf(text, "%u%c", (unsigned)(tenths / 10), units[unit]);
 }

@@ -22,7 +22,8 @@ static void add_health(struct text *text, const struct board_event *event, bool 
 
 	text_addf(text, "%s probe %s", probe, good ? "passes again" : "fails");
 	if (!good)
-		explain_fault(text, &(struct board_probe){.fault = event->fault, .detail = event->detail}, "");
+		explain_fault(text,
+		    &(struct board_probe){.fault = event->fault, .detail = event->detail}, "");
 }
 
 /* `value`: services that it touched. */
@@ -36,7 +37,8 @@ static void add_alert(struct text *text, const struct board_event *event)
 {
 	text_addf(text, "alert %s %s", event->alert,
 	    event->fault == FAULT_NONE ? "delivered" : "could not be delivered");
-	explain_fault(text, &(struct board_probe){.fault = event->fault, .detail = event->detail}, "");
+	explain_fault(
+	    text, &(struct board_probe){.fault = event->fault, .detail = event->detail}, "");
 }
 
 static void add_oom(struct text *text, const struct board_event *event)
@@ -153,9 +155,10 @@ void explain_event(struct text *text, const struct board_event *event, const cha
 		add_recovered(text, event);
 		break;
 	case EV_CONFIG:
-		text_add(text, event->name[0]
-				   ? "its configuration is broken; see sinitctl check"
-				   : "configuration refused, the old one stays; see sinitctl check");
+		text_add(
+		    text, event->name[0]
+			      ? "its configuration is broken; see sinitctl check"
+			      : "configuration refused, the old one stays; see sinitctl check");
 		break;
 	}
 }

@@ -12,9 +12,9 @@ struct why {
 	bool core;
 	enum spawn_step step;
 	const char *blocker;
-	const char *thief;        /* who has its port, "": not known */
-	struct board_probe probe; /* of the probe that failed, if the cause is one */
-	uint32_t limit;           /* start_timeout in ms, 0: not known */
+	const char *thief;            /* who has its port, "": not known */
+	struct board_probe probe;     /* of the probe that failed, if the cause is one */
+	uint32_t limit;               /* start_timeout in ms, 0: not known */
 	uint64_t oom_used, oom_limit; /* bytes, as in the record; used 0: not known */
 };
 

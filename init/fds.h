@@ -1,4 +1,5 @@
-/* Descriptors, as every process of the program handles them. Owns nothing. Calls the kernel only. */
+/* Descriptors, as every process of the program handles them. Owns
+ * nothing. Calls the kernel only. */
 #ifndef SINIT_FDS_H
 #define SINIT_FDS_H
 
@@ -21,7 +22,8 @@ int fds_write_all(int fd, const void *bytes, size_t size);
  * O_NONBLOCK of its own. A descriptor or -errno; there is none of a socket, or without /proc. */
 int fds_open_again(int fd, int flags);
 
-/* Another descriptor of the same open file, above the reserved ones, close-on-exec. It, or -errno. */
+/* Another descriptor of the same open file, above the reserved ones,
+ * close-on-exec. It, or -errno. */
 int fds_copy_up(int fd);
 
 #endif

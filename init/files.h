@@ -1,7 +1,7 @@
 /* Reading the configuration's files. The fuzzer puts its own in the place of this module.
  *
- * Owns nothing: what it returns lies in the caller's arena. Calls system calls.
- */
+ * Owns nothing: what it returns lies in the
+ * caller's arena. Calls system calls. */
 #ifndef SINIT_INIT_FILES_H
 #define SINIT_INIT_FILES_H
 

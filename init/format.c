@@ -54,7 +54,8 @@ static void add_time(struct text *text, int64_t ns, int64_t fraction, unsigned d
 		unsigned width;
 		const char *after;
 	} parts[] = {{tm.tm_year + 1900, 4, "-"}, {tm.tm_mon + 1, 2, "-"}, {tm.tm_mday, 2, "T"},
-	    {tm.tm_hour, 2, ":"}, {tm.tm_min, 2, ":"}, {tm.tm_sec, 2, "."}, {(int)fraction, digits, "Z"}};
+	    {tm.tm_hour, 2, ":"}, {tm.tm_min, 2, ":"}, {tm.tm_sec, 2, "."},
+	    {(int)fraction, digits, "Z"}};
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		add_padded(text, parts[i].value, parts[i].width);
 		text_add(text, parts[i].after);

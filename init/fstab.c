@@ -16,7 +16,7 @@
 #endif
 
 #define MS_OWNER_IMPLIES (MS_NOSUID | MS_NODEV)
-#define MS_USER_IMPLIES	 (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define MS_USER_IMPLIES  (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 /* The next word of a line whose words have blanks and tabs between them; NULL at its end. */
 static char *next_field(char **line)
@@ -189,6 +189,8 @@ int fstab_swap_flags(const char *data)
 
 bool fstab_is_network(const char *type)
 {
-	return mountinfo_word_in("nfs nfs4 cifs smb3 smbfs ceph afs lustre gfs2 ocfs2 glusterfs davfs "
-				 "fuse.sshfs fuse.glusterfs fuse.ceph fuse.davfs", type);
+	return mountinfo_word_in(
+	    "nfs nfs4 cifs smb3 smbfs ceph afs lustre gfs2 ocfs2 glusterfs davfs "
+	    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.davfs",
+	    type);
 }

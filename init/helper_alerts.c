@@ -31,8 +31,7 @@ static uint16_t put(struct rule *rule, const char *string)
 }
 
 /* The first of a list's texts; they stand one after the other. */
-static uint16_t put_list(
-    struct rule *rule, const struct image *image, ref at, uint16_t *ret_count)
+static uint16_t put_list(struct rule *rule, const struct image *image, ref at, uint16_t *ret_count)
 {
 	const struct image_list *list = image_list(image, at);
 	uint16_t first = 0;
@@ -221,6 +220,6 @@ void helpers_alert_sent(struct sinit *sinit, struct alerter_sent *sent)
 		return;
 	text_init(&why, buffer, sizeof(buffer));
 	fault_sentence(&why, sent->fault, sent->detail, "");
-	log_warning(sent->service, "alert %s could not be delivered: %s: %s", sent->alert, sent->where,
-	    why.data);
+	log_warning(sent->service, "alert %s could not be delivered: %s: %s", sent->alert,
+	    sent->where, why.data);
 }

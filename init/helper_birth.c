@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char *const names[HELPER_KINDS] = {
-    HELPER_NAME_PROBER, HELPER_NAME_RESPONDER, HELPER_NAME_ALERTER, HELPER_NAME_DEVICES,
-    HELPER_NAME_LOGGER};
+static const char *const names[HELPER_KINDS] = {HELPER_NAME_PROBER, HELPER_NAME_RESPONDER,
+    HELPER_NAME_ALERTER, HELPER_NAME_DEVICES, HELPER_NAME_LOGGER};
 
 struct birth {
 	struct sinit *sinit;

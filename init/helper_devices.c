@@ -22,8 +22,8 @@ static const struct image *newest(const struct sinit *sinit)
 /* --- what it is to do -------------------------------------------------------------------- */
 
 /* What does not parse is left out: image_check() has seen that there is nothing such. */
-static unsigned parse_list(const struct image *image, ref at, bool has_prefix,
-    struct netaddr *addresses, unsigned room)
+static unsigned parse_list(
+    const struct image *image, ref at, bool has_prefix, struct netaddr *addresses, unsigned room)
 {
 	const struct image_list *list = image_list(image, at);
 	unsigned count = 0;
@@ -42,8 +42,8 @@ static int put_net(int fd, const struct image *image, const struct net_settings 
 	strncpy(net.name, image_string(image, settings->name), sizeof(net.name) - 1);
 	if (settings->mtu != SETTING_UNSET_INT)
 		net.mtu = (uint32_t)settings->mtu;
-	net.addresses = (uint16_t)parse_list(
-	    image, settings->address, true, net.address, DEVICES_ADDRESSES);
+	net.addresses =
+	    (uint16_t)parse_list(image, settings->address, true, net.address, DEVICES_ADDRESSES);
 	parse_list(image, settings->gateway, false, net.gateway, NETADDR_GATEWAYS);
 	return fds_write_all(fd, &net, sizeof(net));
 }
@@ -113,8 +113,10 @@ static void say_net(const struct image *image, const struct devices_message *mes
 	bool unreachable = message->error == ENETUNREACH || message->error == EHOSTUNREACH;
 
 	if (message->error == EPERM) {
-		log_warning(NULL, "[net %s]: sinit may not set up interfaces here; give it CAP_NET_ADMIN, "
-				  "or leave [net] to who may", name);
+		log_warning(NULL,
+		    "[net %s]: sinit may not set up interfaces here; give it CAP_NET_ADMIN, or "
+		    "leave [net] to who may",
+		    name);
 		return;
 	}
 	switch (message->value) {
@@ -123,17 +125,20 @@ static void say_net(const struct image *image, const struct devices_message *mes
 		    (int)net->mtu, why);
 		break;
 	case DEVICES_STEP_UP:
-		log_warning(NULL, "[net %s]: cannot be brought up: %s; the kernel's log may tell more",
-		    name, why);
+		log_warning(NULL,
+		    "[net %s]: cannot be brought up: %s; the kernel's log may tell more", name,
+		    why);
 		break;
 	case DEVICES_STEP_ADDRESS:
 		log_warning(NULL, "[net %s]: address = %s: %s%s", name, address, why,
-		    v6_is_off ? "; is IPv6 switched off (/proc/sys/net/ipv6/conf/*/disable_ipv6)?" : "");
+		    v6_is_off ? "; is IPv6 switched off (/proc/sys/net/ipv6/conf/*/disable_ipv6)?"
+			      : "");
 		break;
 	case DEVICES_STEP_GATEWAY:
 		log_warning(NULL, "[net %s]: gateway = %s: %s%s", name,
 		    written(image, net->gateway, message->detail), why,
-		    unreachable ? "; no address of the interface is in its network, see address" : "");
+		    unreachable ? "; no address of the interface is in its network, see address"
+				: "");
 		break;
 	}
 }
@@ -147,11 +152,15 @@ static void say_item(const struct image *image, const struct devices_message *me
 		return;
 	item = image_string(image, awaited->item[message->number]);
 	if (message->error == ELOOP)
-		log_warning(NULL, "wait_for = %s: links on the way lead back to themselves, or are too "
-				  "many; see namei -l %s", item, item);
+		log_warning(NULL,
+		    "wait_for = %s: links on the way lead back to themselves, or are too many; see "
+		    "namei -l %s",
+		    item, item);
 	else
-		log_warning(NULL, "wait_for = %s: sinit cannot look there: %s; its directories must be open to "
-				  "sinit's user", item, strerror(message->error));
+		log_warning(NULL,
+		    "wait_for = %s: sinit cannot look there: %s; its directories must be open to "
+		    "sinit's user",
+		    item, strerror(message->error));
 }
 
 static void say_fault(const struct image *image, const struct devices_message *message)
@@ -160,16 +169,22 @@ static void say_fault(const struct image *image, const struct devices_message *m
 
 	switch (message->value) {
 	case DEVICES_STEP_NETLINK:
-		log_warning(NULL, "network interfaces can neither be set up nor waited for: %s; has the "
-				  "kernel netlink, and does a filter of system calls allow it?", why);
+		log_warning(NULL,
+		    "network interfaces can neither be set up nor waited for: %s; has the "
+		    "kernel netlink, and does a filter of system calls allow it?",
+		    why);
 		break;
 	case DEVICES_STEP_UEVENTS:
-		log_warning(NULL, "the kernel's uevents cannot be heard: %s; devices are waited for by "
-				  "inotify alone", why);
+		log_warning(NULL,
+		    "the kernel's uevents cannot be heard: %s; devices are waited for by inotify "
+		    "alone",
+		    why);
 		break;
 	case DEVICES_STEP_INOTIFY:
-		log_warning(NULL, "directories cannot be watched for what services wait for: %s; raise "
-				  "/proc/sys/fs/inotify/max_user_watches and max_user_instances", why);
+		log_warning(NULL,
+		    "directories cannot be watched for what services wait for: %s; raise "
+		    "/proc/sys/fs/inotify/max_user_watches and max_user_instances",
+		    why);
 		break;
 	case DEVICES_STEP_LOOK:
 		say_item(image, message);
@@ -216,6 +231,7 @@ void devices_settle(struct sinit *sinit)
 	}
 	supervisor_clock(&sinit->supervisor);
 	if (!sinit->helpers.devices.settled)
-		log_warning(NULL, "the devices helper has not looked at everything yet; services are started "
-				  "all the same, perhaps before the addresses of [net] are there");
+		log_warning(NULL,
+		    "the devices helper has not looked at everything yet; services are started "
+		    "all the same, perhaps before the addresses of [net] are there");
 }

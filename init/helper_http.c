@@ -37,7 +37,9 @@ static socklen_t inet_address(const char *host, uint16_t port, bool v6, union ad
 	if (v6) {
 		ret->v6.sin6_family = AF_INET6;
 		ret->v6.sin6_port = htons(port);
-		return !*host || inet_pton(AF_INET6, host, &ret->v6.sin6_addr) == 1 ? sizeof(ret->v6) : 0;
+		return !*host || inet_pton(AF_INET6, host, &ret->v6.sin6_addr) == 1
+			   ? sizeof(ret->v6)
+			   : 0;
 	}
 	ret->v4.sin_family = AF_INET;
 	ret->v4.sin_port = htons(port);
@@ -183,7 +185,8 @@ static int add(struct helpers *h, const char *where)
 
 /* Opens what is not open yet. That something is in the way is said once, and not while it may
  * be the old responder that is. */
-static void add_all(struct sinit *sinit, const struct image *image, const struct http_settings *http)
+static void add_all(
+    struct sinit *sinit, const struct image *image, const struct http_settings *http)
 {
 	struct helpers *h = &sinit->helpers;
 	const struct image_list *list = image_list(image, http->listen);
@@ -205,14 +208,16 @@ static void add_all(struct sinit *sinit, const struct image *image, const struct
 		if (said || (rc == -EADDRINUSE && h->helper[HELPER_RESPONDER].pid))
 			continue;
 		h->listen_said = true;
-		log_error(NULL, "[http] listen = %s: %s; nothing listens there, it is tried again every "
-		    "%d s", where, strerror(-rc), LISTEN_AGAIN / 1000);
+		log_error(NULL,
+		    "[http] listen = %s: %s; nothing listens there, it is tried again every %d s",
+		    where, strerror(-rc), LISTEN_AGAIN / 1000);
 	}
 }
 
 /* What stays is not opened anew: the old responder still has it, so that the address would
  * be in use. */
-void helpers_listen(struct sinit *sinit, const struct image *image, const struct http_settings *http)
+void helpers_listen(
+    struct sinit *sinit, const struct image *image, const struct http_settings *http)
 {
 	struct helpers *h = &sinit->helpers;
 	const struct image_list *list = image_list(image, http->listen);

@@ -12,7 +12,8 @@
 
 static int tell(const struct sinit *sinit, const struct logger_message *message)
 {
-	return platform_send(sinit->helpers.helper[HELPER_LOGGER].channel, message, sizeof(*message));
+	return platform_send(
+	    sinit->helpers.helper[HELPER_LOGGER].channel, message, sizeof(*message));
 }
 
 static bool tell_end(const struct sinit *sinit, uint32_t number, struct logger_end ended)
@@ -98,7 +99,8 @@ static void say_lost(struct supervisor *sv)
 		if (!capture->used || !lost)
 			continue;
 		capture->told = capture->dropped;
-		log_warning(capture->name, "%llu line%s of its output %s lost: %s could not be written",
+		log_warning(capture->name,
+		    "%llu line%s of its output %s lost: %s could not be written",
 		    (unsigned long long)lost, lost == 1 ? "" : "s", lost == 1 ? "was" : "were",
 		    target_name(sv, capture));
 	}
@@ -110,9 +112,11 @@ static const char *why(int error)
 	case ELOOP:
 		return "in its path is a symbolic link that neither root nor sinit's user has made";
 	case EACCES:
-		return "Permission denied (or somebody else's file in a directory that is open to all)";
+		return "Permission denied (or somebody else's file in a directory that is open to "
+		       "all)";
 	case EMLINK:
-		return "it has another name, and others may write in its directory, so it may be anybody's file";
+		return "it has another name, and others may write in its directory, so it may be "
+		       "anybody's file";
 	case ENXIO:
 		return "nobody reads it (or it is a socket, which is no file)";
 	case ETIMEDOUT:
@@ -122,7 +126,8 @@ static const char *why(int error)
 	}
 }
 
-/* While sinit's own file cannot be written its messages go to its standard error, this one first. */
+/* While sinit's own file cannot be written its messages go to its
+ * standard error, this one first. */
 static void turn_own_log(struct sinit *sinit, const struct capture *capture, int error)
 {
 	const struct supervisor *sv = &sinit->supervisor;
@@ -149,7 +154,9 @@ static void say_fault(struct sinit *sinit, const struct capture *capture, int er
 		log_info(NULL, "%s can be written again", where);
 		turn_own_log(sinit, capture, 0);
 	} else if (error == EAGAIN) {
-		log_warning(NULL, "%s: nobody reads it; lines of services are dropped until somebody does", where);
+		log_warning(NULL,
+		    "%s: nobody reads it; lines of services are dropped until somebody does",
+		    where);
 	} else {
 		log_warning(NULL, "%s cannot be written: %s; lines are dropped until it can", where,
 		    why(error));
@@ -166,14 +173,19 @@ static void say_forward(struct sinit *sinit, const struct logger_message *messag
 	if (!where)
 		return;
 	if (message->error && message->error != state->forward_error)
-		log_warning(NULL, "[syslog] forward = %s: %s; the last 64 KiB of each service wait for it", where,
-		    message->error == EDESTADDRREQ ? "its name cannot be found" : strerror(message->error));
+		log_warning(NULL,
+		    "[syslog] forward = %s: %s; the last 64 KiB of each service wait for it", where,
+		    message->error == EDESTADDRREQ ? "its name cannot be found"
+						   : strerror(message->error));
 	else if (!message->error && state->forward_error)
-		log_info(NULL, "[syslog] forward = %s can be reached again; %llu lines were lost so far", where,
-		    (unsigned long long)message->count);
+		log_info(NULL,
+		    "[syslog] forward = %s can be reached again; %llu lines were lost so far",
+		    where, (unsigned long long)message->count);
 	else if (message->count > state->forward_lost)
-		log_warning(NULL, "[syslog] forward = %s does not take all: %llu line%s lost for it so far", where,
-		    (unsigned long long)message->count, message->count == 1 ? " was" : "s were");
+		log_warning(NULL,
+		    "[syslog] forward = %s does not take all: %llu line%s lost for it so far",
+		    where, (unsigned long long)message->count,
+		    message->count == 1 ? " was" : "s were");
 	state->forward_error = message->error;
 	state->forward_lost = message->count;
 }
@@ -198,7 +210,8 @@ void helpers_logger_message(struct sinit *sinit, const struct logger_message *me
 		supervisor_capture_dropped(sv, capture, message->count);
 		break;
 	case LOGGER_UNGIVEN:
-		log_warning(NULL, "%s cannot be given to log_user: %s; it stays with sinit's own user",
+		log_warning(NULL,
+		    "%s cannot be given to log_user: %s; it stays with sinit's own user",
 		    target_name(sv, capture), strerror(message->error));
 		break;
 	case LOGGER_UNROTATED:
@@ -214,7 +227,7 @@ void helpers_logger_message(struct sinit *sinit, const struct logger_message *me
 	}
 }
 
-/* --- the end --------------------------------------------------------------------------------------- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 bool helpers_logger_finish(struct sinit *sinit)
 {

@@ -1,5 +1,5 @@
-/* What the logger is to do: which streams there are and where they go, as a file; and the descriptors
- * that it is given for that. */
+/* What the logger is to do: which streams there are and where they go, as a file; and the
+ * descriptors that it is given for that. */
 #include "init/helper_run.h"
 
 #include "init/fds.h"
@@ -56,7 +56,8 @@ static int open_pipes(struct logger_state *state)
 	return error;
 }
 
-void helpers_logger_target(const struct supervisor *sv, const struct capture *capture, struct image_log *ret)
+void helpers_logger_target(
+    const struct supervisor *sv, const struct capture *capture, struct image_log *ret)
 {
 	const struct image *image = sv->set[sv->current].image;
 	const struct syslog_settings *syslog = image_syslog(image);
@@ -124,11 +125,13 @@ static int put_stream(int fd, const struct supervisor *sv, uint32_t number)
  * before say. */
 static int put_retired(int fd, const struct logger_state *state, uint32_t number)
 {
-	_Alignas(struct logger_stream) char bytes[sizeof(struct logger_stream) + PATH_MAX + ALIGNMENT];
+	_Alignas(
+	    struct logger_stream) char bytes[sizeof(struct logger_stream) + PATH_MAX + ALIGNMENT];
 	struct logger_stream *stream = (void *)bytes;
 	off_t at = (off_t)sizeof(struct logger_orders);
 
-	while (state->orders_fd > 0 && pread(state->orders_fd, bytes, sizeof(bytes), at) >= (ssize_t)sizeof(*stream)) {
+	while (state->orders_fd > 0 &&
+	       pread(state->orders_fd, bytes, sizeof(bytes), at) >= (ssize_t)sizeof(*stream)) {
 		if (stream->size < sizeof(*stream) || stream->size > sizeof(bytes))
 			break;
 		at += stream->size;
@@ -153,7 +156,8 @@ static void set_forward(const struct supervisor *sv, struct logger_orders *order
 	    sizeof(orders->forward_host) - 1);
 }
 
-static int put_one(int fd, const struct supervisor *sv, const struct logger_state *state, uint32_t number)
+static int put_one(
+    int fd, const struct supervisor *sv, const struct logger_state *state, uint32_t number)
 {
 	int error = sv->capture[number].retired ? put_retired(fd, state, number) : -ENOENT;
 
@@ -164,8 +168,7 @@ static int put_all(int fd, const struct sinit *sinit)
 {
 	const struct supervisor *sv = &sinit->supervisor;
 	const struct logger_state *state = &sinit->helpers.logger;
-	struct logger_orders orders = {
-	    .turn = (uint8_t)state->turn,
+	struct logger_orders orders = {.turn = (uint8_t)state->turn,
 	    .put = {state->put[0], state->put[1]},
 	    .hangs = state->abandoned != 0,
 	    .syslog = state->syslog ? state->syslog : -1,
@@ -176,7 +179,8 @@ static int put_all(int fd, const struct sinit *sinit)
 	set_forward(sv, &orders);
 	for (uint32_t i = 0; i < sv->captures; i++) {
 		orders.streams += sv->capture[i].used;
-		if (sv->capture[i].used && sv->capture[i].kind == STORE_SYSLOG && !sv->capture[i].retired)
+		if (sv->capture[i].used && sv->capture[i].kind == STORE_SYSLOG &&
+		    !sv->capture[i].retired)
 			orders.syslog_stream = i;
 	}
 	error = fds_write_all(fd, &orders, sizeof(orders));
@@ -186,14 +190,15 @@ static int put_all(int fd, const struct sinit *sinit)
 	return error;
 }
 
-/* What a logger was writing when it was killed, it was writing by its orders: so the next one has the
- * same at first, and then another one has those that a reload has brought since. */
+/* What a logger was writing when it was killed, it was writing by its orders: so the next one has
+ * the same at first, and then another one has those that a reload has brought since. */
 static bool has_to_recover(const struct supervisor *sv, const struct logger_state *state)
 {
 	for (uint32_t i = 0; i < sv->captures; i++)
 		if (sv->capture[i].freed) /* its descriptor is another file's */
 			return false;
-	return state->unclean && state->changed && state->orders_fd > 0 && !state->abandoned && !sv->store_gone;
+	return state->unclean && state->changed && state->orders_fd > 0 && !state->abandoned &&
+	       !sv->store_gone;
 }
 
 int helpers_logger_orders(struct sinit *sinit)

@@ -63,7 +63,8 @@ int helpers_read(struct sinit *sinit, enum helper_kind kind)
 	int count = 0;
 
 	while (count < HELPER_AT_ONCE) {
-		size = recv(sinit->helpers.helper[kind].channel, &message, sizeof(message), MSG_DONTWAIT);
+		size = recv(
+		    sinit->helpers.helper[kind].channel, &message, sizeof(message), MSG_DONTWAIT);
 		/* It has ended without reading all; what it has said before follows. */
 		if (size < 0 && errno != ECONNRESET)
 			return errno == EAGAIN || errno == EINTR ? count : -errno;

@@ -67,8 +67,8 @@ void helpers_notifications(struct sinit *sinit)
 		    .msg_iovlen = 1,
 		    .msg_control = control,
 		    .msg_controllen = sizeof(control)};
-		ssize_t size = recvmsg(
-		    sinit->helpers.notify_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		ssize_t size =
+		    recvmsg(sinit->helpers.notify_fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		struct notification notification;
 		pid_t sender;
 

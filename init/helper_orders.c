@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* --- orders ------------------------------------------------------------------------------------- */
+/* --- orders ---------------------------------------------------------------------------------- */
 
 /* What is wrong with a token file of which `size` bytes were read, NULL: nothing. The blanks
  * and ends of lines behind the token are taken off. */
@@ -60,8 +60,8 @@ static bool same_token(const char *a, const char *b)
 	return differ == 0;
 }
 
-static void answer(struct sinit *sinit, uint32_t number, uint32_t status, const char *format,
-    const char *name)
+static void answer(
+    struct sinit *sinit, uint32_t number, uint32_t status, const char *format, const char *name)
 {
 	struct responder_answer message = {
 	    .kind = RESPONDER_ANSWER, .number = number, .status = status};
@@ -79,7 +79,8 @@ static void order_reload(struct sinit *sinit, uint32_t number)
 
 	if (rc < 0)
 		answer(sinit, number, 503, "reload cannot begin: %s",
-		    rc == -EALREADY ? "one that was asked for is not done yet; try again" : strerror(-rc));
+		    rc == -EALREADY ? "one that was asked for is not done yet; try again"
+				    : strerror(-rc));
 	else
 		sinit->helpers.reload_order = number;
 }
@@ -90,7 +91,8 @@ void helpers_reloaded(struct sinit *sinit, const char *error)
 
 	sinit->helpers.reload_order = 0;
 	if (number)
-		answer(sinit, number, error ? 409 : 200, "%s", error ? error : "configuration reloaded");
+		answer(sinit, number, error ? 409 : 200, "%s",
+		    error ? error : "configuration reloaded");
 }
 
 /* What cannot be remembered of it is in the log. */
@@ -117,7 +119,8 @@ void helpers_order(struct sinit *sinit, struct responder_order *order)
 	order->token[sizeof(order->token) - 1] = '\0';
 	strcpy(token, order->token); /* what is behind its end is zero now */
 	if (!h->control || !h->token[0] || !same_token(token, h->token)) {
-		answer(sinit, order->number, h->control ? 401 : 404, "the token is missing or wrong%s", "");
+		answer(sinit, order->number, h->control ? 401 : 404,
+		    "the token is missing or wrong%s", "");
 		return;
 	}
 	if (sv->stopping) {
@@ -134,7 +137,8 @@ void helpers_order(struct sinit *sinit, struct responder_order *order)
 		return;
 	}
 	if (strcmp(order->verb, "stop") != 0 && supervisor_broken(sv, slot)) {
-		answer(sinit, order->number, 409, "its configuration is broken: %s", supervisor_broken(sv, slot));
+		answer(sinit, order->number, 409, "its configuration is broken: %s",
+		    supervisor_broken(sv, slot));
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
@@ -147,7 +151,7 @@ void helpers_order(struct sinit *sinit, struct responder_order *order)
 	answer(sinit, order->number, 404, "no such order: %s", order->verb);
 }
 
-/* --- the pulse ------------------------------------------------------------------------------------ */
+/* --- the pulse ------------------------------------------------------------------------------- */
 
 /* Not by opendir(3), which allocates. */
 static uint32_t count_files(void)
@@ -195,7 +199,7 @@ void helpers_pong(struct sinit *sinit, const struct responder_ping *ping)
 	platform_send(h->helper[HELPER_RESPONDER].channel, &pong, sizeof(pong));
 }
 
-/* --- what the services use ------------------------------------------------------------------------ */
+/* --- what the services use ------------------------------------------------------------------- */
 
 void helpers_measure(struct sinit *sinit)
 {

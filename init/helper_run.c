@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-	DELAY = 100,       /* ms until a helper that has ended is started again; doubles */
+	DELAY = 100, /* ms until a helper that has ended is started again; doubles */
 	DELAY_MAX = 30000,
 	LOGGER_DELAY = 10, /* for the logger: services wait for it */
 	LOGGER_DELAY_MAX = 20,
@@ -48,8 +48,7 @@ static const char *const titles[HELPER_KINDS] = {
 /* What asks a helper whether it lives; 0: it is not asked. Probes that pass are silent, and so is
  * what is waited for until it comes: that these stand still nobody would see. */
 static const uint32_t pings[HELPER_KINDS] = {
-    [HELPER_PROBER] = PROBER_PING, [HELPER_DEVICES] = DEVICES_PING,
-    [HELPER_LOGGER] = LOGGER_PING};
+    [HELPER_PROBER] = PROBER_PING, [HELPER_DEVICES] = DEVICES_PING, [HELPER_LOGGER] = LOGGER_PING};
 
 /* --- starting ------------------------------------------------------------------------------ */
 
@@ -72,7 +71,8 @@ static void put_off(struct sinit *sinit, enum helper_kind kind)
 	uint32_t most = kind == HELPER_LOGGER ? LOGGER_DELAY_MAX : DELAY_MAX;
 
 	helper->failures++;
-	helper->due = sinit->supervisor.now + backoff_delay(first, BACKOFF_DOUBLE, most, helper->failures);
+	helper->due =
+	    sinit->supervisor.now + backoff_delay(first, BACKOFF_DOUBLE, most, helper->failures);
 }
 
 static void not_started(struct sinit *sinit, enum helper_kind kind, int error)
@@ -81,7 +81,8 @@ static void not_started(struct sinit *sinit, enum helper_kind kind, int error)
 
 	put_off(sinit, kind);
 	if (may_tell(helper, sinit->supervisor.now))
-		log_warning(NULL, "the %s cannot be started: %s; it is tried again", titles[kind], strerror(error));
+		log_warning(NULL, "the %s cannot be started: %s; it is tried again", titles[kind],
+		    strerror(error));
 }
 
 /* A file of what it is to do, for those that have one; -1: it has none; -errno. */
@@ -154,11 +155,11 @@ static void tell_end(struct sinit *sinit, enum helper_kind kind)
 	if (kind == HELPER_LOGGER && !may_tell(helper, now))
 		return;
 	if (helper->untold)
-		snprintf(before, sizeof(before), ", and %u time%s since it was last told", helper->untold,
-		    helper->untold == 1 ? "" : "s");
-	log_warning(NULL, "the %s has ended (%s %d%s); it is started again in %lld ms", titles[kind],
-	    status->kind == EXIT_KILLED ? "signal" : "exit code", status->code, before,
-	    (long long)(helper->due - now));
+		snprintf(before, sizeof(before), ", and %u time%s since it was last told",
+		    helper->untold, helper->untold == 1 ? "" : "s");
+	log_warning(NULL, "the %s has ended (%s %d%s); it is started again in %lld ms",
+	    titles[kind], status->kind == EXIT_KILLED ? "signal" : "exit code", status->code,
+	    before, (long long)(helper->due - now));
 	helper->untold = 0;
 }
 
@@ -172,8 +173,10 @@ static void doubt_store(struct sinit *sinit, const struct exit_status *status)
 	if (well || sinit->supervisor.now - helper->started > GOOD_TIME)
 		helper->crashes = 0;
 	else if (++helper->crashes >= CRASHES) {
-		log_error(NULL, "the logger has crashed %u times in a row: it begins anew, without what it had taken "
-		    "and not written so far", (unsigned)helper->crashes);
+		log_error(NULL,
+		    "the logger has crashed %u times in a row: it begins anew, without what it had "
+		    "taken and not written so far",
+		    (unsigned)helper->crashes);
 		supervisor_store_broken(&sinit->supervisor);
 		helper->crashes = 0;
 	}
@@ -230,7 +233,8 @@ static int64_t next_pulse(const struct sinit *sinit, enum helper_kind kind)
 
 	if (!pings[kind] || !helper->pid || helper->kill_at)
 		return 0;
-	return helper->pinged ? helper->pinged + pulses[kind].grace : helper->heard + pulses[kind].silence;
+	return helper->pinged ? helper->pinged + pulses[kind].grace
+			      : helper->heard + pulses[kind].silence;
 }
 
 static void feel_pulse(struct sinit *sinit, enum helper_kind kind)
@@ -244,8 +248,9 @@ static void feel_pulse(struct sinit *sinit, enum helper_kind kind)
 		helper->pinged = now;
 		platform_send(helper->channel, &pings[kind], sizeof(pings[kind]));
 	} else {
-		log_error(NULL, "the %s has not answered for %lld s; it is killed, and another one is "
-		    "started", titles[kind], (long long)(now - helper->heard) / 1000);
+		log_error(NULL,
+		    "the %s has not answered for %lld s; it is killed, and another one is started",
+		    titles[kind], (long long)(now - helper->heard) / 1000);
 		helper->kill_at = now;
 	}
 }
@@ -266,13 +271,14 @@ static void see_off(struct sinit *sinit, enum helper_kind kind)
 		helper->kill_at = now + patience[kind];
 }
 
-/* One that sits in the kernel, with a disk that does not answer or a pipe that somebody holds, cannot even
- * be killed. The next one leaves that file or pipe alone until this one is gone. */
+/* One that sits in the kernel, with a disk that does not answer or a pipe that somebody holds,
+ * cannot even be killed. The next one leaves that file or pipe alone until this one is gone. */
 static void abandon(struct sinit *sinit)
 {
 	struct helper *helper = &sinit->helpers.helper[HELPER_LOGGER];
 
-	log_error(NULL, "the logger hangs in the kernel: a file system does not answer, or a process that "
+	log_error(NULL,
+	    "the logger hangs in the kernel: a file system does not answer, or a process that "
 	    "writes into its service's log. Another one writes the other logs");
 	pidmap_put(&sinit->supervisor.pids, helper->pid, HELPER_ABANDONED, PID_HELPER);
 	sinit->helpers.logger.abandoned = helper->pid;

@@ -22,8 +22,13 @@ struct image_log;
 struct http_settings;
 
 enum helper_kind { HELPER_PROBER, HELPER_RESPONDER, HELPER_ALERTER, HELPER_DEVICES, HELPER_LOGGER };
-enum { HELPER_KINDS = HELPER_LOGGER + 1, HELPER_ABANDONED = HELPER_KINDS /* a logger that hangs */, HELPER_LISTEN_MAX = 16, HELPER_TOKEN = RESPONDER_TOKEN,
-	HELPER_ADDRESS = 128 };
+enum {
+	HELPER_KINDS = HELPER_LOGGER + 1,
+	HELPER_ABANDONED = HELPER_KINDS /* a logger that hangs */,
+	HELPER_LISTEN_MAX = 16,
+	HELPER_TOKEN = RESPONDER_TOKEN,
+	HELPER_ADDRESS = 128
+};
 
 struct helper {
 	pid_t pid;         /* 0: not running */
@@ -50,12 +55,12 @@ enum { ALERTS_NONE, ALERTS_BEGUN, ALERTS_END = INT32_MAX };
 
 /* What the alerter knows. */
 struct alerts {
-	uint32_t told;     /* ALERTS_NONE, ALERTS_BEGUN and as many rules, or ALERTS_END */
-	bool full;         /* its channel: nothing fits into it until it can be written */
-	uint32_t rules;    /* of the configuration that it is told of */
-	bool absent;       /* the configuration has none */
-	uint64_t poked;    /* the last event it was told of */
-	uint64_t seen;     /* the last event that needs no more looking at */
+	uint32_t told;  /* ALERTS_NONE, ALERTS_BEGUN and as many rules, or ALERTS_END */
+	bool full;      /* its channel: nothing fits into it until it can be written */
+	uint32_t rules; /* of the configuration that it is told of */
+	bool absent;    /* the configuration has none */
+	uint64_t poked; /* the last event it was told of */
+	uint64_t seen;  /* the last event that needs no more looking at */
 };
 
 struct devices_state {
@@ -65,35 +70,35 @@ struct devices_state {
 
 struct logger_state {
 	int take[2][2], put[2]; /* pipes that outlive a logger; 0: not made yet */
-	unsigned turn;       /* which of take[] is used: one that was abandoned may hold the other */
-	bool own_fails;      /* sinit's own file cannot be written now: its messages go to stderr */
-	bool changed;        /* there is more than its orders say */
-	bool unclean;        /* the last one did not end as it was told: it may have been writing */
-	int orders_fd;       /* what the last logger was told, 0: nothing */
-	bool finishing;      /* it has been told that nobody writes any more */
-	pid_t abandoned;     /* a logger that hangs in the kernel, 0: none */
-	int syslog;          /* socket of /dev/log, 0: none */
-	char socket[108];    /* its path */
+	unsigned turn;    /* which of take[] is used: one that was abandoned may hold the other */
+	bool own_fails;   /* sinit's own file cannot be written now: its messages go to stderr */
+	bool changed;     /* there is more than its orders say */
+	bool unclean;     /* the last one did not end as it was told: it may have been writing */
+	int orders_fd;    /* what the last logger was told, 0: nothing */
+	bool finishing;   /* it has been told that nobody writes any more */
+	pid_t abandoned;  /* a logger that hangs in the kernel, 0: none */
+	int syslog;       /* socket of /dev/log, 0: none */
+	char socket[108]; /* its path */
 	uint64_t socket_inode;
-	int forward_error;   /* errno that was told, 0: all is well */
+	int forward_error;     /* errno that was told, 0: all is well */
 	uint64_t forward_lost; /* lines that were told to be lost */
 };
 
 struct helpers {
 	struct helper helper[HELPER_KINDS];
-	int program;       /* sinit's own, O_PATH; -1: cannot be executed again */
-	int stats_fd;      /* memfd of struct probe_stats[], -1: none */
+	int program;  /* sinit's own, O_PATH; -1: cannot be executed again */
+	int stats_fd; /* memfd of struct probe_stats[], -1: none */
 	struct probe_stats *stats;
 	size_t stats_size;
-	int notify_fd;     /* -1: none */
-	char notify[128];  /* its path, "": none */
+	int notify_fd;    /* -1: none */
+	char notify[128]; /* its path, "": none */
 	int listening[HELPER_LISTEN_MAX];
 	char where[HELPER_LISTEN_MAX][HELPER_ADDRESS]; /* as configured */
 	unsigned sockets;
-	bool control;      /* of [http] */
+	bool control; /* of [http] */
 	bool dashboard;
-	bool measuring;    /* the responder waits for what the services use */
-	uint32_t reload_order; /* number of the POST that waits for a reload, 0: none does */
+	bool measuring;           /* the responder waits for what the services use */
+	uint32_t reload_order;    /* number of the POST that waits for a reload, 0: none does */
 	char token[HELPER_TOKEN]; /* "": no POST is accepted */
 	struct alerts alerts;
 	struct devices_state devices;
@@ -158,7 +163,7 @@ void helpers_open_notify(struct sinit *sinit); /* told, if it cannot be */
 
 void helpers_alert_configure(struct sinit *sinit, const struct image *image);
 void helpers_alert_start(struct sinit *sinit); /* there is a new alerter */
-void helpers_alert(struct sinit *sinit); /* tells it what is new, as far as there is room */
+void helpers_alert(struct sinit *sinit);       /* tells it what is new, as far as there is room */
 void helpers_alert_room(struct sinit *sinit);
 void helpers_alert_sent(struct sinit *sinit, struct alerter_sent *sent);
 void helpers_alert_seen(struct sinit *sinit, uint64_t seen);
@@ -179,7 +184,8 @@ int helpers_logger_orders(struct sinit *sinit);
 /* In the child: what it has besides the numbers of probes/helper.h stays open. */
 void helpers_logger_files(const struct sinit *sinit);
 /* Where what is captured goes. */
-void helpers_logger_target(const struct supervisor *sv, const struct capture *capture, struct image_log *ret);
+void helpers_logger_target(
+    const struct supervisor *sv, const struct capture *capture, struct image_log *ret);
 
 /* --- helper_logger.c --- */
 
@@ -206,7 +212,8 @@ bool helpers_logger_left(const struct sinit *sinit);
 bool helpers_serve(
     const struct helpers *h, const struct image *image, const struct http_settings *http);
 /* Listens on what is configured; sockets for what already was stay as they are. */
-void helpers_listen(struct sinit *sinit, const struct image *image, const struct http_settings *http);
+void helpers_listen(
+    struct sinit *sinit, const struct image *image, const struct http_settings *http);
 /* Tries once more what could not be listened on. */
 void helpers_listen_again(struct sinit *sinit);
 void helpers_stop_listening(struct helpers *h);
@@ -214,7 +221,7 @@ void helpers_read_token(struct helpers *h, const char *path); /* NULL: none */
 void helpers_order(struct sinit *sinit, struct responder_order *order);
 void helpers_reloaded(struct sinit *sinit, const char *error); /* the outcome, NULL: well */
 void helpers_pong(struct sinit *sinit, const struct responder_ping *ping);
-void helpers_measure(struct sinit *sinit); /* is to be measured */
+void helpers_measure(struct sinit *sinit);  /* is to be measured */
 void helpers_measured(struct sinit *sinit); /* says so if it has been */
 
 #endif

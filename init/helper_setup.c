@@ -10,7 +10,7 @@
 
 enum { NO_NUMBER = -1 };
 
-/* --- at load --------------------------------------------------------------------------------------------- */
+/* --- at load --------------------------------------------------------------------------------- */
 
 void helpers_prepare(struct sinit *sinit, const struct image *image)
 {
@@ -22,8 +22,8 @@ void helpers_prepare(struct sinit *sinit, const struct image *image)
 	h->program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	helpers_open_notify(sinit);
 	/* Only the pages of checks that there are will ever be touched. */
-	h->stats_size = supervisor_capacity(image->service_count) * PROBE_ROLES *
-			sizeof(struct probe_stats);
+	h->stats_size =
+	    supervisor_capacity(image->service_count) * PROBE_ROLES * sizeof(struct probe_stats);
 	h->stats_fd = memfd_create("sinit-probes", MFD_CLOEXEC);
 	if (h->stats_fd < 0 || ftruncate(h->stats_fd, (off_t)h->stats_size) < 0)
 		return;
@@ -61,8 +61,8 @@ void helpers_configure(struct sinit *sinit)
 
 	if (h->program < 0) {
 		if (image->net_count || image->awaited)
-			log_warning(NULL, "[net] and wait_for have no effect: /proc is not there, so sinit "
-					  "cannot start its helpers");
+			log_warning(NULL, "[net] and wait_for have no effect: /proc is not there, "
+					  "so sinit cannot start its helpers");
 		return;
 	}
 	h->helper[HELPER_PROBER].wanted = supervisor_has_network_probes(&sinit->supervisor);

@@ -30,7 +30,8 @@ static int make_way(const struct sockaddr_un *address)
 	if (fd < 0)
 		return -errno;
 	/* EPROTOTYPE: a stream is served there. */
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno != ECONNREFUSED)
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+	    errno != ECONNREFUSED)
 		error = -EADDRINUSE;
 	else if (unlink(address->sun_path) < 0)
 		error = -errno;
@@ -55,7 +56,8 @@ static int open_socket(const char *path)
 		return -errno;
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)) < 0 || chmod(path, 0666) < 0)
+	    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)) < 0 ||
+	    chmod(path, 0666) < 0)
 		error = -errno;
 	up = error ? error : fds_copy_up(fd);
 	close(fd);
@@ -95,8 +97,8 @@ static void keep_socket(struct sinit *sinit, const char *path)
 		return;
 	fd = open_socket(path);
 	if (fd < 0) {
-		log_warning(NULL, "[syslog] %s: %s; messages of syslog are not taken%s", path, strerror(-fd),
-		    fd == -EADDRINUSE ? ", since another program does" : "");
+		log_warning(NULL, "[syslog] %s: %s; messages of syslog are not taken%s", path,
+		    strerror(-fd), fd == -EADDRINUSE ? ", since another program does" : "");
 		return;
 	}
 	state->socket_inode = stat(path, &info) == 0 ? info.st_ino : 0;
@@ -106,7 +108,8 @@ static void keep_socket(struct sinit *sinit, const char *path)
 }
 
 /* A stream that is no service's is there if it is wanted. NULL: it is not. */
-static struct capture *keep_stream(struct supervisor *sv, uint8_t kind, const char *name, bool wanted)
+static struct capture *keep_stream(
+    struct supervisor *sv, uint8_t kind, const char *name, bool wanted)
 {
 	struct capture *found = NULL;
 
@@ -129,7 +132,8 @@ static void keep_own_log(struct sinit *sinit, const char *target)
 	bool wanted = target && target[0] == '/' && file && sinit->helpers.program >= 0;
 	struct capture *own = keep_stream(sv, STORE_SINIT, "sinit", wanted);
 
-	if (own && !sinit->helpers.logger.own_fails && fcntl(own->pipe[1], F_SETFL, O_NONBLOCK) == 0)
+	if (own && !sinit->helpers.logger.own_fails &&
+	    fcntl(own->pipe[1], F_SETFL, O_NONBLOCK) == 0)
 		log_use(own->pipe[1]);
 }
 

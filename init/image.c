@@ -63,8 +63,8 @@ static void fill_success(
 		success[codes->item[i] / 8 % 32] |= (uint8_t)(1 << codes->item[i] % 8);
 }
 
-void image_fill_machine(const struct image *image, const struct service_settings *service,
-    struct machine_settings *ret)
+void image_fill_machine(
+    const struct image *image, const struct service_settings *service, struct machine_settings *ret)
 {
 	const struct service_settings *s = service;
 
@@ -121,9 +121,9 @@ const char *image_cgroup(
 	return image_string(image, at);
 }
 
-_Static_assert(offsetof(struct service_settings, cpuset_cpus) ==
-		   offsetof(struct service_settings, memory_max) +
-		       (CGROUP_LIMITS - 1) * sizeof(ref),
+_Static_assert(
+    offsetof(struct service_settings, cpuset_cpus) ==
+	offsetof(struct service_settings, memory_max) + (CGROUP_LIMITS - 1) * sizeof(ref),
     "the limits stand in the order of enum cgroup_limit");
 
 bool image_probe_has(const struct probe_settings *probe, enum check_kind kind)

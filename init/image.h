@@ -28,11 +28,11 @@ typedef uint32_t ref;
 #define IMAGE_MAX_SERVICES 4096u
 #define IMAGE_MAX_NAME     63u
 #define IMAGE_MAX_ALERTS   64u
-#define IMAGE_MAX_LISTEN   16u /* addresses of [http] */
+#define IMAGE_MAX_LISTEN   16u         /* addresses of [http] */
 #define IMAGE_EMERGENCY    "emergency" /* name of the service, see CONFIG_MACHINE */
 #define IMAGE_MAX_NETS     64u
-#define IMAGE_MAX_AWAITED  256u /* things that services wait for, in all */
-#define IMAGE_MAX_WAIT_FOR 32u  /* for one service */
+#define IMAGE_MAX_AWAITED  256u       /* things that services wait for, in all */
+#define IMAGE_MAX_WAIT_FOR 32u        /* for one service */
 #define IMAGE_NONE         UINT32_MAX /* no such service */
 
 struct image {
@@ -47,10 +47,10 @@ struct image {
 	ref http;              /* struct http_settings, 0: nothing listens */
 	ref alerts;            /* struct alert_settings [alert_count], in the order of names */
 	uint32_t alert_count;
-	ref nets;              /* struct net_settings [net_count], in the order of names */
+	ref nets; /* struct net_settings [net_count], in the order of names */
 	uint32_t net_count;
-	ref syslog;            /* struct syslog_settings, 0: neither listens nor forwards */
-	ref awaited;           /* list of texts: all that services wait for, each once */
+	ref syslog;  /* struct syslog_settings, 0: neither listens nor forwards */
+	ref awaited; /* list of texts: all that services wait for, each once */
 };
 
 struct image_list {
@@ -123,7 +123,7 @@ enum service_flag {
 	SERVICE_UNKNOWN_USER = 16, /* `user` is not known: starting it must fail, step user */
 	SERVICE_UNKNOWN_GROUP =
 	    32, /* `group` or one of `groups` is not known: likewise, step group */
-	SERVICE_LAST_RESORT = 64,  /* made of [sinit] emergency */
+	SERVICE_LAST_RESORT = 64, /* made of [sinit] emergency */
 };
 
 /* A service: one member a key, named like it (but `stdin`, a macro of <stdio.h>, which is
@@ -332,7 +332,8 @@ static inline const struct alert_settings *image_alert(const struct image *image
 /* `index` must be less than image->net_count. */
 static inline const struct net_settings *image_net(const struct image *image, uint32_t index)
 {
-	return (const struct net_settings *)(const void *)((const char *)image + image->nets) + index;
+	return (const struct net_settings *)(const void *)((const char *)image + image->nets) +
+	       index;
 }
 
 /* [syslog], NULL if it neither listens nor forwards. image_log.h says where its lines go. */
@@ -350,7 +351,8 @@ uint32_t image_awaited(const struct image *image, ref item);
 bool image_service_equal(const struct image *a, uint32_t ia, const struct image *b, uint32_t ib);
 
 /* The same, but only what matters to a running process (KEY_SPAWN, identity, the ways of its
- * output): if this is true and image_service_equal() is not, the new settings can be taken over without a restart. */
+ * output): if this is true and image_service_equal() is not, the new settings can be taken over
+ * without a restart. */
 bool image_service_same_process(
     const struct image *a, uint32_t ia, const struct image *b, uint32_t ib);
 

@@ -249,8 +249,8 @@ static bool good_net(const struct image *image, const struct net_settings *net)
 		return false;
 	for (unsigned gateway = 0; gateway < 2; gateway++)
 		for (uint32_t i = 0; i < lists[gateway]->count; i++)
-			if (netaddr_parse(
-				image_string(image, lists[gateway]->item[i]), !gateway, &parsed) < 0)
+			if (netaddr_parse(image_string(image, lists[gateway]->item[i]), !gateway,
+				&parsed) < 0)
 				return false;
 	return true;
 }

@@ -184,8 +184,7 @@ bool image_alerts_equal(const struct image *a, const struct image *b)
 
 bool image_devices_equal(const struct image *a, const struct image *b)
 {
-	if (a->net_count != b->net_count ||
-	    !equal_list(a, a->awaited, b, b->awaited, KIND_AWAITED))
+	if (a->net_count != b->net_count || !equal_list(a, a->awaited, b, b->awaited, KIND_AWAITED))
 		return false;
 	for (uint32_t i = 0; i < a->net_count; i++) {
 		const struct net_settings *x = image_net(a, i);
@@ -209,8 +208,8 @@ bool image_service_equal(const struct image *a, uint32_t ia, const struct image 
 
 /* What comes out of a captured stream may go elsewhere at any time; but a process keeps the
  * descriptors that it was born with. */
-static bool equal_ways(
-    const struct image *a, uint32_t ia, const struct image *b, uint32_t ib, enum image_stream stream)
+static bool equal_ways(const struct image *a, uint32_t ia, const struct image *b, uint32_t ib,
+    enum image_stream stream)
 {
 	struct image_log x, y;
 
@@ -222,8 +221,8 @@ static bool equal_ways(
 bool image_service_same_process(
     const struct image *a, uint32_t ia, const struct image *b, uint32_t ib)
 {
-	return equal_service(a, ia, b, ib, KEY_SPAWN) &&
-	       equal_ways(a, ia, b, ib, STREAM_STDOUT) && equal_ways(a, ia, b, ib, STREAM_STDERR);
+	return equal_service(a, ia, b, ib, KEY_SPAWN) && equal_ways(a, ia, b, ib, STREAM_STDOUT) &&
+	       equal_ways(a, ia, b, ib, STREAM_STDERR);
 }
 
 bool image_syslog_equal(const struct image *a, const struct image *b)

@@ -1,8 +1,8 @@
 /* Where the output of a service goes: the one place that reads the keys log and log_...
  *
  * `inherit` is sinit's own descriptor as it is, with nothing between; everything that needs
- * a name, a time or a file is captured by a pipe. Owns nothing: pure, calls image only.
- */
+ * a name, a time or a file is captured by a pipe. Owns
+ * nothing: pure, calls image only. */
 #ifndef SINIT_IMAGE_LOG_H
 #define SINIT_IMAGE_LOG_H
 

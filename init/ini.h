@@ -9,8 +9,8 @@
  * buffers; so it only gets lines that every build of it reads alike: `[N]` for the N-th
  * section, `KEY=L` for line L. The names and values themselves stay here.
  *
- * Owns nothing; the text is changed in place (NULs are put into it). Calls inih only.
- */
+ * Owns nothing; the text is changed in place (NULs are
+ * put into it). Calls inih only. */
 #ifndef SINIT_INIT_INI_H
 #define SINIT_INIT_INI_H
 

@@ -64,11 +64,11 @@ struct draft {
 	struct draft *probe[PROBE_ROLES]; /* of a service: its probes, NULL: none */
 	struct draft *owner;              /* of a probe: its service, which its errors break */
 	struct draft *next;               /* of an alert or [net]: the one behind it by name */
-	bool optional; /* CONFIG_TOLERANT: its errors are warnings, and it is left out */
-	bool used;     /* there is such a section */
-	bool is_main;  /* made of COMMAND */
+	bool optional;     /* CONFIG_TOLERANT: its errors are warnings, and it is left out */
+	bool used;         /* there is such a section */
+	bool is_main;      /* made of COMMAND */
 	bool is_emergency; /* made of [sinit] emergency; [defaults] is not for it */
-	bool misspelt; /* it has a key that was probably meant to be `command` (or `check`) */
+	bool misspelt;     /* it has a key that was probably meant to be `command` (or `check`) */
 };
 
 struct identity;
@@ -214,8 +214,7 @@ void loader_identity(struct loader *loader, struct service_settings *service);
 
 /* Number of a group (control_group), or of a user and its group (log_user). false: unknown. */
 bool loader_group(struct loader *loader, const char *name, uint32_t *ret_gid);
-bool loader_user(
-    struct loader *loader, const char *name, uint32_t *ret_uid, uint32_t *ret_gid);
+bool loader_user(struct loader *loader, const char *name, uint32_t *ret_uid, uint32_t *ret_gid);
 
 /* --- config_envfile.c --- */
 
@@ -254,8 +253,9 @@ const struct entry *loader_next_line(
 void loader_probes(struct loader *loader, struct draft *draft, struct service_settings *service,
     const struct words_source *source);
 
-/* Parses a check, a webhook's URL, or `forward`: its text into *ret_text and its parts into *ret_target,
- * which both stay as they are if the key is not set. false: it was told what is wrong. */
+/* Parses a check, a webhook's URL, or `forward`: its text into *ret_text and its parts into
+ * *ret_target, which both stay as they are if the key is not set.
+ * false: it was told what is wrong. */
 bool loader_target(struct loader *loader, struct draft *draft, unsigned key,
     const struct words_source *source, ref *ret_text, struct image_target *ret_target);
 
@@ -271,7 +271,8 @@ void loader_log_user(struct loader *loader, const struct draft *draft,
     struct service_settings *service, const struct service_settings *base);
 
 /* Expands %n in the paths of `log` and `log_stderr`. */
-void loader_log_paths(struct loader *loader, const struct draft *draft, struct service_settings *service);
+void loader_log_paths(
+    struct loader *loader, const struct draft *draft, struct service_settings *service);
 
 /* Warns of what the keys of a service's output say in vain. */
 void loader_check_log(

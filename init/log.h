@@ -36,8 +36,8 @@ int log_open(const char *target, enum log_format format);
 /* Whether the target is a file, which could be opened. */
 bool log_is_file(void);
 
-/* Writes to a descriptor of the caller's, which does not wait, until log_open() is called: a pipe to
- * who writes the file in our stead. */
+/* Writes to a descriptor of the caller's, which does not wait, until log_open() is called: a pipe
+ * to who writes the file in our stead. */
 void log_use(int fd);
 
 /* Opens a file anew, for after it was moved away (USR1). 0 or -errno (the old one stays). */

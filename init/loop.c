@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 enum {
-	FLUSH_AGAIN = 100,   /* ms until lines are offered again to a log that took none */
-	HELPERS_GRACE = 3000,/* ms for the helpers, which end by themselves; alerts go out */
-	LAST_GRACE = 5000,   /* ms between the TERM and the KILL of what is left */
-	LAST_KILL = 2000,    /* ms to wait after that */
-	FINISH_AGAIN = 10,   /* ms until the logger is told once more that it is the end */
+	FLUSH_AGAIN = 100,    /* ms until lines are offered again to a log that took none */
+	HELPERS_GRACE = 3000, /* ms for the helpers, which end by themselves; alerts go out */
+	LAST_GRACE = 5000,    /* ms between the TERM and the KILL of what is left */
+	LAST_KILL = 2000,     /* ms to wait after that */
+	FINISH_AGAIN = 10,    /* ms until the logger is told once more that it is the end */
 	SIGNALS = 16,
-	EVENTS = 11,         /* descriptors looked at in one turn: all there can be */
+	EVENTS = 11, /* descriptors looked at in one turn: all there can be */
 };
 
 enum role { ROLE_SHUTDOWN = 1, ROLE_RELOAD, ROLE_REOPEN, ROLE_DUMP, ROLE_CHILD };
@@ -87,8 +87,8 @@ static enum machine_end end_of(const struct sinit *sinit, int signal)
 	return END_NONE;
 }
 
-static void one_signal(struct sinit *sinit, const struct signalfd_siginfo *info, pid_t *hint,
-    bool *child)
+static void one_signal(
+    struct sinit *sinit, const struct signalfd_siginfo *info, pid_t *hint, bool *child)
 {
 	enum machine_end end = end_of(sinit, (int)info->ssi_signo);
 	unsigned role = end ? ROLE_SHUTDOWN : 0;
@@ -151,7 +151,7 @@ static int64_t next_deadline(const struct sinit *sinit)
 	int64_t next = supervisor_deadline(&sinit->supervisor);
 	const int64_t more[] = {sinit->flush_at, helpers_deadline(sinit), sinit->watchdog.due,
 	    sinit->reload.image_fd >= 0 && !sinit->supervisor.loader_done ? sinit->reload.deadline
-									 : 0};
+									  : 0};
 
 	for (size_t i = 0; i < ARRAY_LEN(more); i++)
 		next = sooner(next, more[i]);
@@ -311,7 +311,8 @@ static bool wait_for_none(struct sinit *sinit, int64_t until, enum patience pati
 			sinit->helpers.logger.finishing = helpers_logger_finish(sinit);
 			left = left < FINISH_AGAIN ? left : FINISH_AGAIN;
 		}
-		if (poll(&signals, 1, (int)left) > 0 && asked_again(sinit) && patience != PATIENCE_LAST)
+		if (poll(&signals, 1, (int)left) > 0 && asked_again(sinit) &&
+		    patience != PATIENCE_LAST)
 			return false;
 	}
 }

@@ -86,8 +86,8 @@ struct machine {
 /* The times of a service's last restarts, for max_restarts. Apart from the record, since
  * as long as `failures` is 0 it is empty, and its memory need not be there. */
 struct machine_history {
-	uint32_t head, count;                 /* of the ring */
-	uint32_t time[MACHINE_RESTARTS_MAX];  /* in tenths of a second */
+	uint32_t head, count;                /* of the ring */
+	uint32_t time[MACHINE_RESTARTS_MAX]; /* in tenths of a second */
 };
 
 /* What the supervisor has found about a service's dependencies. */
@@ -112,7 +112,7 @@ enum event {
 	EVENT_NOT_SERVING,  /* it fails */
 	EVENT_EXITED,       /* the main process has ended; exit_*; cause: OOM or NONE */
 	EVENT_AUX_EXITED,   /* the process in aux has ended (or could not start); exit_*; cause: OOM
-	                       or NONE */
+			       or NONE */
 	EVENT_EMPTY,        /* nothing of the service is left */
 	EVENT_UNHEALTHY,    /* stop and restart it; cause: STARTUP, LIVENESS, OOM */
 	EVENT_KILL,         /* no more patience: KILL now (second signal, shutdown timeout) */
@@ -147,18 +147,18 @@ enum action {
 struct machine_settings {
 	bool oneshot;
 	bool has_pre_start, has_post_stop, has_stop_command;
-	bool waits_ready;          /* the start is over at EVENT_READY, not once it is spawned */
-	bool oom_stop;             /* killed for want of memory it stays down */
-	bool has_readiness;        /* running is not ready: that is told by EVENT_SERVING */
-	uint8_t restart;           /* enum restart of schema.h */
-	uint8_t kill_mode;         /* enum kill_mode of schema.h */
-	uint8_t stop_signal;       /* not the machine's business: kept here for the supervisor */
-	uint32_t start_timeout, stop_timeout;   /* UINT32_MAX: 49 days, as good as none */
+	bool waits_ready;    /* the start is over at EVENT_READY, not once it is spawned */
+	bool oom_stop;       /* killed for want of memory it stays down */
+	bool has_readiness;  /* running is not ready: that is told by EVENT_SERVING */
+	uint8_t restart;     /* enum restart of schema.h */
+	uint8_t kill_mode;   /* enum kill_mode of schema.h */
+	uint8_t stop_signal; /* not the machine's business: kept here for the supervisor */
+	uint32_t start_timeout, stop_timeout; /* UINT32_MAX: 49 days, as good as none */
 	uint32_t restart_delay, max_backoff, min_uptime, restart_window;
-	uint32_t backoff_multiplier;  /* thousandths */
-	uint32_t backoff_jitter;      /* percent */
-	uint32_t max_restarts;        /* UINT32_MAX: unlimited */
-	uint8_t success[32];          /* bit map of success_exit_codes */
+	uint32_t backoff_multiplier; /* thousandths */
+	uint32_t backoff_jitter;     /* percent */
+	uint32_t max_restarts;       /* UINT32_MAX: unlimited */
+	uint8_t success[32];         /* bit map of success_exit_codes */
 };
 
 /* Steps the machine and returns the actions. `now` never goes back. */

@@ -47,7 +47,7 @@ static const struct {
 
 static const struct {
 	const char *doing;
-	unsigned command; /* of reboot(2) */
+	unsigned command;         /* of reboot(2) */
 	enum machine_end instead; /* where the kernel refuses */
 } ends[] = {
     [END_NONE] = {"standing still", RB_HALT_SYSTEM, END_NONE},

@@ -94,7 +94,8 @@ static int find_device(const struct tag *tag, const char *value, struct text *pa
 		return -ENODEV;
 	while (!found && (size = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
 		for (long at = 0; at < size && !found;) {
-			const struct directory_entry *entry = (const struct directory_entry *)(buffer + at);
+			const struct directory_entry *entry =
+			    (const struct directory_entry *)(buffer + at);
 			found = *entry->name != '.' && is_device(entry->name, tag, value, path);
 			at += entry->length;
 		}

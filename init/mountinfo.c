@@ -81,9 +81,11 @@ bool mountinfo_word_in(const char *list, const char *word)
 
 bool mountinfo_in_memory(const char *type)
 {
-	return mountinfo_word_in("rootfs tmpfs ramfs proc sysfs devtmpfs devpts cgroup cgroup2 mqueue "
-				 "securityfs selinuxfs smackfs bpf configfs fusectl pstore efivarfs "
-				 "debugfs tracefs binfmt_misc hugetlbfs autofs rpc_pipefs nfsd", type);
+	return mountinfo_word_in(
+	    "rootfs tmpfs ramfs proc sysfs devtmpfs devpts cgroup cgroup2 mqueue "
+	    "securityfs selinuxfs smackfs bpf configfs fusectl pstore efivarfs "
+	    "debugfs tracefs binfmt_misc hugetlbfs autofs rpc_pipefs nfsd",
+	    type);
 }
 
 /* Lines are "nodev\tTYPE" or "\tTYPE". */

@@ -8,10 +8,10 @@
 
 /* One line of mountinfo; the texts lie in it. */
 struct mountinfo {
-	const char *target; /* decoded */
+	const char *target;  /* decoded */
 	const char *options; /* of this mount: "rw,nosuid,relatime" */
 	const char *type;
-	const char *source; /* decoded */
+	const char *source;        /* decoded */
 	const char *super_options; /* of the file system: "rw,errors=continue" */
 };
 

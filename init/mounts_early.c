@@ -1,8 +1,8 @@
 /* What must be mounted before anything can be said. */
 #include "init/mount_basics.h"
-#include "init/path.h"
 #include "init/mountinfo.h"
 #include "init/mounts.h"
+#include "init/path.h"
 
 #include <errno.h>
 #include <string.h>
@@ -85,8 +85,7 @@ static int mount_plain(const struct early *row, const char *type)
 {
 	if (mount(type, row->target, type, row->flags, row->data) == 0)
 		return 0;
-	if (errno == EINVAL && row->data &&
-	    mount(type, row->target, type, row->flags, NULL) == 0)
+	if (errno == EINVAL && row->data && mount(type, row->target, type, row->flags, NULL) == 0)
 		return 0;
 	return errno;
 }
@@ -112,16 +111,18 @@ static void mount_row(const struct early *row, const char *known, struct text *f
 	if (error && row->when == IF_KNOWN)
 		return;
 	if (error) {
-		text_addf(faults, "%s: the directory is missing and cannot be made: %s; make it on "
-		    "the root file system\n", row->target, strerror(-error));
+		text_addf(faults,
+		    "%s: the directory is missing and cannot be made: %s; make it on the root file "
+		    "system\n",
+		    row->target, strerror(-error));
 		return;
 	}
 	error = mount_plain(row, row->type);
 	if (error == ENODEV && strcmp(row->type, "devtmpfs") == 0)
 		error = mount_dev_instead(row, faults);
 	if (error)
-		text_addf(faults, "%s: mounting %s: %s\n", row->target, row->type,
-		    mount_error(error));
+		text_addf(
+		    faults, "%s: mounting %s: %s\n", row->target, row->type, mount_error(error));
 }
 
 void mounts_early(struct text *faults)

@@ -1,8 +1,8 @@
 /* The end of all file systems. */
 #include "init/fstab.h"
-#include "init/path.h"
 #include "init/mountinfo.h"
 #include "init/mounts.h"
+#include "init/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -215,8 +215,8 @@ static void swap_off(const struct report *report)
 		path[strcspn(path, " \t\n")] = '\0';
 		mountinfo_unescape(path);
 		if (swapoff(path) < 0 && report)
-			report_line(report, LOG_LEVEL_WARNING, "swap on %s cannot be switched "
-			    "off: %s", path, strerror(errno));
+			report_line(report, LOG_LEVEL_WARNING,
+			    "swap on %s cannot be switched off: %s", path, strerror(errno));
 	}
 }
 

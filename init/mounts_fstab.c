@@ -2,10 +2,10 @@
 #include "init/clock.h"
 #include "init/fstab.h"
 #include "init/mount_basics.h"
-#include "init/path.h"
 #include "init/mount_source.h"
 #include "init/mountinfo.h"
 #include "init/mounts.h"
+#include "init/path.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -122,8 +122,9 @@ static bool find_device(struct job *job, struct text *path)
 		job->device = path->data;
 		return true;
 	}
-	fail(job, job->entry.source, "no such device is there, or nobody made its link in "
-				     "/dev/disk; name the device itself (/dev/...)");
+	fail(job, job->entry.source,
+	    "no such device is there, or nobody made its link in "
+	    "/dev/disk; name the device itself (/dev/...)");
 	return false;
 }
 
@@ -135,8 +136,8 @@ static void swap_on(struct job *job, struct text *path)
 	if (swapon(job->device, fstab_swap_flags(job->data ? job->data : "")) == 0 ||
 	    errno == EBUSY)
 		return;
-	fail(job, job->device, errno == EINVAL ? "it holds no swap area (mkswap)"
-					       : why_not(job->device, errno));
+	fail(job, job->device,
+	    errno == EINVAL ? "it holds no swap area (mkswap)" : why_not(job->device, errno));
 }
 
 /* What is mounted already is left alone, but for / and for what the kernel keeps in memory: sinit
@@ -156,8 +157,10 @@ static void mount_job(struct job *job, struct text *path)
 	const char *target = job->entry.target;
 
 	if (fstab_is_network(job->entry.type) || job->options.marks & FSTAB_NETWORK) {
-		tell(job, LOG_LEVEL_INFO, "skipped: it needs the network; mount it by a service "
-		    "that comes after the network", "");
+		tell(job, LOG_LEVEL_INFO,
+		    "skipped: it needs the network; mount it by a service that comes after the "
+		    "network",
+		    "");
 		return;
 	}
 	if (job->options.marks & FSTAB_LOOP) {
@@ -202,8 +205,8 @@ static void do_line(const struct report *report, struct mounts_progress *progres
 	const char *fault;
 
 	if (strlen(line) >= FSTAB_LINE) {
-		report_line(report, LOG_LEVEL_WARNING, MOUNTS_FSTAB ":%u: skipped: longer than %d "
-		    "bytes", number, FSTAB_LINE - 1);
+		report_line(report, LOG_LEVEL_WARNING,
+		    MOUNTS_FSTAB ":%u: skipped: longer than %d bytes", number, FSTAB_LINE - 1);
 		return;
 	}
 	int rc = fstab_parse(line, &job.entry, &fault);
@@ -255,14 +258,15 @@ void mounts_configured(const struct report *report, struct mounts_progress *prog
 	int error = path_read_text(MOUNTS_FSTAB, text, sizeof(text));
 
 	if (error && error != -ENOENT)
-		report_line(report, LOG_LEVEL_WARNING, MOUNTS_FSTAB ": %s; nothing of it is "
-		    "mounted", strerror(-error));
+		report_line(report, LOG_LEVEL_WARNING,
+		    MOUNTS_FSTAB ": %s; nothing of it is mounted", strerror(-error));
 	progress->done = error;
 	if (error)
 		return;
 	bool whole = strlen(text) < sizeof(text) - 1;
 	progress->done = do_lines(report, progress, text, whole);
 	if (progress->done && !whole)
-		report_line(report, LOG_LEVEL_WARNING, MOUNTS_FSTAB ": only its first %d bytes are "
-		    "read; make it shorter", FSTAB_SIZE - 1);
+		report_line(report, LOG_LEVEL_WARNING,
+		    MOUNTS_FSTAB ": only its first %d bytes are read; make it shorter",
+		    FSTAB_SIZE - 1);
 }

@@ -28,8 +28,7 @@ static const char *value_of(const char *line, size_t length, const char *key, si
 	return line + key_length;
 }
 
-static void take_line(
-    const char *datagram, const char *line, size_t length, struct notification *n)
+static void take_line(const char *datagram, const char *line, size_t length, struct notification *n)
 {
 	static const struct {
 		const char *line;

@@ -2,8 +2,8 @@
  *
  * Pure: reads argv and the environment that it is given, writes one struct and a text,
  * prints nothing. Calls init/base and reaper/signals. One table (options.c) says which
- * options there are; parsing, the help text and the manual page come from it.
- */
+ * options there are; parsing, the help text and
+ * the manual page come from it. */
 #ifndef SINIT_OPTIONS_H
 #define SINIT_OPTIONS_H
 

@@ -40,7 +40,8 @@ int pidmap_put(struct pidmap *map, int32_t pid, uint32_t slot, enum pid_role rol
 			return -ENOSPC;
 		map->count++;
 	}
-	map->entry[i] = (struct pid_entry){.pid = pid, .slot = slot & 0xffffff, .role = (uint8_t)role};
+	map->entry[i] =
+	    (struct pid_entry){.pid = pid, .slot = slot & 0xffffff, .role = (uint8_t)role};
 	return 0;
 }
 

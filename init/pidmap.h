@@ -25,7 +25,7 @@ struct pid_entry {
 
 struct pidmap {
 	struct pid_entry *entry;
-	uint32_t mask;  /* entries - 1, a power of two */
+	uint32_t mask; /* entries - 1, a power of two */
 	uint32_t count;
 };
 

@@ -30,8 +30,10 @@ static int ask(void *context)
 {
 	struct question *question = context;
 
-	raw_syscall3(SYS_set_tid_address, (long)&question->asking, 0, 0); /* musl's clone() refuses its flag */
-	question->error = (int)raw_syscall3(SYS_ioctl, question->fd, FIONREAD, (long)&question->left);
+	raw_syscall3(SYS_set_tid_address, (long)&question->asking, 0,
+	    0); /* musl's clone() refuses its flag */
+	question->error =
+	    (int)raw_syscall3(SYS_ioctl, question->fd, FIONREAD, (long)&question->left);
 	return 0;
 }
 
@@ -44,8 +46,10 @@ int pipe_left(int fd, int *ret)
 		return -EBUSY;
 	question.fd = fd;
 	atomic_store(&question.asking, 1);
-	/* No signal tells of its end: it is waited for here. One that was held is reaped like any orphan. */
-	child = clone(ask, question.stack + STACK_BYTES, CLONE_VM | CLONE_FS | CLONE_FILES, &question);
+	/* No signal tells of its end: it is waited for here. One that was held is reaped like any
+	 * orphan. */
+	child =
+	    clone(ask, question.stack + STACK_BYTES, CLONE_VM | CLONE_FS | CLONE_FILES, &question);
 	if (child < 0) {
 		atomic_store(&question.asking, 0);
 		return -errno;
@@ -66,7 +70,8 @@ static int close_it(void *context)
 	return 0;
 }
 
-/* The child has the same descriptors, but a copy of this memory: there may be many that are held. */
+/* The child has the same descriptors, but a copy of this memory:
+ * there may be many that are held. */
 void pipe_close(int fd)
 {
 	_Alignas(16) char stack[STACK_BYTES];

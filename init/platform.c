@@ -27,7 +27,7 @@ enum {
 	MARKER_DIRECTORY_MODE = 0755,
 	MARKER_MODE = 0644,
 	MARKER_PATIENCE = 500, /* ms for a marker to be written */
-	PIPE_MODE = 0622, /* also for a process that has given up its user */
+	PIPE_MODE = 0622,      /* also for a process that has given up its user */
 	MARKER_PAUSE = 60000,  /* ms until that is tried again where it was not */
 };
 
@@ -257,7 +257,9 @@ static int marker_is_there(const char *state_dir, const char *name)
 
 	if (directory < 0)
 		return directory == -ENOENT ? 0 : directory;
-	int there = fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0 ? 1 : errno == ENOENT ? 0 : -errno;
+	int there = fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0 ? 1
+		    : errno == ENOENT                                         ? 0
+									      : -errno;
 	close(directory);
 	return there;
 }
@@ -297,7 +299,7 @@ static int wait_briefly(pid_t pid, int limit)
 /* A file system that is frozen, or a dead disk, would hold whoever writes to it: never PID 1. */
 int platform_marker_set(const char *state_dir, const char *name, bool stopped)
 {
-	static int64_t not_before; /* ms: until then a file system that did not answer is left alone */
+	static int64_t not_before; /* ms: so long a file system that hung is left alone */
 	struct marker marker = {state_dir, name, stopped};
 	int code;
 

@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-int64_t platform_now(void);  /* CLOCK_MONOTONIC, ms: clock_gettime(2) */
+int64_t platform_now(void);    /* CLOCK_MONOTONIC, ms: clock_gettime(2) */
 int64_t platform_now_us(void); /* the same clock, us: for what is shorter than a turn */
-int64_t platform_wall(void); /* CLOCK_REALTIME, ns */
+int64_t platform_wall(void);   /* CLOCK_REALTIME, ns */
 
 /* Opens what stays open for good, once, at load. 0 or -errno: it is tried again when needed. */
 int platform_prepare(void);
@@ -68,7 +68,8 @@ int platform_capture(int ret_pipe[static 2]);
 void platform_capture_close(int pipe[static 2]);
 /* Gives its end for writing up. Whether nobody else has one. */
 bool platform_capture_alone(int pipe[static 2]);
-/* What a life before has made of its end, O_NONBLOCK and O_DIRECT (fcntl(2)), the next one has not. */
+/* What a life before has made of its end, O_NONBLOCK and O_DIRECT
+ * (fcntl(2)), the next one has not. */
 void platform_capture_renew(const int pipe[static 2]);
 /* Whoever writes into it as that user may open it by its path, /dev/stderr. */
 void platform_capture_owner(const int pipe[static 2], uint32_t uid, uint32_t gid);

@@ -16,7 +16,7 @@
 enum {
 	PATIENCE = 30000, /* ms for reading the configuration */
 	MESSAGE = 1024,
-	LOGGED = 8,       /* errors that go into the log */
+	LOGGED = 8, /* errors that go into the log */
 };
 
 struct messages {
@@ -51,7 +51,8 @@ static int load(void *context)
 	struct image *image;
 	int rc;
 
-	cgroup_tree_forget(&sinit->cgroups); /* else its lock would outlive a sinit that is killed */
+	cgroup_tree_forget(
+	    &sinit->cgroups); /* else its lock would outlive a sinit that is killed */
 	rc = config_load(sinit->options.config, &input, &errors, &image);
 	config_errors_write(&errors, write_message, &sink);
 	sink.kind = "warning";
@@ -60,7 +61,8 @@ static int load(void *context)
 		return EXIT_CODE_CONFIG;
 	if (rc == 0 && image->service_count == 0) {
 		sink.kind = "error";
-		write_message(&sink, "no service is configured any more; sinitctl shutdown stops all");
+		write_message(
+		    &sink, "no service is configured any more; sinitctl shutdown stops all");
 		return EXIT_CODE_CONFIG;
 	}
 	if (rc < 0 || fds_write_all(sinit->reload.image_fd, image, image->size) < 0)
@@ -111,8 +113,10 @@ int reload_start(struct sinit *sinit)
 
 void reload_give_up(struct sinit *sinit)
 {
-	log_error(NULL, "reload: reading %s takes more than %d s (a file system that hangs?); "
-	    "given up, the old configuration stays", sinit->options.config, PATIENCE / 1000);
+	log_error(NULL,
+	    "reload: reading %s takes more than %d s (a file system that hangs?); given up, the "
+	    "old configuration stays",
+	    sinit->options.config, PATIENCE / 1000);
 	sinit->reload.deadline = 0;
 	if (sinit->supervisor.loader)
 		platform_kill(sinit->supervisor.loader, SIGKILL);
@@ -187,8 +191,9 @@ static const char *take_over(struct sinit *sinit, struct reload_counts *counts)
 		sinit_open_log(sinit, image);
 	helpers_configure(sinit);
 	if (!same) {
-		log_info(NULL, "reload: [sinit] has changed: log_* and shutdown_timeout hold from now "
-			       "on, the rest from the next start of sinit");
+		log_info(NULL,
+		    "reload: [sinit] has changed: log_* and shutdown_timeout hold from now "
+		    "on, the rest from the next start of sinit");
 	}
 	return NULL;
 }
@@ -212,7 +217,8 @@ static void log_messages(int fd)
 	off_t at = 0;
 	ssize_t count;
 
-	for (unsigned n = 0; n < LOGGED && (count = pread(fd, line, sizeof(line) - 1, at)) > 0; n++) {
+	for (unsigned n = 0; n < LOGGED && (count = pread(fd, line, sizeof(line) - 1, at)) > 0;
+	     n++) {
 		line[count] = '\0';
 		line[strcspn(line, "\n")] = '\0';
 		at += (off_t)strlen(line) + 1;

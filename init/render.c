@@ -1,7 +1,7 @@
 #include "init/render.h"
 
-#include "init/format.h"
 #include "init/explain.h"
+#include "init/format.h"
 #include "init/schema.h"
 #include "probes/fault.h"
 #include "reaper/signals.h"

@@ -18,12 +18,12 @@ void render_sinit(
 /* What else of the board belongs to a service. */
 struct render_about {
 	enum board_life life;
-	int64_t now;          /* CLOCK_MONOTONIC ms */
-	const char *blocker;  /* name of the one in s->blocker, or NULL */
-	const char *cgroup;   /* directory of the slices, "": there are none */
+	int64_t now;         /* CLOCK_MONOTONIC ms */
+	const char *blocker; /* name of the one in s->blocker, or NULL */
+	const char *cgroup;  /* directory of the slices, "": there are none */
 	struct board_words words;
 	struct board_reading reading;
-	bool measured;        /* `reading` is there */
+	bool measured; /* `reading` is there */
 };
 
 /* {"name","state",...} of a service. */

@@ -83,12 +83,15 @@ int rundir_take(struct sinit *sinit)
 	if (sinit->rundir_fd >= 0 && lock(sinit, &holder) == 0)
 		return 0;
 	if (sinit->rundir_fd >= 0) {
-		log_error(NULL, "another sinit (pid %d) is running with %s; stop it, or give this "
-		    "one another directory with -r DIR", (int)holder, sinit->options.run_dir);
+		log_error(NULL,
+		    "another sinit (pid %d) is running with %s; stop it, or give this one another "
+		    "directory with -r DIR",
+		    (int)holder, sinit->options.run_dir);
 		return -1;
 	}
-	log_warning(NULL, "%s cannot be used (%s): running without sinitctl; -r DIR names another "
-	    "directory", sinit->options.run_dir, strerror(-sinit->rundir_fd));
+	log_warning(NULL,
+	    "%s cannot be used (%s): running without sinitctl; -r DIR names another directory",
+	    sinit->options.run_dir, strerror(-sinit->rundir_fd));
 	sinit->rundir_fd = -1;
 	return 0;
 }
@@ -97,15 +100,17 @@ void rundir_control(struct sinit *sinit)
 {
 	const struct supervisor *sv = &sinit->supervisor;
 	uint32_t gid = image_settings(sv->set[sv->current].image)->control_gid;
-	int rc = control_open(&sinit->control, sinit->rundir_fd,
-	    gid == SETTING_UNSET ? (gid_t)-1 : (gid_t)gid);
+	int rc = control_open(
+	    &sinit->control, sinit->rundir_fd, gid == SETTING_UNSET ? (gid_t)-1 : (gid_t)gid);
 
 	if (rc < 0 && sinit->rundir_fd >= 0)
 		log_warning(NULL, "%s/control: %s: running without sinitctl",
 		    sinit->options.run_dir, strerror(-rc));
 	else if (rc == 0 && !sv->board.file)
-		log_warning(NULL, "%s/board cannot be made (no room there?): sinitctl status and "
-		    "events will see nothing", sinit->options.run_dir);
+		log_warning(NULL,
+		    "%s/board cannot be made (no room there?): sinitctl status and events will see "
+		    "nothing",
+		    sinit->options.run_dir);
 }
 
 static bool is_there(const struct sinit *sinit)
@@ -134,8 +139,10 @@ static void move_board(struct sinit *sinit)
 /* Another sinit has it now: what is there is that one's, and nothing is removed. */
 static void give_up(struct sinit *sinit, pid_t holder)
 {
-	log_error(NULL, "another sinit (pid %d) has taken %s over, while this one runs: going on "
-	    "without sinitctl; stop one of them", (int)holder, sinit->options.run_dir);
+	log_error(NULL,
+	    "another sinit (pid %d) has taken %s over, while this one runs: going on without "
+	    "sinitctl; stop one of them",
+	    (int)holder, sinit->options.run_dir);
 	control_leave(&sinit->control);
 	close(sinit->rundir_fd);
 	sinit->rundir_fd = sinit->supervisor.rundir = -1;
@@ -147,8 +154,9 @@ static void renew(struct sinit *sinit)
 	pid_t holder = 0;
 
 	if (fd < 0) {
-		log_warning(NULL, "%s is gone and cannot be made again: %s; a reload (HUP) tries "
-		    "once more", sinit->options.run_dir, strerror(-fd));
+		log_warning(NULL,
+		    "%s is gone and cannot be made again: %s; a reload (HUP) tries once more",
+		    sinit->options.run_dir, strerror(-fd));
 		return;
 	}
 	control_close(&sinit->control);
@@ -211,6 +219,7 @@ void rundir_check(struct sinit *sinit)
 	if (rc == 1)
 		loop_watch(sinit, sinit->control.fifo_fd);
 	else if (rc < 0 && rc != -EBUSY)
-		log_warning(NULL, "the control FIFO cannot be made again: %s; a reload (HUP) tries "
-		    "once more", strerror(-rc));
+		log_warning(NULL,
+		    "the control FIFO cannot be made again: %s; a reload (HUP) tries once more",
+		    strerror(-rc));
 }

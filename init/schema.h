@@ -84,8 +84,8 @@ enum schema_kind {
 /* The key has no default and was not set. */
 #define SETTING_UNSET     UINT32_MAX
 #define SETTING_UNSET_INT INT32_MIN
-/* max_restarts, start_timeout, stop_timeout = unlimited; log_max_size = max. As milliseconds it is 49 days, so
- * code that forgets the difference is still right for long enough. */
+/* max_restarts, start_timeout, stop_timeout = unlimited; log_max_size = max. As milliseconds it is
+ * 49 days, so code that forgets the difference is still right for long enough. */
 #define SETTING_UNLIMITED UINT32_MAX
 
 /* Values of the enumerations, in the order of the words in schema.def. log_level and

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME	 "random-seed"
+#define NAME     "random-seed"
 #define NEW_NAME "random-seed.new"
 
 /* Of equal length. Whoever changes what the file means changes these. */
@@ -123,8 +123,8 @@ static int draw(unsigned char *bytes, bool *ret_ready)
 static int write_new(int directory, const unsigned char *file, size_t size)
 {
 	unlinkat(directory, NEW_NAME, 0);
-	int fd = openat(directory, NEW_NAME,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd =
+	    openat(directory, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	int error = fds_write_all(fd, file, size);
@@ -175,8 +175,8 @@ static int use_seed(int directory, const char *state_dir, const struct report *r
 	error = give_to_kernel(&seed, seed.ready && !kept);
 	explicit_bzero(&seed, sizeof(seed));
 	if (kept)
-		tell(report, state_dir, "the random seed cannot be removed, so it is used without "
-		    "being counted", kept);
+		tell(report, state_dir,
+		    "the random seed cannot be removed, so it is used without being counted", kept);
 	if (error)
 		tell(report, state_dir, "the kernel does not take the random seed", error);
 	return kept;

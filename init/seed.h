@@ -5,7 +5,8 @@
  * was ready, then 32 to 504 bytes of seed. A file of anybody else's make is used, but never
  * counted as entropy.
  *
- * Owns nothing. Blocks as the disk does; allocates nothing. May call: base, report, mount_basics. */
+ * Owns nothing. Blocks as the disk does; allocates nothing. May call:
+ * base, report, mount_basics. */
 #ifndef SINIT_INIT_SEED_H
 #define SINIT_INIT_SEED_H
 

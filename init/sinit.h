@@ -13,33 +13,33 @@
 
 /* A configuration being read by a child. */
 struct reload {
-	int image_fd;       /* memfd it writes the image to, -1: none is going on */
-	int messages_fd;    /* memfd of the messages, a line each */
-	int64_t deadline;   /* CLOCK_MONOTONIC ms: it hangs */
-	bool again;         /* asked for once more while it was going on */
+	int image_fd;     /* memfd it writes the image to, -1: none is going on */
+	int messages_fd;  /* memfd of the messages, a line each */
+	int64_t deadline; /* CLOCK_MONOTONIC ms: it hangs */
+	bool again;       /* asked for once more while it was going on */
 };
 
 struct sinit {
 	struct options options;
 	enum mode mode;
-	const struct boot *boot;  /* NULL: it is not the init of a machine */
-	enum machine_end end;     /* of the machine, as it was asked for last */
+	const struct boot *boot; /* NULL: it is not the init of a machine */
+	enum machine_end end;    /* of the machine, as it was asked for last */
 	struct watchdog watchdog;
-	int64_t began;      /* CLOCK_MONOTONIC us of sinit's first line */
+	int64_t began; /* CLOCK_MONOTONIC us of sinit's first line */
 	struct supervisor supervisor;
 	struct control control;
 	struct reload reload;
 	struct helpers helpers;
 	struct cgroup_tree cgroups;
-	uint32_t captures_max; /* likewise */
-	uint32_t slices_max; /* see struct supervisor_input */
+	uint32_t captures_max;     /* likewise */
+	uint32_t slices_max;       /* see struct supervisor_input */
 	struct spawn_limit nofile; /* of sinit before it was raised; hard 0: it was not */
-	int rundir_fd;      /* -1: RUNDIR cannot be used */
+	int rundir_fd;             /* -1: RUNDIR cannot be used */
 	int lock_fd;
 	int epoll_fd;
 	int signal_fd;
-	int64_t flush_at;   /* ms: lines of the log wait, 0: none */
-	char directory[4096]; /* that sinit was started in; "": unknown */
+	int64_t flush_at;                       /* ms: lines of the log wait, 0: none */
+	char directory[4096];                   /* that sinit was started in; "": unknown */
 	char config_path[8192], run_path[8192]; /* the directories, if given as relative */
 };
 

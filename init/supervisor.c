@@ -133,7 +133,8 @@ void sv_deliver(struct supervisor *sv, uint32_t slot, const struct machine_event
 	board_begin(s);
 	if (s->m.deps != DEPS_WAIT && may_launch(event->kind) && ranks_has(&sv->dirty, u->rank))
 		s->m.deps = DEPS_WAIT;
-	actions = machine_step(supervisor_settings(sv, slot), &s->m, &sv->history[slot], event, sv->now);
+	actions =
+	    machine_step(supervisor_settings(sv, slot), &s->m, &sv->history[slot], event, sv->now);
 	if (s->m.ready != before.ready)
 		s->ready_at = s->m.ready ? sv->now : 0;
 	if (s->m.life != before.life) {
@@ -181,8 +182,8 @@ void supervisor_clock(struct supervisor *sv)
 
 /* --- deaths ------------------------------------------------------------------- */
 
-static void process_ended(struct supervisor *sv, const struct pid_entry *entry,
-    const struct exit_status *status)
+static void process_ended(
+    struct supervisor *sv, const struct pid_entry *entry, const struct exit_status *status)
 {
 	uint32_t slot = entry->slot;
 	unsigned which = entry->role == PID_AUX;
@@ -255,7 +256,8 @@ static void one_death(struct supervisor *sv, pid_t pid, const struct exit_status
 		sv_check_ended(sv, entry.slot, pid, status);
 		break;
 	case PID_LIMITS:
-		sv_slice_changed(sv, entry.slot, pid, status->kind == EXIT_EXITED && status->code == 0);
+		sv_slice_changed(
+		    sv, entry.slot, pid, status->kind == EXIT_EXITED && status->code == 0);
 		break;
 	case PID_HELPER:
 		sv->helpers_ended |= 1u << entry.slot;
@@ -336,7 +338,8 @@ void supervisor_timers(struct supervisor *sv)
 	sv_recoveries_due(sv);
 	sv_slices_due(sv);
 	if (sv->pendings && sv->poll_at <= sv->now) {
-		sv->poll_wait = sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;
+		sv->poll_wait =
+		    sv->poll_wait < PENDING_POLL_MAX / 2 ? sv->poll_wait * 2 : PENDING_POLL_MAX;
 		sv->poll_at = sv->now + sv->poll_wait;
 		supervisor_births(sv);
 	}
@@ -348,7 +351,8 @@ int64_t supervisor_deadline(const struct supervisor *sv)
 {
 	int64_t next = sooner(sv->reap_again, sv->pendings ? sv->poll_at : 0);
 
-	if (sv->measuring || sv->dirty.count || (sv->check.count && sv->recheck) || (sv->hold.count && sv->rehold))
+	if (sv->measuring || sv->dirty.count || (sv->check.count && sv->recheck) ||
+	    (sv->hold.count && sv->rehold))
 		return sv->now;
 	for (uint32_t slot = 0; slot < sv->count; slot++)
 		next = sooner(next, sv->deadline[slot]);
@@ -369,8 +373,7 @@ void supervisor_shutdown(struct supervisor *sv)
 		return;
 	}
 	sv->stopping = true;
-	sv->stop_deadline = sv->now +
-	    image_settings(sv->set[sv->current].image)->shutdown_timeout;
+	sv->stop_deadline = sv->now + image_settings(sv->set[sv->current].image)->shutdown_timeout;
 	atomic_store(&sv->board.head->phase, PHASE_STOPPING);
 	sv_event(sv, &(struct board_event){.kind = EV_SHUTDOWN, .blocker = -1});
 	log_info(NULL, "stopping everything");

@@ -178,13 +178,14 @@ static uint32_t room_for_new(const struct supervisor *sv)
 }
 
 /* A service that is in both configurations. */
-static void meet(struct supervisor *sv, uint32_t slot, struct place next,
-    struct reload_counts *counts)
+static void meet(
+    struct supervisor *sv, uint32_t slot, struct place next, struct reload_counts *counts)
 {
 	struct unit *u = &sv->unit[slot];
 	const struct image *old = place_image(sv, u->graph), *new = place_image(sv, next);
 	struct place before = u->graph;
-	bool was_enabled = place_settings(sv, before)->enabled && !place_settings(sv, before)->broken;
+	bool was_enabled =
+	    place_settings(sv, before)->enabled && !place_settings(sv, before)->broken;
 	bool enabled = place_settings(sv, next)->enabled;
 	bool toggled = enabled != was_enabled;
 	bool is_pending = u->pending[0] || u->pending[1], same_process;
@@ -235,8 +236,8 @@ static void come_back(struct supervisor *sv, uint32_t slot, struct place next)
 	u->again = place_settings(sv, next)->enabled;
 }
 
-static void compare(struct supervisor *sv, struct config_set *set, uint8_t number,
-    struct reload_counts *counts)
+static void compare(
+    struct supervisor *sv, struct config_set *set, uint8_t number, struct reload_counts *counts)
 {
 	for (uint32_t i = 0; i < set->image->service_count; i++)
 		set->slot_of[i] = SUPERVISOR_NONE;
@@ -290,8 +291,8 @@ static void apply(struct supervisor *sv)
 		u->moved = 0;
 		if (u->removed || u->renew) {
 			sv->reloading = true;
-			sv_deliver_kind(sv, slot, EVENT_WANT_DOWN,
-			    u->removed ? CAUSE_REMOVED : CAUSE_RELOAD);
+			sv_deliver_kind(
+			    sv, slot, EVENT_WANT_DOWN, u->removed ? CAUSE_REMOVED : CAUSE_RELOAD);
 			continue;
 		}
 		enabled = place_settings(sv, u->graph)->enabled;
@@ -316,8 +317,8 @@ bool supervisor_can_adopt(struct supervisor *sv)
 	return sv->stopping || free_set(sv) < SUPERVISOR_SETS;
 }
 
-int supervisor_adopt(struct supervisor *sv, struct image *image, size_t size,
-    struct reload_counts *ret_counts)
+int supervisor_adopt(
+    struct supervisor *sv, struct image *image, size_t size, struct reload_counts *ret_counts)
 {
 	uint8_t number;
 	uint32_t news = 0, *scratch;

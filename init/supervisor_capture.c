@@ -26,7 +26,8 @@ static bool is_captured(const struct supervisor *sv, struct place place, unsigne
 {
 	struct image_log log;
 
-	image_log(place_image(sv, place), place_settings(sv, place), (enum image_stream)stream, &log);
+	image_log(
+	    place_image(sv, place), place_settings(sv, place), (enum image_stream)stream, &log);
 	return log.way == WAY_CAPTURED;
 }
 
@@ -37,7 +38,8 @@ void supervisor_capture_where(
 	unsigned stream = capture->kind == STORE_ERROR;
 	struct place place = is_captured(sv, u->graph, stream) ? u->graph : u->life;
 
-	image_log(place_image(sv, place), place_settings(sv, place), (enum image_stream)stream, ret);
+	image_log(
+	    place_image(sv, place), place_settings(sv, place), (enum image_stream)stream, ret);
 }
 
 static bool make_store(struct supervisor *sv)
@@ -48,8 +50,9 @@ static bool make_store(struct supervisor *sv)
 		return true;
 	sv->store_fd = platform_store(sv->rundir, sv->captures_max, group, &sv->store_file);
 	if (sv->store_fd >= 0 && !sv->store_file && sv->rundir >= 0)
-		log_warning(NULL, "logs cannot be made in the run directory (no room there?): what services say is "
-		    "logged, but sinitctl logs and events cannot show it");
+		log_warning(NULL,
+		    "logs cannot be made in the run directory (no room there?): what "
+		    "services say is logged, but sinitctl logs and events cannot show it");
 	return sv->store_fd >= 0;
 }
 
@@ -81,7 +84,8 @@ void supervisor_store_move(struct supervisor *sv)
 	if (fd >= 0 && rc == 0 && !sv->store_broken)
 		rc = platform_store_copy(sv->store_fd, fd, sv->captures_max);
 	if (fd < 0 || rc < 0) {
-		log_warning(NULL, "the captured output cannot be shown any more (sinitctl logs): %s",
+		log_warning(NULL,
+		    "the captured output cannot be shown any more (sinitctl logs): %s",
 		    strerror(fd < 0 ? -fd : -rc));
 		platform_close(fd);
 		return;
@@ -105,7 +109,8 @@ static uint32_t free_number(const struct supervisor *sv)
 static struct capture *no_files(struct supervisor *sv)
 {
 	if (!sv->captures_told)
-		log_warning(NULL, "the limit of open files has no room for all output that is to be captured: "
+		log_warning(NULL,
+		    "the limit of open files has no room for all output that is to be captured: "
 		    "what finds none goes to sinit's own; raise it (ulimit -n)");
 	sv->captures_told = true;
 	return NULL;
@@ -126,7 +131,8 @@ static struct capture *make(struct supervisor *sv, uint8_t kind, uint32_t slot, 
 	if (rc == -EMFILE || rc == -EINVAL)
 		return no_files(sv);
 	if (rc < 0) {
-		log_warning(name, "its output cannot be captured and goes to sinit's own: %s", strerror(-rc));
+		log_warning(name, "its output cannot be captured and goes to sinit's own: %s",
+		    strerror(-rc));
 		return NULL;
 	}
 	capture->used = true;
@@ -243,7 +249,8 @@ void sv_capture_spawn(struct supervisor *sv, uint32_t slot, struct spawn *spawn)
 /* A logger that is behind, or killed, may not have heard of several. */
 static void add_end(struct capture *capture, uint64_t event, uint64_t written)
 {
-	capture->ended[capture->ends++ % LOGGER_ENDS] = (struct logger_end){.event = event, .at = written};
+	capture->ended[capture->ends++ % LOGGER_ENDS] =
+	    (struct logger_end){.event = event, .at = written};
 	if (capture->ends - capture->ends_told > LOGGER_ENDS)
 		capture->ends_told = capture->ends - LOGGER_ENDS;
 }
@@ -256,7 +263,8 @@ void sv_capture_ended(struct supervisor *sv, uint32_t slot, uint64_t event)
 
 		if (!capture)
 			continue;
-		platform_store_written(sv->store_fd, (uint32_t)(capture - sv->capture), capture->pipe[0], &written);
+		platform_store_written(
+		    sv->store_fd, (uint32_t)(capture - sv->capture), capture->pipe[0], &written);
 		if (event) {
 			add_end(capture, event, written);
 		} else {

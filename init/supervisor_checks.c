@@ -13,9 +13,9 @@
 #include <signal.h>
 
 enum {
-	KILL_AGAIN = 100,     /* ms between KILLs of what a check has left behind */
-	ASK_AGAIN = 200,      /* ms until a prober that is not there may be */
-	ANSWER_GRACE = 2000,  /* ms that the prober may be late */
+	KILL_AGAIN = 100,    /* ms between KILLs of what a check has left behind */
+	ASK_AGAIN = 200,     /* ms until a prober that is not there may be */
+	ANSWER_GRACE = 2000, /* ms that the prober may be late */
 };
 
 /* What is looked at now. */
@@ -53,8 +53,8 @@ void sv_check_begin(struct supervisor *sv, uint32_t slot, enum probe_role role)
 		sv->checks++;
 	c->active = true;
 	c->fallback = false;
-	c->due = schedule_first(sv->now, probe->initial_delay, probe->interval,
-	    sv_probe_seed(sv, slot, role));
+	c->due = schedule_first(
+	    sv->now, probe->initial_delay, probe->interval, sv_probe_seed(sv, slot, role));
 	verdict_init(&c->verdict, HEALTH_UNKNOWN);
 	/* Awaited from now on: a long start, or a time without this check, was no silence. */
 	if (image_probe_has(probe, CHECK_HEARTBEAT))
@@ -87,8 +87,8 @@ void sv_check_end(struct supervisor *sv, uint32_t slot, enum probe_role role)
 }
 
 /* One probe has ended; the fallback comes at once when it has failed. */
-static void finish(struct supervisor *sv, uint32_t slot, enum probe_role role, enum probe_fault fault,
-    int32_t detail)
+static void finish(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    enum probe_fault fault, int32_t detail)
 {
 	const struct probe_settings *probe = sv_probe(sv, slot, role);
 	struct check *c = sv_check(sv, slot, role);
@@ -277,7 +277,8 @@ static enum probe_fault fault_of(const struct check *c, const struct image_targe
 	return (enum probe_fault)(status->code - CHECKER_FAULT);
 }
 
-bool sv_check_ended(struct supervisor *sv, uint32_t slot, pid_t pid, const struct exit_status *status)
+bool sv_check_ended(
+    struct supervisor *sv, uint32_t slot, pid_t pid, const struct exit_status *status)
 {
 	for (unsigned role = 0; role < PROBE_ROLES; role++) {
 		struct check *c = sv_check(sv, slot, role);

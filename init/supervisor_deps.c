@@ -59,7 +59,8 @@ enum deps sv_dependencies(const struct supervisor *sv, uint32_t slot, int32_t *r
 	*ret_blocker = -1;
 	for (uint32_t i = 0; i < list->count && result != DEPS_FAILED; i++) {
 		uint32_t other = sv_slot(sv, place, list, i);
-		enum deps deps = other == SUPERVISOR_NONE ? DEPS_READY : required(sv, other, running);
+		enum deps deps =
+		    other == SUPERVISOR_NONE ? DEPS_READY : required(sv, other, running);
 
 		if (!outweighs(deps, result))
 			continue;
@@ -232,8 +233,8 @@ static void settle_dependencies(struct supervisor *sv)
 		note_blocker(sv, slot, blocker);
 		sv_devices_note(sv, slot, deps == DEPS_WAIT && blocker < 0);
 		if (deps != m->deps || m->state == STATE_WAITING)
-			sv_deliver(sv, slot,
-			    &(struct machine_event){.kind = EVENT_DEPS, .deps = deps});
+			sv_deliver(
+			    sv, slot, &(struct machine_event){.kind = EVENT_DEPS, .deps = deps});
 	}
 }
 

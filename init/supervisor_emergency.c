@@ -60,7 +60,8 @@ static void start(struct supervisor *sv)
 		sv->emergency_at = m->since + AGAIN;
 		return;
 	}
-	log_error(NULL, "%s: starting a shell on the console; sinitctl status tells why, sinitctl reload "
+	log_error(NULL,
+	    "%s: starting a shell on the console; sinitctl status tells why, sinitctl reload "
 	    "takes a better configuration",
 	    sv->single ? "sinit.single" : "nothing is there that can run");
 	sv_want_up(sv, sv->emergency, CAUSE_NONE);

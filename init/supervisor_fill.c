@@ -47,8 +47,8 @@ static size_t most_words(const struct image *image, char *const *environ)
 		inherited++;
 	for (uint32_t i = 0; i < image->service_count; i++) {
 		const struct service_settings *s = image_service(image, i);
-		const ref commands[] = {s->command, s->pre_start, s->post_stop, s->stop_command,
-		    s->reload_command};
+		const ref commands[] = {
+		    s->command, s->pre_start, s->post_stop, s->stop_command, s->reload_command};
 		size_t argv = 0, total;
 
 		for (unsigned c = 0; c < ARRAY_LEN(commands); c++)
@@ -230,8 +230,8 @@ static void set_identity(const struct supervisor *sv, const struct image *image,
 	spawn->group_count = groups->count;
 }
 
-static void set_stdio(const struct image *image, const struct service_settings *s,
-    struct spawn *spawn)
+static void set_stdio(
+    const struct image *image, const struct service_settings *s, struct spawn *spawn)
 {
 	const char *in = image_string(image, s->standard_input);
 
@@ -254,16 +254,16 @@ static void plain_stdio(struct spawn *spawn)
 }
 
 /* COMMAND has none unless it is set, and runs where sinit was started. */
-static const char *find_directory(const struct supervisor *sv, const struct image *image,
-    const struct service_settings *s)
+static const char *find_directory(
+    const struct supervisor *sv, const struct image *image, const struct service_settings *s)
 {
 	if (s->flags & SERVICE_MAIN && !s->working_directory)
 		return sv->main_directory;
 	return image_string(image, s->working_directory);
 }
 
-void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command,
-    enum pid_role role, struct spawn_room *room, struct spawn *spawn)
+void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command, enum pid_role role,
+    struct spawn_room *room, struct spawn *spawn)
 {
 	const struct image *image = place_image(sv, place);
 	const struct service_settings *s = place_settings(sv, place);
@@ -289,11 +289,11 @@ void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command,
 
 /* The words of a check in a process of its own: see probes/helper.h. They end up in the room. */
 static void checker_words(const struct supervisor *sv, uint32_t slot, const struct image *image,
-    const struct probe_settings *probe, const struct image_target *target,
-    struct spawn_room *room)
+    const struct probe_settings *probe, const struct image_target *target, struct spawn_room *room)
 {
 	bool listens = target->kind == CHECK_LISTEN;
-	const char *subject = listens ? target->udp ? "udp" : "tcp" : image_string(image, target->path);
+	const char *subject =
+	    listens ? target->udp ? "udp" : "tcp" : image_string(image, target->path);
 	const char *const words[] = {HELPER_NAME_CHECKER, sv->notify ? sv->notify : "-",
 	    check_name((enum check_kind)target->kind), subject, room->numbers,
 	    room->numbers + sizeof(room->numbers) / 2};

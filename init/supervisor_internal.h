@@ -24,8 +24,8 @@ static inline bool sv_remembers(const struct supervisor *sv, struct place place)
 }
 
 /* A list of services in a place's image; item i is the slot sv_slot(sv, place, list, i). */
-static inline uint32_t sv_slot(const struct supervisor *sv, struct place place,
-    const struct image_list *list, uint32_t i)
+static inline uint32_t sv_slot(
+    const struct supervisor *sv, struct place place, const struct image_list *list, uint32_t i)
 {
 	return sv->set[place.set].slot_of[list->item[i]];
 }
@@ -62,8 +62,8 @@ void sv_emergency(struct supervisor *sv);
 /* Rooms for every service of the image. 0 or -ENOMEM. */
 int sv_make_rooms(struct supervisor *sv, const struct image *image);
 /* Fills *spawn for a command of the settings at `place`; its words are in the room. */
-void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command,
-    enum pid_role role, struct spawn_room *room, struct spawn *spawn);
+void sv_fill_spawn(const struct supervisor *sv, struct place place, ref command, enum pid_role role,
+    struct spawn_room *room, struct spawn *spawn);
 /* The same for a check of the service's present life that is a process. */
 void sv_fill_check(const struct supervisor *sv, uint32_t slot, const struct probe_settings *probe,
     const struct image_target *target, struct spawn_room *room, struct spawn *spawn);
@@ -89,12 +89,11 @@ void sv_leave_room(struct supervisor *sv, pid_t pid);
 /* A spawn failed for want of descriptors: not the service's fault. */
 bool sv_is_shortage(const struct spawn_result *result);
 /* A process in a pending spawn has died: true if it had failed before its exec. */
-bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid,
-    struct spawn_result *ret);
+bool sv_pending_failed(
+    struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid, struct spawn_result *ret);
 /* Starts the process of a check. 0: *ret is filled; -errno: there is none. */
 int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct probe_settings *probe,
-    const struct image_target *target,
-    struct spawn_result *ret);
+    const struct image_target *target, struct spawn_result *ret);
 
 /* --- supervisor_probes.c --- */
 
@@ -122,8 +121,8 @@ void sv_prober_stale(struct supervisor *sv, uint32_t slot);
 /* Sends the prober what is new. */
 void sv_tell_prober(struct supervisor *sv);
 /* Asks the prober for one look at `target`. 0, or -errno: it cannot be asked now. */
-int sv_ask_prober(struct supervisor *sv, uint32_t slot, enum probe_role role,
-    const struct image_target *target);
+int sv_ask_prober(
+    struct supervisor *sv, uint32_t slot, enum probe_role role, const struct image_target *target);
 
 /* --- supervisor.c --- */
 
@@ -135,8 +134,8 @@ void sv_look_at_starts(struct supervisor *sv);
 /* The service has said so, or says so no longer. */
 void sv_said(struct supervisor *sv, uint32_t slot, enum board_said which, bool said);
 /* One of its words; an empty one takes it away. */
-void sv_set_words(struct supervisor *sv, uint32_t slot, enum board_said which, const char *text,
-    size_t length);
+void sv_set_words(
+    struct supervisor *sv, uint32_t slot, enum board_said which, const char *text, size_t length);
 /* The main process has ended, with this status: true if another, which it named, has taken its
  * place. */
 bool sv_hand_over(struct supervisor *sv, uint32_t slot, const struct exit_status *status);
@@ -242,7 +241,8 @@ void sv_start_times(struct supervisor *sv, uint32_t slot, enum event event);
 
 /* --- supervisor_checks.c --- */
 
-static inline struct check *sv_check(const struct supervisor *sv, uint32_t slot, enum probe_role role)
+static inline struct check *sv_check(
+    const struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
 	return &sv->check_state[slot * PROBE_ROLES + role];
 }
@@ -252,8 +252,8 @@ void sv_check_end(struct supervisor *sv, uint32_t slot, enum probe_role role);
 void sv_checks_due(struct supervisor *sv);
 int64_t sv_checks_deadline(const struct supervisor *sv);
 /* A process of a check has ended. False: there is no such check any more. */
-bool sv_check_ended(struct supervisor *sv, uint32_t slot, pid_t pid,
-    const struct exit_status *status);
+bool sv_check_ended(
+    struct supervisor *sv, uint32_t slot, pid_t pid, const struct exit_status *status);
 /* The exec of a check's process has failed, late; its death follows. */
 void sv_check_failed(struct supervisor *sv, uint32_t slot, pid_t pid, int error);
 /* What process `checker`, which makes a check, has said of its fault. */

@@ -1,9 +1,9 @@
 /* Service mode: sets everything up, runs the loop, and takes it down again. */
+#include "init/supervisor_main.h"
 #include "init/boot.h"
 #include "init/config.h"
 #include "init/log.h"
 #include "init/sinit.h"
-#include "init/supervisor_main.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,9 +104,9 @@ void sinit_open_log(const struct sinit *sinit, const struct image *image)
 	log_warning(NULL, "log_target %s: %s; messages go to stderr", target, strerror(-rc));
 }
 
-/* Every signal is read from a descriptor (those of sinit's own crashes never come to it); services get an empty mask of their own. The
- * dispositions are the defaults, so that SIGCHLD is not ignored (then there would be no
- * exit status to have, waitpid(2)). */
+/* Every signal is read from a descriptor (those of sinit's own crashes never come to it); services
+ * get an empty mask of their own. The dispositions are the defaults, so that SIGCHLD is not ignored
+ * (then there would be no exit status to have, waitpid(2)). */
 static int open_signals(struct sinit *sinit)
 {
 	sigset_t all;
@@ -129,8 +129,8 @@ static void block_signals(const struct boot *boot)
 }
 
 /* Both directories are named again later, from another working directory. */
-static const char *make_absolute(const struct sinit *sinit, const char *path, char *buffer,
-    size_t size)
+static const char *make_absolute(
+    const struct sinit *sinit, const char *path, char *buffer, size_t size)
 {
 	struct text text;
 
@@ -142,13 +142,15 @@ static const char *make_absolute(const struct sinit *sinit, const char *path, ch
 }
 
 /* The errors are for whoever looks at the console, and for the log where that is another place. */
-static int start_machine(struct sinit *sinit, const struct image *image, struct config_errors *errors)
+static int start_machine(
+    struct sinit *sinit, const struct image *image, struct config_errors *errors)
 {
 	const char *target = image_string(image, image_settings(image)->log_target);
 
 	config_errors_write(errors, log_fault, NULL);
 	if (errors->errors.count)
-		log_error(NULL, "what has errors is left out; sinit.single on the kernel's command line "
+		log_error(NULL,
+		    "what has errors is left out; sinit.single on the kernel's command line "
 		    "gives a shell, if there is no other way in");
 	boot_configured(sinit, image);
 	if (target && strcmp(target, "stderr") != 0)
@@ -173,7 +175,8 @@ static int load(struct sinit *sinit, struct image **ret)
 		return start_machine(sinit, *ret, &errors);
 	config_errors_write(&errors, print_patiently, &err);
 	if (rc < 0) {
-		snprintf(reason, sizeof(reason), "sinit: %s: %s", sinit->options.config, strerror(-rc));
+		snprintf(
+		    reason, sizeof(reason), "sinit: %s: %s", sinit->options.config, strerror(-rc));
 		if (rc != -EINVAL)
 			print_patiently(&err, reason);
 		config_errors_free(&errors);
@@ -276,10 +279,10 @@ int supervisor_main(const struct options *options, const struct boot *boot)
 	sinit.mode = boot ? MODE_BOOT : platform_is_pid1() ? MODE_CONTAINER : MODE_FOREGROUND;
 	if (!getcwd(sinit.directory, sizeof(sinit.directory)))
 		sinit.directory[0] = '\0';
-	sinit.options.config = make_absolute(&sinit, options->config, sinit.config_path,
-	    sizeof(sinit.config_path));
-	sinit.options.run_dir = make_absolute(&sinit, options->run_dir, sinit.run_path,
-	    sizeof(sinit.run_path));
+	sinit.options.config =
+	    make_absolute(&sinit, options->config, sinit.config_path, sizeof(sinit.config_path));
+	sinit.options.run_dir =
+	    make_absolute(&sinit, options->run_dir, sinit.run_path, sizeof(sinit.run_path));
 	if (load(&sinit, &image) < 0)
 		return EXIT_CODE_CONFIG;
 	code = set_up(&sinit, image);
@@ -292,7 +295,8 @@ int supervisor_main(const struct options *options, const struct boot *boot)
 	if (chdir("/") < 0)
 		log_warning(NULL, "cannot change to /: %s", strerror(errno));
 	if (image->service_count == 0)
-		log_warning(NULL, "no service is configured in %s: waiting for a reload", sinit.options.config);
+		log_warning(NULL, "no service is configured in %s: waiting for a reload",
+		    sinit.options.config);
 	run(&sinit);
 	if (boot)
 		boot_end(&sinit);

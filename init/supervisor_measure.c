@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-/* --- pause -------------------------------------------------------------------------------------- */
+/* --- pause ----------------------------------------------------------------------------------- */
 
 void sv_thaw(struct supervisor *sv, uint32_t slot)
 {
@@ -56,7 +56,7 @@ int supervisor_pause(struct supervisor *sv, uint32_t slot, bool paused)
 	return 0;
 }
 
-/* --- measuring ------------------------------------------------------------------------------------ */
+/* --- measuring ------------------------------------------------------------------------------- */
 
 bool supervisor_measuring(const struct supervisor *sv)
 {

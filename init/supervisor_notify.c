@@ -61,10 +61,10 @@ static uint32_t whose(const struct supervisor *sv, pid_t pid, enum pid_role *ret
 /* What nobody can be found for is not lost without a word; but strangers fill no log. */
 static void pass_over(struct supervisor *sv, pid_t pid, const struct notification *n)
 {
-	const char *what = n->ready      ? "READY=1"
-			   : n->watchdog ? "WATCHDOG=1"
-			   : n->main_pid ? "MAINPID="
-			   : n->stopping ? "STOPPING=1"
+	const char *what = n->ready       ? "READY=1"
+			   : n->watchdog  ? "WATCHDOG=1"
+			   : n->main_pid  ? "MAINPID="
+			   : n->stopping  ? "STOPPING=1"
 			   : n->reloading ? "RELOADING=1"
 			   : n->status    ? "STATUS="
 					  : NULL;
@@ -72,9 +72,11 @@ static void pass_over(struct supervisor *sv, pid_t pid, const struct notificatio
 	if (!what || (sv->stranger_at && sv->now - sv->stranger_at < STRANGERS))
 		return;
 	sv->stranger_at = sv->now;
-	log_warning(NULL, "notification %s of process %d is passed over: that has ended already (a "
+	log_warning(NULL,
+	    "notification %s of process %d is passed over: that has ended already (a "
 	    "sender has to live until it has been heard, see sd_notify_barrier(3)), or it is no "
-	    "running service's, or of its probes, pre_start or stop_command", what, (int)pid);
+	    "running service's, or of its probes, pre_start or stop_command",
+	    what, (int)pid);
 }
 
 /* The longest beginning of a text that has room and ends between two characters of UTF-8. */
@@ -87,8 +89,8 @@ static size_t cut(const char *text, size_t length, size_t room)
 	return room;
 }
 
-void sv_set_words(struct supervisor *sv, uint32_t slot, enum board_said which, const char *text,
-    size_t length)
+void sv_set_words(
+    struct supervisor *sv, uint32_t slot, enum board_said which, const char *text, size_t length)
 {
 	struct board_service *s = &sv->service[slot];
 	struct board_words words;
@@ -131,8 +133,8 @@ static void take_main_pid(struct supervisor *sv, uint32_t slot, pid_t main_pid)
 	else if (s->pid && platform_session(main_pid) == sv->unit[slot].sid[0])
 		sv->unit[slot].next_main = main_pid;
 	else
-		log_warning(s->name, "MAINPID=%d: no process of this service; passed over",
-		    (int)main_pid);
+		log_warning(
+		    s->name, "MAINPID=%d: no process of this service; passed over", (int)main_pid);
 }
 
 /* What a process that makes a check has found out. */
@@ -199,6 +201,7 @@ bool sv_hand_over(struct supervisor *sv, uint32_t slot, const struct exit_status
 	text_init(&text, how, sizeof(how));
 	explain_exit(&text, status->kind == EXIT_EXITED ? LAST_EXITED : LAST_KILLED, status->code,
 	    status->core);
-	log_info(s->name, "its main process is now %d (MAINPID); the one before %s", (int)next, how);
+	log_info(
+	    s->name, "its main process is now %d (MAINPID); the one before %s", (int)next, how);
 	return true;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-	OOM_FRESH = 1000,   /* ms in which a death by KILL, or another kill, belongs to the same kill */
+	OOM_FRESH = 1000,   /* ms in which a death by KILL, or another kill, is of the same kill */
 	OOM_SURVIVED = 250, /* ms after which a main process that lives has survived it */
 };
 
@@ -123,7 +123,8 @@ void sv_memory_event(struct supervisor *sv, uint32_t slot)
 	if (!note_oom(sv, slot, &memory) && !in_this_life)
 		return;
 	/* A limit that the service has set in its slice is its own business. */
-	if (place_settings(sv, u->life)->oom_policy == OOM_IGNORE || sv->service[slot].oom_limit == 0)
+	if (place_settings(sv, u->life)->oom_policy == OOM_IGNORE ||
+	    sv->service[slot].oom_limit == 0)
 		return;
 	u->oom_due = sv->now + OOM_SURVIVED;
 	sv->slices_due = sooner(sv->slices_due, u->oom_due);

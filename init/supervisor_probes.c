@@ -15,15 +15,16 @@
 
 enum { SENTENCE = 256 };
 
-const struct probe_settings *sv_probe(const struct supervisor *sv, uint32_t slot, enum probe_role role)
+const struct probe_settings *sv_probe(
+    const struct supervisor *sv, uint32_t slot, enum probe_role role)
 {
 	struct place place = sv->unit[slot].life;
 
 	return image_probe(place_image(sv, place), place_settings(sv, place), role);
 }
 
-static void set_health(struct supervisor *sv, uint32_t slot, enum probe_role role, enum health health,
-    enum probe_fault fault, int32_t detail)
+static void set_health(struct supervisor *sv, uint32_t slot, enum probe_role role,
+    enum health health, enum probe_fault fault, int32_t detail)
 {
 	struct board_service *s = &sv->service[slot];
 
@@ -37,8 +38,8 @@ static void set_health(struct supervisor *sv, uint32_t slot, enum probe_role rol
 static void forget(struct supervisor *sv, uint32_t slot, enum probe_role role,
     enum probe_fault fault, int32_t detail)
 {
-	set_health(sv, slot, role, sv_probe(sv, slot, role) ? HEALTH_UNKNOWN : HEALTH_NONE, fault,
-	    detail);
+	set_health(
+	    sv, slot, role, sv_probe(sv, slot, role) ? HEALTH_UNKNOWN : HEALTH_NONE, fault, detail);
 }
 
 /* --- what runs ------------------------------------------------------------------------ */
@@ -65,7 +66,7 @@ static void end(struct supervisor *sv, uint32_t slot, enum probe_role role)
 
 	if (!(u->probing & 1 << role))
 		return;
-	u->probing &= (uint8_t)~(1 << role);
+	u->probing &= (uint8_t) ~(1 << role);
 	/* Why it failed stays to be told, until the next life. */
 	forget(sv, slot, role, (enum probe_fault)sv->service[slot].probe[role].fault,
 	    sv->service[slot].probe[role].detail);
@@ -113,7 +114,7 @@ void sv_probes_follow(struct supervisor *sv, uint32_t slot)
 	}
 	switch ((enum state)m->state) {
 	case STATE_STARTING: /* also from running or an earlier start, where nothing is to be
-	                        cleaned up or waited for */
+				cleaned up or waited for */
 		end(sv, slot, PROBE_LIVENESS);
 		end(sv, slot, PROBE_READINESS);
 		if (m->started)
@@ -146,8 +147,8 @@ void sv_probes_follow(struct supervisor *sv, uint32_t slot)
 
 /* What was known holds until the changed probe has found out otherwise: a reload is no outage.
  * False if nothing was known, or nothing is asked any more. */
-static bool keep(struct supervisor *sv, uint32_t slot, enum probe_role role,
-    const struct board_probe *before)
+static bool keep(
+    struct supervisor *sv, uint32_t slot, enum probe_role role, const struct board_probe *before)
 {
 	if (!(sv->unit[slot].probing & 1 << role) ||
 	    (before->health != HEALTH_PASSING && before->health != HEALTH_FAILING))
@@ -178,14 +179,15 @@ void sv_probes_changed(struct supervisor *sv, uint32_t slot, unsigned roles)
 		look_at_start(sv, slot);
 	else if (roles & 1u << PROBE_READINESS)
 		sv_deliver_kind(sv, slot,
-		    sv_probe(sv, slot, PROBE_READINESS) ? EVENT_NOT_SERVING : EVENT_SERVING, CAUSE_NONE);
+		    sv_probe(sv, slot, PROBE_READINESS) ? EVENT_NOT_SERVING : EVENT_SERVING,
+		    CAUSE_NONE);
 	sv_recovery(sv, slot);
 }
 
 /* --- what a verdict means --------------------------------------------------------------- */
 
-static void report(struct supervisor *sv, uint32_t slot, enum probe_role role, bool passing,
-    uint8_t before)
+static void report(
+    struct supervisor *sv, uint32_t slot, enum probe_role role, bool passing, uint8_t before)
 {
 	static const uint8_t causes[PROBE_ROLES] = {CAUSE_STARTUP, CAUSE_LIVENESS, CAUSE_NONE};
 	const struct board_service *s = &sv->service[slot];
@@ -240,8 +242,7 @@ void sv_verdict(struct supervisor *sv, uint32_t slot, enum probe_role role, bool
 			sv_deliver_kind(sv, slot, EVENT_UNHEALTHY, CAUSE_LIVENESS);
 		break;
 	case PROBE_READINESS:
-		sv_deliver_kind(
-		    sv, slot, passing ? EVENT_SERVING : EVENT_NOT_SERVING, CAUSE_NONE);
+		sv_deliver_kind(sv, slot, passing ? EVENT_SERVING : EVENT_NOT_SERVING, CAUSE_NONE);
 		break;
 	}
 	sv_recovery(sv, slot);
@@ -257,7 +258,8 @@ void supervisor_verdict(struct supervisor *sv, const struct prober_verdict *verd
 	    verdict->ticket != sv_check(sv, slot, role)->ticket)
 		return;
 	if (sv_check(sv, slot, role)->asked)
-		sv_check_answered(sv, slot, role, (enum probe_fault)verdict->fault, verdict->detail);
+		sv_check_answered(
+		    sv, slot, role, (enum probe_fault)verdict->fault, verdict->detail);
 	else if (sv->unit[slot].told & 1 << role)
 		sv_verdict(sv, slot, role, verdict->passing, (enum probe_fault)verdict->fault,
 		    verdict->detail);

@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-	LINES = 10,         /* log lines that a service may have at once */
-	LINE_EVERY = 1000,  /* ms after which it may have one more */
+	LINES = 10,        /* log lines that a service may have at once */
+	LINE_EVERY = 1000, /* ms after which it may have one more */
 	SENTENCE = 320,
 };
 
@@ -149,15 +149,18 @@ static void report_critical(struct supervisor *sv, uint32_t slot)
 	if (sv->stopping)
 		return;
 	if (sv->machine && settings->critical_action == CRITICAL_ALERT) {
-		log_error(sv->service[slot].name, "is critical and down for good; critical_action = alert: going on without it");
+		log_error(sv->service[slot].name,
+		    "is critical and down for good; critical_action = alert: going on without it");
 		return;
 	}
 	if (!code)
 		code = 1;
 	if (sv->machine)
-		log_error(sv->service[slot].name, "is critical: stopping everything, then restarting the machine");
+		log_error(sv->service[slot].name,
+		    "is critical: stopping everything, then restarting the machine");
 	else
-		log_error(sv->service[slot].name, "is critical: stopping everything, exit code %d", code);
+		log_error(
+		    sv->service[slot].name, "is critical: stopping everything, exit code %d", code);
 	sv->critical_down = true;
 	sv->exit_code = code;
 	supervisor_shutdown(sv);
@@ -267,7 +270,8 @@ static const char *role_name(const struct supervisor *sv, uint32_t slot, enum pi
 /* What a shell would say of a command that cannot be run: 127 not found, 126 the rest. */
 static int spawn_error_code(const struct spawn_result *result)
 {
-	if (result->step == STEP_INTERPRETER || (result->step == STEP_EXEC && result->error == ENOENT))
+	if (result->step == STEP_INTERPRETER ||
+	    (result->step == STEP_EXEC && result->error == ENOENT))
 		return EXIT_CODE_NOT_FOUND;
 	return result->step == STEP_EXEC ? EXIT_CODE_NOT_EXECUTABLE : 1;
 }
@@ -300,8 +304,8 @@ void sv_report_spawn_error(struct supervisor *sv, uint32_t slot, enum pid_role r
 	explain_spawn_error(&text, (enum spawn_step)result->step, result->error);
 	if (sv_may_say(sv, slot))
 		log_error(s->name, "%scannot start%s%s: %s%s%s", role_name(sv, slot, role),
-		    command ? " " : "", command ? command : "", text.data,
-		    has_detail ? ": " : "", has_detail ? result->detail : "");
+		    command ? " " : "", command ? command : "", text.data, has_detail ? ": " : "",
+		    has_detail ? result->detail : "");
 }
 
 /* The service went away by itself and well, but something of it stayed: most likely it

@@ -38,10 +38,12 @@ static void tell_controller(struct supervisor *sv, uint32_t slot, enum cgroup_li
 	sv->controllers_told |= (uint8_t)(1u << controller);
 	text_init(&text, buffer, sizeof(buffer));
 	cgroup_tree_explain_controller(sv->cgroups, controller, &text);
-	log_warning(sv->service[slot].name, "%s has no effect: %s", cgroup_limit_key(limit), text.data);
+	log_warning(
+	    sv->service[slot].name, "%s has no effect: %s", cgroup_limit_key(limit), text.data);
 }
 
-static void set_limit(struct supervisor *sv, uint32_t slot, enum cgroup_limit limit, const char *value)
+static void set_limit(
+    struct supervisor *sv, uint32_t slot, enum cgroup_limit limit, const char *value)
 {
 	int rc;
 
@@ -51,8 +53,8 @@ static void set_limit(struct supervisor *sv, uint32_t slot, enum cgroup_limit li
 	}
 	rc = slice_limit(&sv->unit[slot].slice, limit, value);
 	if (rc < 0)
-		log_warning(sv->service[slot].name, "%s = %s has no effect: %s", cgroup_limit_key(limit),
-		    value ? value : "", strerror(-rc));
+		log_warning(sv->service[slot].name, "%s = %s has no effect: %s",
+		    cgroup_limit_key(limit), value ? value : "", strerror(-rc));
 }
 
 /* `fresh`: the slice is new. Else it may have limits of older settings; and where it is `used` by
@@ -107,8 +109,9 @@ static void tell_no_room(struct supervisor *sv, const char *name)
 	if (sv->room_told)
 		return;
 	sv->room_told = true;
-	log_warning(name, "runs without a cgroup and its limits, and so will others: sinit's limit of "
-			  "open files allows for %u; raise it (ulimit -Hn, docker run --ulimit nofile=)",
+	log_warning(name,
+	    "runs without a cgroup and its limits, and so will others: sinit's limit of "
+	    "open files allows for %u; raise it (ulimit -Hn, docker run --ulimit nofile=)",
 	    (unsigned)sv->slices_max);
 }
 
@@ -147,7 +150,8 @@ int sv_slice_enter(struct supervisor *sv, uint32_t slot)
 		if (required || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
 			return rc;
 		if (!u->slice_told)
-			log_warning(name, "runs without limits: its cgroup %s/%s.service cannot be made: %s",
+			log_warning(name,
+			    "runs without limits: its cgroup %s/%s.service cannot be made: %s",
 			    sv->cgroups->path, name, strerror(-rc));
 		u->slice_told = true;
 		return 0;
@@ -299,8 +303,8 @@ static void change(struct supervisor *sv, uint32_t slot)
 		return;
 	sv_warn_unset(sv, slot);
 	u->limits_stale = true;
-	log_warning(sv->service[slot].name, "its new limits hold from its next start on: no process "
-					    "could be made to set them");
+	log_warning(sv->service[slot].name,
+	    "its new limits hold from its next start on: no process could be made to set them");
 }
 
 void sv_slice_changed(struct supervisor *sv, uint32_t slot, pid_t pid, bool well)
@@ -328,7 +332,8 @@ void sv_slice_changed(struct supervisor *sv, uint32_t slot, pid_t pid, bool well
 static bool limits_differ(const struct supervisor *sv, struct place a, struct place b)
 {
 	for (unsigned i = 0; i < CGROUP_LIMITS; i++)
-		if (!same_text(sv_limit(sv, a, (enum cgroup_limit)i), sv_limit(sv, b, (enum cgroup_limit)i)))
+		if (!same_text(sv_limit(sv, a, (enum cgroup_limit)i),
+			sv_limit(sv, b, (enum cgroup_limit)i)))
 			return true;
 	return false;
 }

@@ -101,7 +101,8 @@ static int make_process(struct supervisor *sv, uint32_t slot, enum pid_role role
 	if (ret->stillborn)
 		sv->unit[slot].slice.killed = true;
 	if (ret->pid > 0)
-		pidmap_put(&sv->pids, ret->pid, slot, ret->step && role != PID_PROBE ? PID_FAILED : role);
+		pidmap_put(
+		    &sv->pids, ret->pid, slot, ret->step && role != PID_PROBE ? PID_FAILED : role);
 	if (ret->pending) {
 		room->pid = ret->pid;
 		sv->pendings++;
@@ -205,8 +206,7 @@ void sv_spawn(struct supervisor *sv, uint32_t slot, enum pid_role role, ref comm
 }
 
 int sv_spawn_check(struct supervisor *sv, uint32_t slot, const struct probe_settings *probe,
-    const struct image_target *target,
-    struct spawn_result *ret)
+    const struct image_target *target, struct spawn_result *ret)
 {
 	struct spawn_room *room = free_room(sv);
 	struct spawn spawn;
@@ -237,8 +237,8 @@ void sv_leave_room(struct supervisor *sv, pid_t pid)
 	leave(sv, pid);
 }
 
-bool sv_pending_failed(struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid,
-    struct spawn_result *ret)
+bool sv_pending_failed(
+    struct supervisor *sv, uint32_t slot, unsigned which, pid_t pid, struct spawn_result *ret)
 {
 	*ret = (struct spawn_result){0};
 	platform_spawn_poll(sv->spawner, pid, ret);

@@ -25,7 +25,8 @@ void sv_stats_start(struct supervisor *sv, uint32_t slot)
 	const struct board_service *s = &sv->service[slot];
 
 	/* The prober may write there what it likes. */
-	if (!stats || stats->generation != s->used || !s->m.started || stats->last_time < s->m.started)
+	if (!stats || stats->generation != s->used || !s->m.started ||
+	    stats->last_time < s->m.started)
 		return;
 	uint8_t fault = stats->fault;
 	if (fault < FAULT_COUNT)
@@ -86,7 +87,8 @@ static bool has_failed(const struct machine *m, const struct before *before)
 
 	if (m->cause == CAUSE_RESOURCES || m->cause == CAUSE_DEPENDENCY)
 		return false;
-	if (entered && (m->state == STATE_BACKOFF || m->state == STATE_FATAL || m->state == STATE_FAILED))
+	if (entered &&
+	    (m->state == STATE_BACKOFF || m->state == STATE_FATAL || m->state == STATE_FAILED))
 		return true;
 	return m->restarts != before->restarts && before->state != STATE_BACKOFF;
 }
@@ -100,10 +102,10 @@ void sv_start_times(struct supervisor *sv, uint32_t slot, enum event event)
 		int64_t *at;
 		bool happened;
 	} times[] = {
-	    {&start->wanted, m->want == WANT_UP},
-	    {&start->executed, event == EVENT_SPAWNED},
+	    {&start->wanted, m->want == WANT_UP}, {&start->executed, event == EVENT_SPAWNED},
 	    {&start->failed, sv->service[slot].total.failures || m->state == STATE_FAILED},
-	    {&start->ended, event == EVENT_EXITED && (start->ready ? !oneshot : m->want == WANT_DOWN)},
+	    {&start->ended,
+		event == EVENT_EXITED && (start->ready ? !oneshot : m->want == WANT_DOWN)},
 	    {&start->ready, m->ready}, /* last: what ends now was not ready before */
 	};
 	int64_t now = 0;

@@ -69,8 +69,8 @@ uint32_t sv_probe_seed(const struct supervisor *sv, uint32_t slot, enum probe_ro
 }
 
 /* `once`: what alone is to be looked at, and once; NULL: the probe as it is configured. */
-static int send_begin(struct supervisor *sv, uint32_t slot, enum probe_role role,
-    const struct image_target *once)
+static int send_begin(
+    struct supervisor *sv, uint32_t slot, enum probe_role role, const struct image_target *once)
 {
 	static const struct image_target none = {.kind = CHECK_NONE};
 	_Alignas(struct prober_begin) char buffer[HELPER_MESSAGE];
@@ -103,8 +103,8 @@ static int send_begin(struct supervisor *sv, uint32_t slot, enum probe_role role
 	return platform_send(sv->prober_fd, begin, sizeof(*begin) + w.used);
 }
 
-int sv_ask_prober(struct supervisor *sv, uint32_t slot, enum probe_role role,
-    const struct image_target *target)
+int sv_ask_prober(
+    struct supervisor *sv, uint32_t slot, enum probe_role role, const struct image_target *target)
 {
 	sv_check(sv, slot, role)->ticket = ++sv->ticket;
 	return sv->prober_fd < 0 ? -ENOTCONN : send_begin(sv, slot, role, target);

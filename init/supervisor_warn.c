@@ -12,8 +12,8 @@
 #include "init/log.h"
 
 enum {
-	AGAIN = 30000,      /* ms between looks after an event, or where the wire could not be set */
-	AGAIN_TRIPPED = 100,/* ms between looks while the kernel drops cache at the wire */
+	AGAIN = 30000, /* ms between looks after an event, or where the wire could not be set */
+	AGAIN_TRIPPED = 100, /* ms between looks while the kernel drops cache at the wire */
 };
 
 /* memory.high as configured, beside the wire. */
@@ -30,8 +30,8 @@ static uint64_t threshold(const struct supervisor *sv, uint32_t slot)
 	    image_string(place_image(sv, place), place_settings(sv, place)->memory_warn);
 	uint64_t bytes;
 
-	if (!value ||
-	    cgroup_warn_value(value, cgroup_size(sv_limit(sv, place, CGROUP_MEMORY_MAX)), &bytes) < 0)
+	if (!value || cgroup_warn_value(
+			  value, cgroup_size(sv_limit(sv, place, CGROUP_MEMORY_MAX)), &bytes) < 0)
 		return 0;
 	return bytes;
 }

@@ -1,8 +1,8 @@
 /* Users and groups, looked up in the text of /etc/passwd and /etc/group.
  *
  * Not by getpwnam(3): that asks a daemon over a socket if there is one, and sinit may not
- * wait for a service that it has yet to start. Pure: owns nothing, calls base only.
- */
+ * wait for a service that it has yet to start. Pure:
+ * owns nothing, calls base only. */
 #ifndef SINIT_INIT_USERS_H
 #define SINIT_INIT_USERS_H
 

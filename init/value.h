@@ -1,8 +1,8 @@
 /* Values of the configuration: text to number.
  *
  * Pure: owns nothing, calls base only. Each function takes the whole of a string (no blanks
- * around it) and returns 0, -EINVAL (it is no such value) or -ERANGE (too large for the type).
- */
+ * around it) and returns 0, -EINVAL (it is no such value) or
+ * -ERANGE (too large for the type). */
 #ifndef SINIT_INIT_VALUE_H
 #define SINIT_INIT_VALUE_H
 

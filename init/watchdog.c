@@ -36,15 +36,16 @@ static void set_timeout(struct watchdog *watchdog)
 	if (rc < 0)
 		rc = raw_syscall3(SYS_ioctl, watchdog->fd, (long)WDIOC_GETTIMEOUT, (long)&value);
 	if (rc < 0) {
-		log_warning(NULL, "watchdog %s: it cannot tell its timeout (%s): feeding it as if it were %u s",
+		log_warning(NULL,
+		    "watchdog %s: it cannot tell its timeout (%s): feeding it as if it were %u s",
 		    watchdog->path, strerror((int)-rc), (unsigned)seconds);
 		return;
 	}
 	if (value > 0)
 		watchdog->timeout = (uint32_t)value * 1000;
 	if ((uint32_t)value != seconds)
-		log_warning(NULL, "watchdog %s: its timeout is %d s, not %u s", watchdog->path, value,
-		    (unsigned)seconds);
+		log_warning(NULL, "watchdog %s: its timeout is %d s, not %u s", watchdog->path,
+		    value, (unsigned)seconds);
 }
 
 static void try_open(struct watchdog *watchdog, int64_t now)
@@ -60,14 +61,16 @@ static void try_open(struct watchdog *watchdog, int64_t now)
 	if (watchdog->told)
 		return;
 	watchdog->told = true;
-	log_warning(NULL, "watchdog %s: %s; looking for it again every %d s (is its module loaded?)",
+	log_warning(NULL,
+	    "watchdog %s: %s; looking for it again every %d s (is its module loaded?)",
 	    watchdog->path, strerror(errno), TRY_AGAIN / 1000);
 }
 
 static void note_sickness(struct watchdog *watchdog, const char *unwell)
 {
 	if (unwell && !watchdog->sick)
-		log_error(NULL, "watchdog %s is not fed any more, and will reset the machine in %u s: %s",
+		log_error(NULL,
+		    "watchdog %s is not fed any more, and will reset the machine in %u s: %s",
 		    watchdog->path, (unsigned)(watchdog->timeout / 1000), unwell);
 	if (!unwell && watchdog->sick)
 		log_info(NULL, "watchdog %s is fed again", watchdog->path);
@@ -84,7 +87,8 @@ void watchdog_turn(struct watchdog *watchdog, int64_t now, const char *unwell)
 		return;
 	note_sickness(watchdog, unwell);
 	if (!unwell && write(watchdog->fd, "", 1) < 0)
-		log_warning(NULL, "watchdog %s: cannot be fed: %s", watchdog->path, strerror(errno));
+		log_warning(
+		    NULL, "watchdog %s: cannot be fed: %s", watchdog->path, strerror(errno));
 	watchdog->due = now + watchdog->timeout / PARTS;
 }
 
@@ -93,7 +97,8 @@ void watchdog_close(struct watchdog *watchdog)
 	if (!watchdog->path[0] || watchdog->fd < 0)
 		return;
 	if (write(watchdog->fd, "V", 1) < 0)
-		log_warning(NULL, "watchdog %s: cannot be stopped: %s", watchdog->path, strerror(errno));
+		log_warning(
+		    NULL, "watchdog %s: cannot be stopped: %s", watchdog->path, strerror(errno));
 	close(watchdog->fd);
 	watchdog->fd = -1;
 	watchdog->path[0] = '\0';

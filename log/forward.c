@@ -15,16 +15,16 @@
 #include <unistd.h>
 
 enum {
-	LINES = 65536,        /* bytes that are on their way */
+	LINES = 65536,                       /* bytes that are on their way */
 	LINE = SYSLOG_HEAD + 4 * LINES_MOST, /* bytes of a line at most */
-	DATAGRAMS = 256,      /* in one turn */
-	DELAY = 1000,         /* ms until the next attempt; doubles */
+	DATAGRAMS = 256,                     /* in one turn */
+	DELAY = 1000,                        /* ms until the next attempt; doubles */
 	DELAY_MAX = 30000,
-	TELL = 60000,         /* ms between two words about lines that are lost for a receiver that is there */
-	GOOD_TIME = 10000,    /* ms: who was up for so long begins with the first delay again */
-	CONNECT = 10000,      /* ms that a connection may take to be made, or a name to be found */
-	FRESH = 60000,        /* ms that an address found is used again */
-	DOUBTFUL = 10000,     /* ms, if the last datagram was refused there */
+	TELL = 60000,      /* ms between two words about lines lost for one who is there */
+	GOOD_TIME = 10000, /* ms: who was up for so long begins with the first delay again */
+	CONNECT = 10000,   /* ms that a connection may take to be made, or a name to be found */
+	FRESH = 60000,     /* ms that an address found is used again */
+	DOUBTFUL = 10000,  /* ms, if the last datagram was refused there */
 };
 
 enum forward_state { FORWARD_DOWN, FORWARD_NAME, FORWARD_CONNECTING, FORWARD_UP };
@@ -32,22 +32,22 @@ enum forward_state { FORWARD_DOWN, FORWARD_NAME, FORWARD_CONNECTING, FORWARD_UP 
 struct forward {
 	struct resolver resolver;
 	struct waiter waiter;
-	uint8_t state;      /* enum forward_state */
-	bool watched;       /* epoll tells of fd */
+	uint8_t state; /* enum forward_state */
+	bool watched;  /* epoll tells of fd */
 	int fd;
-	int64_t up_since;   /* ms: UP */
-	int64_t due;        /* ms: DOWN: next attempt; else its time is up; UP: 0 */
-	int64_t asked;      /* ms: when its name was last asked for */
-	bool refused;       /* the last datagram was */
-	uint32_t failures;  /* in a row */
-	int error;          /* that was told */
-	uint64_t lost;      /* lines */
+	int64_t up_since;  /* ms: UP */
+	int64_t due;       /* ms: DOWN: next attempt; else its time is up; UP: 0 */
+	int64_t asked;     /* ms: when its name was last asked for */
+	bool refused;      /* the last datagram was */
+	uint32_t failures; /* in a row */
+	int error;         /* that was told */
+	uint64_t lost;     /* lines */
 	uint64_t told;
-	int64_t told_at;    /* ms */
-	bool more;          /* there was more than one turn sends */
-	uint32_t next;      /* stream that comes first, so that all have their turn */
+	int64_t told_at; /* ms */
+	bool more;       /* there was more than one turn sends */
+	uint32_t next;   /* stream that comes first, so that all have their turn */
 	char hostname[256];
-	size_t used, sent;  /* of lines[] */
+	size_t used, sent; /* of lines[] */
 	char lines[LINES];
 };
 
@@ -69,10 +69,11 @@ static void tell(struct logger *logger, int error)
 	f->error = error;
 	f->told = f->lost;
 	f->told_at = logger->now;
-	logger_tell(&(struct logger_message){.kind = LOGGER_FORWARD, .error = error, .count = f->lost});
+	logger_tell(
+	    &(struct logger_message){.kind = LOGGER_FORWARD, .error = error, .count = f->lost});
 }
 
-/* --- the connection ------------------------------------------------------------------------------ */
+/* --- the connection -------------------------------------------------------------------------- */
 
 static void fail(struct logger *logger, int error)
 {
@@ -111,7 +112,8 @@ static void connect_to(struct logger *logger, const struct addresses *addresses)
 {
 	struct forward *f = logger->forward;
 	int type = logger->orders->forward_tcp ? SOCK_STREAM : SOCK_DGRAM;
-	const struct address *address = &addresses->list[f->failures % (addresses->count ? addresses->count : 1)];
+	const struct address *address =
+	    &addresses->list[f->failures % (addresses->count ? addresses->count : 1)];
 	struct sockaddr_in6 to;
 	socklen_t size;
 
@@ -160,7 +162,8 @@ static void begin(struct logger *logger)
 	f->due = logger->now + CONNECT;
 	f->asked = logger->now;
 	f->refused = false;
-	rc = resolver_ask(&f->resolver, logger->orders->forward_host, logger->now, FRESH, &f->waiter, &addresses);
+	rc = resolver_ask(
+	    &f->resolver, logger->orders->forward_host, logger->now, FRESH, &f->waiter, &addresses);
 	if (rc == 1)
 		connect_to(logger, &addresses);
 	else if (rc < 0)
@@ -179,11 +182,12 @@ static void ask_again(struct logger *logger)
 	f->asked = logger->now;
 	f->refused = false;
 	resolver_forget(&f->resolver, &f->waiter);
-	if (resolver_ask(&f->resolver, logger->orders->forward_host, logger->now, 0, &f->waiter, &addresses) == 1)
+	if (resolver_ask(&f->resolver, logger->orders->forward_host, logger->now, 0, &f->waiter,
+		&addresses) == 1)
 		answered(logger, &f->waiter, &addresses);
 }
 
-/* --- lines ------------------------------------------------------------------------------------------ */
+/* --- lines ----------------------------------------------------------------------------------- */
 
 static uint64_t behind_line(const struct stream *stream, uint64_t at)
 {
@@ -247,7 +251,8 @@ static void fill(struct logger *logger)
 	f->used = f->sent = 0;
 	while (any && f->used + LINE < sizeof(f->lines)) {
 		any = false;
-		for (uint32_t i = 0; i < logger->streams && f->used + LINE < sizeof(f->lines); i++) {
+		for (uint32_t i = 0; i < logger->streams && f->used + LINE < sizeof(f->lines);
+		     i++) {
 			struct stream *stream = &logger->stream[(f->next + i) % logger->streams];
 			struct text line;
 
@@ -289,7 +294,7 @@ static bool send_lines(struct logger *logger)
 	return true;
 }
 
-/* --- the loop's part ----------------------------------------------------------------------------- */
+/* --- the loop's part ------------------------------------------------------------------------- */
 
 void forward_ready(struct logger *logger, uint32_t events)
 {
@@ -350,7 +355,8 @@ void forward_turn(struct logger *logger)
 		ask_again(logger);
 	if (f->state == FORWARD_UP && logger->now - f->told_at >= TELL)
 		tell(logger, 0);
-	f->more = f->state == FORWARD_UP && (logger->orders->forward_tcp ? send_lines(logger) : send_datagrams(logger));
+	f->more = f->state == FORWARD_UP &&
+		  (logger->orders->forward_tcp ? send_lines(logger) : send_datagrams(logger));
 }
 
 /* What is not sent by now never will be. */
@@ -362,7 +368,8 @@ void forward_end(struct logger *logger)
 		return;
 	for (uint32_t i = 0; i < logger->streams; i++)
 		while (logger->stream[i].forwarding < logger->stream[i].s->head) {
-			logger->stream[i].forwarding = behind_line(&logger->stream[i], logger->stream[i].forwarding);
+			logger->stream[i].forwarding =
+			    behind_line(&logger->stream[i], logger->stream[i].forwarding);
 			f->lost++;
 		}
 	for (; f->sent < f->used; f->sent++)

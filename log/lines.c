@@ -6,7 +6,7 @@
 enum {
 	JSON_FRAME = 224, /* bytes of an object at most, without its message: the name has 63 */
 	COLOURS = 5,
-	COLOUR_BYTES = sizeof("\x1b[30m" "\x1b[0m") - 1,
+	COLOUR_BYTES = sizeof("\x1b[30m\x1b[0m") - 1,
 };
 
 bool lines_are_bare(const struct lines_style *style)
@@ -63,15 +63,15 @@ static size_t colour_length(const char *at, const char *end)
 	return from < end && *from == 'm' ? (size_t)(from - at) + 1 : 0;
 }
 
-/* Whether there is one of the control characters of ISO 6429 as UTF-8 has them: U+009B does what ESC [
- * does. */
+/* Whether there is one of the control characters of ISO 6429 as UTF-8 has them: U+009B does what
+ * ESC [ does. */
 static bool is_second_control(const char *at, const char *end)
 {
 	return end - at > 1 && at[0] == '\xc2' && ((unsigned char)at[1] & 0xe0) == 0x80;
 }
 
-/* What moves the cursor could write over another service's line: on a terminal only colours and tabs
- * go through. */
+/* What moves the cursor could write over another service's line: on a terminal only colours and
+ * tabs go through. */
 static void make_harmless(char *from, const char *end)
 {
 	while (from < end) {
@@ -140,8 +140,8 @@ static void put_prefix(struct lines_text *text, const struct lines_style *style)
 	put_string(text, style->colour ? " |\x1b[0m " : " | ");
 }
 
-static void put_object(struct lines_text *text, const struct lines_style *style,
-    const char *time, const char *bytes, size_t length, bool more)
+static void put_object(struct lines_text *text, const struct lines_style *style, const char *time,
+    const char *bytes, size_t length, bool more)
 {
 	struct text json;
 
@@ -164,7 +164,8 @@ static size_t shown_size(const struct lines_style *style, size_t length, bool ne
 	if (style->format == LINES_JSON)
 		return LINES_MOST;
 	if (style->prefix)
-		size += strlen(style->name) + sizeof(" | ") - 1 + (style->colour ? COLOUR_BYTES : 0);
+		size +=
+		    strlen(style->name) + sizeof(" | ") - 1 + (style->colour ? COLOUR_BYTES : 0);
 	if (style->format == LINES_TIMESTAMPS)
 		size += LINES_TIME + 1;
 	return size + (!newline && !lines_are_bare(style));

@@ -19,12 +19,12 @@ enum {
 enum lines_format { LINES_RAW, LINES_TIMESTAMPS, LINES_JSON };
 
 struct lines_style {
-	uint8_t format;      /* enum lines_format */
-	bool prefix;         /* "NAME | " */
-	bool colour;         /* for a terminal: of the prefix; bytes that could write over other lines
-	                        become question marks */
-	const char *name;    /* of the service */
-	const char *stream;  /* JSON: "stdout", "stderr", NULL: not said */
+	uint8_t format;   /* enum lines_format */
+	bool prefix;      /* "NAME | " */
+	bool colour;      /* for a terminal: of the prefix; bytes that could write over other lines
+			     become question marks */
+	const char *name; /* of the service */
+	const char *stream; /* JSON: "stdout", "stderr", NULL: not said */
 };
 
 /* What is shown: a buffer of the caller's. */

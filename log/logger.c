@@ -14,15 +14,16 @@
 #include <unistd.h>
 
 enum {
-	EVENTS = 64,          /* descriptors that are looked at in one turn */
-	FINISHING = 10,       /* ms between looks at the end */
-	FINISH = 2000,        /* ms that it has to end when nobody writes any more */
-	TAKES = 64,           /* from one pipe in a row: somebody may write all the time, after all */
+	EVENTS = 64,    /* descriptors that are looked at in one turn */
+	FINISHING = 10, /* ms between looks at the end */
+	FINISH = 2000,  /* ms that it has to end when nobody writes any more */
+	TAKES = 64,     /* from one pipe in a row: somebody may write all the time, after all */
 };
 
-/* --- epoll and the channel ---------------------------------------------------------------------- */
+/* --- epoll and the channel ------------------------------------------------------------------- */
 
-int logger_watch(struct logger *logger, int fd, uint32_t events, enum logger_tag tag, uint32_t number)
+int logger_watch(
+    struct logger *logger, int fd, uint32_t events, enum logger_tag tag, uint32_t number)
 {
 	struct epoll_event event = {.events = events, .data.u64 = (uint64_t)tag << 32 | number};
 	int result = epoll_ctl(logger->epoll, events ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd, &event);
@@ -35,7 +36,7 @@ bool logger_tell(const struct logger_message *message)
 	return send(HELPER_CHANNEL, message, sizeof(*message), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-/* --- what PID 1 says --------------------------------------------------------------------------- */
+/* --- what PID 1 says ------------------------------------------------------------------------- */
 
 static void finish(struct logger *logger)
 {
@@ -46,13 +47,13 @@ static void finish(struct logger *logger)
 
 static void one_message(struct logger *logger, const struct logger_message *message)
 {
-	struct stream *stream = message->stream < logger->head->capacity
-				    ? logger->by_index[message->stream]
-				    : NULL;
+	struct stream *stream =
+	    message->stream < logger->head->capacity ? logger->by_index[message->stream] : NULL;
 
 	switch (message->kind) {
 	case LOGGER_PING:
-		logger->pace.signalled = true; /* should ever a signal be missing, it is not for long */
+		logger->pace.signalled =
+		    true; /* should ever a signal be missing, it is not for long */
 		logger_tell(message);
 		break;
 	case LOGGER_ENDED:
@@ -76,8 +77,8 @@ static void one_message(struct logger *logger, const struct logger_message *mess
 }
 
 /* PID 1 holds both ends of each pipe. When it is gone, and has not said that another logger will
- * come, services live on: then there is to be somebody who reads what they say. The next sinit may log
- * to the same files meanwhile, and it is the one that rotates and compresses them. */
+ * come, services live on: then there is to be somebody who reads what they say. The next sinit may
+ * log to the same files meanwhile, and it is the one that rotates and compresses them. */
 static void be_orphaned(struct logger *logger)
 {
 	logger->orphaned = true;
@@ -109,7 +110,7 @@ static bool is_alone(const struct logger *logger)
 	return true;
 }
 
-/* --- turns ---------------------------------------------------------------------------------------- */
+/* --- turns ----------------------------------------------------------------------------------- */
 
 /* What is not out by now is lost, and is told. */
 static void give_up(struct logger *logger)
@@ -234,8 +235,8 @@ static bool turn(struct logger *logger, struct epoll_event events[EVENTS])
 
 static void ignore_signals(void)
 {
-	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2,
-	    SIGXFSZ};
+	static const int signals[] = {
+	    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGXFSZ};
 
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		signal(signals[i], SIG_IGN);

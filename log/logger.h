@@ -41,40 +41,42 @@ enum sink_kind {
 
 /* Where lines go. Streams with the same target have one together. */
 struct sink {
-	uint8_t where;      /* enum logger_sink */
-	uint8_t kind;       /* enum sink_kind */
-	bool own;           /* its descriptor is ours, and does not wait */
-	bool socket;        /* other: send(2) does not wait */
-	bool append;        /* file: every write goes to its end */
+	uint8_t where; /* enum logger_sink */
+	uint8_t kind;  /* enum sink_kind */
+	bool own;      /* its descriptor is ours, and does not wait */
+	bool socket;   /* other: send(2) does not wait */
+	bool append;   /* file: every write goes to its end */
 	bool gzip;
-	bool held;          /* file: nobody rotates it meanwhile, see place_lock() */
-	bool compress;      /* there may be old files to compress */
-	bool full;          /* it took nothing, and has taken nothing since */
-	bool dropping;      /* for so long that lines are dropped */
-	bool doubtful;      /* a file that could not be written to: only a write tells that it can be again */
-	bool watched;       /* epoll tells when it takes something */
-	bool hangs;         /* a logger sits in the kernel with it: nothing is to touch it */
-	const char *path;   /* as configured */
+	bool held;        /* file: nobody rotates it meanwhile, see place_lock() */
+	bool compress;    /* there may be old files to compress */
+	bool full;        /* it took nothing, and has taken nothing since */
+	bool dropping;    /* for so long that lines are dropped */
+	bool doubtful;    /* a file that could not be written to: only a write tells that it can be
+			     again */
+	bool watched;     /* epoll tells when it takes something */
+	bool hangs;       /* a logger sits in the kernel with it: nothing is to touch it */
+	const char *path; /* as configured */
 	struct place place; /* of the file */
 	int fd;
-	int error;          /* errno that was told, 0: all is well */
-	uint32_t streams;   /* that have it */
+	int error;        /* errno that was told, 0: all is well */
+	uint32_t streams; /* that have it */
 	bool not_given_told;
-	bool written;       /* by this logger: open_line says how its last line ends */
-	const struct stream *open_line; /* whose last line there has no end so far, NULL: nobody's */
-	uint32_t index;     /* of one of them, for messages */
+	bool written;                   /* by this logger: open_line says how its last line ends */
+	const struct stream *open_line; /* whose last line has no end so far, NULL: nobody's */
+	uint32_t index;                 /* of one of them, for messages */
 	struct stream *broken; /* the one of which a part of a line is written, NULL: none */
 	uint32_t max_size, keep, uid, gid;
-	uint64_t size;      /* file: where the next write goes */
+	uint64_t size; /* file: where the next write goes */
 	dev_t device;
 	ino_t inode;
-	int64_t since;      /* ms: full since then */
-	int64_t retry;      /* ms: when it is tried again, 0: any time */
-	int64_t counted;    /* ms: when PID 1 was last told how much was dropped */
-	int64_t checked;    /* ms: when it was last looked for under its name */
-	int64_t stranger;   /* ms: somebody held it alone for longer than a rotation takes, 0: nobody did */
-	int64_t rotate;     /* ms: not rotated before then, since that has failed */
-	int64_t busy;       /* ms: since then somebody else has it open when it is to be rotated, 0: nobody */
+	int64_t since;    /* ms: full since then */
+	int64_t retry;    /* ms: when it is tried again, 0: any time */
+	int64_t counted;  /* ms: when PID 1 was last told how much was dropped */
+	int64_t checked;  /* ms: when it was last looked for under its name */
+	int64_t stranger; /* ms: somebody held it alone for longer than a rotation takes, 0: nobody
+			     did */
+	int64_t rotate;   /* ms: not rotated before then, since that has failed */
+	int64_t busy;     /* ms: since then a stranger keeps it from being rotated, 0: nobody */
 };
 
 /* What makes the logger look at a stream's pipe. */
@@ -97,68 +99,77 @@ struct stream {
 	struct sink *sink;      /* NULL: the ring alone */
 	struct lines_style style;
 	uint32_t index;
-	int fd;                 /* its pipe, -1: none */
-	uint8_t wake;           /* enum stream_wake */
-	uint8_t burst;          /* times that it had something, soon one after the other */
-	bool due;               /* to be looked at whatever wakes it */
-	bool more;              /* put() has stopped though its target takes more */
-	bool idle;              /* the pipe was empty when last looked at */
-	bool closed;            /* and nobody could write into it any more */
+	int fd;        /* its pipe, -1: none */
+	uint8_t wake;  /* enum stream_wake */
+	uint8_t burst; /* times that it had something, soon one after the other */
+	bool due;      /* to be looked at whatever wakes it */
+	bool more;     /* put() has stopped though its target takes more */
+	bool idle;     /* the pipe was empty when last looked at */
+	bool closed;   /* and nobody could write into it any more */
 	bool retired, emptied;
-	bool held;              /* somebody holds its pipe, and a logger hangs in it: it is as if there was none */
-	bool full;              /* followed: when it was last taken from, its pipe had much, or no slot left */
-	int64_t said_at;        /* ms: when it last had something */
+	bool held; /* somebody holds its pipe, and a logger hangs in
+		      it: it is as if there was none */
+	bool full; /* followed: when it was last taken from, its pipe had much, or no slot left */
+	int64_t said_at; /* ms: when it last had something */
 	uint8_t endings;
-	struct ending ending[STORE_MARKS]; /* the oldest first: lives may be short, and its target slow */
-	uint64_t forwarding;    /* bytes that are on their way to another machine, or there */
+	struct ending ending[STORE_MARKS]; /* oldest first: lives may be short, its target slow */
+	uint64_t forwarding; /* bytes that are on their way to another machine, or there */
 };
 
 /* When the pipes of all streams are looked at. */
 struct pace {
-	int signal;           /* signalfd(2) of SIGIO */
-	bool signalled;       /* it has come: all that are armed are to be looked at */
-	bool looked;          /* that was done in this turn */
-	bool blind;           /* somewhere no signal can be had: all are looked at by and by */
-	bool due;             /* some stream is */
-	uint32_t followed;    /* streams, by the clock */
-	uint32_t pause;       /* ns between looks at those that are followed */
-	size_t most;          /* STORE_RINGths of the fullest of their pipes in this turn */
-	int64_t all_at;       /* ms: not before then all that are armed are looked at again */
+	int signal;        /* signalfd(2) of SIGIO */
+	bool signalled;    /* it has come: all that are armed are to be looked at */
+	bool looked;       /* that was done in this turn */
+	bool blind;        /* somewhere no signal can be had: all are looked at by and by */
+	bool due;          /* some stream is */
+	uint32_t followed; /* streams, by the clock */
+	uint32_t pause;    /* ns between looks at those that are followed */
+	size_t most;       /* STORE_RINGths of the fullest of their pipes in this turn */
+	int64_t all_at;    /* ms: not before then all that are armed are looked at again */
 };
 
 struct forward;
 
 struct logger {
 	struct store_head *head;
-	struct board board;     /* of PID 1; head NULL: none */
-	struct forward *forward;/* NULL: nothing is forwarded */
-	int64_t syslog_at;      /* ms: the socket of /dev/log is looked at again then, 0: it is watched */
+	struct board board;      /* of PID 1; head NULL: none */
+	struct forward *forward; /* NULL: nothing is forwarded */
+	int64_t syslog_at;       /* ms: /dev/log is looked at again then, 0: it is watched */
 	const struct logger_orders *orders;
-	struct stream *stream;  /* `streams` of them */
+	struct stream *stream;    /* `streams` of them */
 	struct stream **by_index; /* capacity of the store; NULL: no such stream */
 	uint32_t streams;
-	struct sink *sink;      /* `sinks` of them */
+	struct sink *sink; /* `sinks` of them */
 	uint32_t sinks;
 	int epoll;
 	struct pace pace;
-	int64_t now;            /* CLOCK_MONOTONIC ms */
+	int64_t now; /* CLOCK_MONOTONIC ms */
 	struct lines_clock clock;
-	struct stream *moving;  /* what is in the pipe in between is this one's, NULL: it is empty */
-	pid_t packer;           /* child that compresses an old file, 0: none */
-	int packer_fd;          /* its end is the child's */
+	struct stream *moving; /* what is in the pipe in between is this one's, NULL: it is empty */
+	pid_t packer;          /* child that compresses an old file, 0: none */
+	int packer_fd;         /* its end is the child's */
 	struct sink *packing;
-	int packed_fd;          /* the file that it compresses: open, so that no other gets its inode's number */
-	bool more;              /* of some stream */
-	bool leaving;           /* another one is to go on */
-	bool orphaned;          /* PID 1 is gone: it ends with the last of the services; files are another's to rotate */
-	bool finishing;         /* nobody writes any more: it ends when everything is out */
-	int64_t finish_by;      /* ms: or else then */
+	int packed_fd;  /* the file that it compresses: open, so that no other gets its inode's
+			   number */
+	bool more;      /* of some stream */
+	bool leaving;   /* another one is to go on */
+	bool orphaned;  /* PID 1 is gone: it ends with the last of the services; files are another's
+			   to rotate */
+	bool finishing; /* nobody writes any more: it ends when everything is out */
+	int64_t finish_by; /* ms: or else then */
 	char buffer[LOGGER_BUFFER];
 };
 
 /* epoll's data: what a descriptor is, and the number of the stream or sink. */
 enum logger_tag {
-	TAG_CHANNEL, TAG_SIGNAL, TAG_SINK, TAG_PACKER, TAG_SYSLOG, TAG_FORWARD, TAG_RESOLVER,
+	TAG_CHANNEL,
+	TAG_SIGNAL,
+	TAG_SINK,
+	TAG_PACKER,
+	TAG_SYSLOG,
+	TAG_FORWARD,
+	TAG_RESOLVER,
 };
 
 /* --- logger.c --- */
@@ -166,7 +177,8 @@ enum logger_tag {
 /* False: PID 1 has not read what it was told for long. */
 bool logger_tell(const struct logger_message *message);
 /* Watches a descriptor, or does so no longer (events 0). 0 or -errno. */
-int logger_watch(struct logger *logger, int fd, uint32_t events, enum logger_tag tag, uint32_t number);
+int logger_watch(
+    struct logger *logger, int fd, uint32_t events, enum logger_tag tag, uint32_t number);
 
 /* --- pace.c --- */
 
@@ -181,8 +193,8 @@ void pace_turn(struct logger *logger);
 int64_t pace_deadline(const struct logger *logger); /* ms, 0: none */
 /* At the end of a turn: waits a bit, if there will be more to take then. */
 void pace_pause(struct logger *logger);
-/* ns to wait after a pause of `before` ns and a look at all `followed` streams, of which the fullest
- * pipe had `most` STORE_RINGths. */
+/* ns to wait after a pause of `before` ns and a look at all `followed` streams, of which the
+ * fullest pipe had `most` STORE_RINGths. */
 uint32_t pace_next_pause(uint32_t before, uint32_t followed, size_t most);
 
 /* --- stream.c --- */
@@ -191,7 +203,8 @@ uint32_t pace_next_pause(uint32_t before, uint32_t followed, size_t most);
 size_t stream_serve(struct logger *logger, struct stream *stream);
 /* The service has ended: see LOGGER_ENDED for `at` and `end`. Where nobody can tell, it is about
  * here. */
-void stream_end(struct logger *logger, struct stream *stream, uint64_t event, uint64_t at, uint64_t end);
+void stream_end(
+    struct logger *logger, struct stream *stream, uint64_t event, uint64_t at, uint64_t end);
 
 /* --- logger_load.c --- */
 
@@ -207,7 +220,8 @@ void take_recover(struct logger *logger);
 ssize_t take(struct logger *logger, struct stream *stream);
 /* Bytes that are in its pipe. */
 size_t take_waiting(struct logger *logger, const struct stream *stream);
-/* Around what the kernel does with its pipe: whoever writes into it may hold it, and this, for long. */
+/* Around what the kernel does with its pipe: whoever writes into it may hold it, and this, for
+ * long. */
 void take_touch(struct logger *logger, const struct stream *stream);
 void take_leave(struct logger *logger);
 /* Drops the oldest lines that are not written, so that there is room. */
@@ -253,7 +267,8 @@ void sinks_let_go(struct logger *logger);
 /* --- rotate.c --- */
 
 /* The file becomes PATH.1, that PATH.2, and so on, in its directory. 0: there is no file under the
- * name any more; -errno. What is half done when the process is killed is gone on with the next time. */
+ * name any more; -errno. What is half done when the process is killed is gone on with the next
+ * time. */
 int rotate(const struct sink *sink);
 /* Removes what a child that was killed has left. */
 void rotate_clean(const struct sink *sink);

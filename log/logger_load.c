@@ -87,8 +87,8 @@ static char *map_ring(uint64_t offset)
 	if (twice == MAP_FAILED)
 		return NULL;
 	for (size_t i = 0; i < 2; i++)
-		if (mmap(twice + i * STORE_RING, STORE_RING, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-			HELPER_STORE, (off_t)offset) == MAP_FAILED)
+		if (mmap(twice + i * STORE_RING, STORE_RING, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_FIXED, HELPER_STORE, (off_t)offset) == MAP_FAILED)
 			return NULL;
 	return twice;
 }
@@ -126,7 +126,8 @@ static int add_stream(struct logger *logger, const struct logger_stream *wanted)
 	    .name = wanted->name,
 	    .stream = stream_word(wanted)};
 	for (unsigned i = 0; i < LOGGER_ENDS; i++)
-		stream_end(logger, stream, wanted->ended[i].event, wanted->ended[i].at, wanted->end);
+		stream_end(
+		    logger, stream, wanted->ended[i].event, wanted->ended[i].at, wanted->end);
 	logger->by_index[wanted->index] = stream;
 	logger->streams++;
 	return 0;
@@ -149,8 +150,8 @@ static bool is_store(const struct store_head *head, size_t size)
 {
 	uint64_t rings = store_rings(head->capacity);
 
-	return head->magic == STORE_MAGIC && head->version == STORE_VERSION && head->rings == rings &&
-	       size == rings + (uint64_t)head->capacity * STORE_RING;
+	return head->magic == STORE_MAGIC && head->version == STORE_VERSION &&
+	       head->rings == rings && size == rings + (uint64_t)head->capacity * STORE_RING;
 }
 
 /* Records of services that are none any more. */
@@ -177,7 +178,8 @@ static void find_hung(struct logger *logger)
 	const struct store_head *head = logger->head;
 	const struct stream *stream;
 
-	stream = head->hung && head->hung <= head->capacity ? logger->by_index[head->hung - 1] : NULL;
+	stream =
+	    head->hung && head->hung <= head->capacity ? logger->by_index[head->hung - 1] : NULL;
 	if (stream && stream->sink && stream->sink->where == LOGGER_FILE)
 		stream->sink->hangs = true;
 }

@@ -3,9 +3,10 @@
  * Not when epoll says so. Once somebody has polled a pipe, each write into it looks for sleepers,
  * whether or not there is something in it already (fs/pipe.c, poll_usage): a program that writes a
  * line at a time loses a fifth of its speed to that, for good. So the kernel sends SIGIO when
- * something comes into a pipe that is armed (fcntl(2), O_ASYNC). There is one such signal at a time,
- * which does not say where from, and all that are armed are looked at. It costs the writer more still:
- * who has something to say again and again is disarmed, and looked at by the clock until it is silent. */
+ * something comes into a pipe that is armed (fcntl(2), O_ASYNC). There is one such signal at a
+ * time, which does not say where from, and all that are armed are looked at. It costs the writer
+ * more still: who has something to say again and again is disarmed, and looked at by the clock
+ * until it is silent. */
 #include "log/logger.h"
 
 #include <errno.h>
@@ -17,12 +18,12 @@
 #include <unistd.h>
 
 enum {
-	HASTE = 5,             /* ms: who has something again so soon has a burst */
-	BURST = 4,             /* times, until it is followed by the clock */
-	SILENT = 10,           /* ms without anything, and PAUSES pauses, until it is not */
+	HASTE = 5,   /* ms: who has something again so soon has a burst */
+	BURST = 4,   /* times, until it is followed by the clock */
+	SILENT = 10, /* ms without anything, and PAUSES pauses, until it is not */
 	PAUSES = 3,
-	BLIND = 100,           /* ms between looks at all where no signal tells */
-	CROWD = 8,             /* so many that are armed are not looked at all the time, but in pauses of */
+	BLIND = 100, /* ms between looks at all where no signal tells */
+	CROWD = 8,   /* so many that are armed are not looked at all the time, but in pauses of */
 	ARMED_EACH = 10000,    /* ns for each of them */
 	ARMED_MOST = 10000000, /* ns at most */
 	MS = 1000000,          /* ns */
@@ -140,7 +141,8 @@ static void look_followed(struct logger *logger, struct stream *stream)
 static void look_armed(struct logger *logger, struct stream *stream)
 {
 	/* A stream is looked at no more often than the pauses allow. */
-	bool soon = logger->now - stream->said_at <= HASTE + (rest(logger) + logger->pace.pause) / MS;
+	bool soon =
+	    logger->now - stream->said_at <= HASTE + (rest(logger) + logger->pace.pause) / MS;
 
 	if (!stream_serve(logger, stream))
 		return;
@@ -204,8 +206,8 @@ uint32_t pace_next_pause(uint32_t before, uint32_t followed, size_t most)
 	return (uint32_t)(next < limit ? next : limit);
 }
 
-/* Many small takings cost more than few large ones. Who is alone and has been silent before is never
- * kept waiting. */
+/* Many small takings cost more than few large ones. Who is alone and has been silent before is
+ * never kept waiting. */
 void pace_pause(struct logger *logger)
 {
 	struct pace *pace = &logger->pace;

@@ -11,6 +11,7 @@
 size_t pending_size(const struct store_stream *s, uint64_t at, uint64_t end);
 
 /* How long the line at `at`, or the piece that is shown of it, is. 0: its end has not come yet. */
-size_t pending_line(const struct stream *stream, const struct lines_style *style, uint64_t at, uint64_t end);
+size_t pending_line(
+    const struct stream *stream, const struct lines_style *style, uint64_t at, uint64_t end);
 
 #endif

@@ -8,7 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0640, DIRECTORY_MODE = 0755, OTHERS_WRITE = 022, LINKS = 16, WAY = 2 * PATH_MAX };
+enum {
+	FILE_MODE = 0640,
+	DIRECTORY_MODE = 0755,
+	OTHERS_WRITE = 022,
+	LINKS = 16,
+	WAY = 2 * PATH_MAX
+};
 
 static const int open_flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW;
 
@@ -140,7 +146,8 @@ static int find(struct place *ret, const char *path, bool make)
 		return rc;
 	}
 	ret->directory = walk.directory;
-	ret->shared = fstat(walk.directory, &info) < 0 || !is_trusted(&info) || info.st_mode & OTHERS_WRITE;
+	ret->shared =
+	    fstat(walk.directory, &info) < 0 || !is_trusted(&info) || info.st_mode & OTHERS_WRITE;
 	ret->sticky = ret->shared && info.st_mode & S_ISVTX;
 	return 0;
 }
@@ -164,9 +171,10 @@ static int make_file(struct place *place, uint32_t uid, uint32_t gid)
 
 	if (fd < 0)
 		return -errno;
-	place->not_given = (uid != UINT32_MAX || gid != UINT32_MAX) && fchown(fd, (uid_t)uid, (gid_t)gid) < 0
-			       ? errno
-			       : 0;
+	place->not_given =
+	    (uid != UINT32_MAX || gid != UINT32_MAX) && fchown(fd, (uid_t)uid, (gid_t)gid) < 0
+		? errno
+		: 0;
 	return fd;
 }
 

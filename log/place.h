@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 struct place {
-	int directory;           /* O_PATH; -1: not found yet */
-	bool sticky;             /* shared, and all may put files there: /tmp */
-	int not_given;           /* errno of giving a new file to its user, 0: it is his */
-	bool shared;             /* others than root and sinit's user may put files there */
+	int directory; /* O_PATH; -1: not found yet */
+	bool sticky;   /* shared, and all may put files there: /tmp */
+	int not_given; /* errno of giving a new file to its user, 0: it is his */
+	bool shared;   /* others than root and sinit's user may put files there */
 	char name[NAME_MAX + 1];
 };
 
@@ -26,10 +26,10 @@ int place_find(struct place *ret, const char *path);
 void place_close(struct place *place);
 
 /* Opens the file to append to without waiting, making it (0640, of that user and group if they are
- * not UINT32_MAX) if it is not there. The descriptor, or -errno: -EMLINK for a file that has another
- * name, in a directory that is shared: it may be anybody's; -EACCES for a stranger's in one like
- * /tmp (as fs.protected_regular of sysctl does it). A file that cannot be given away is left as it
- * is, see not_given. */
+ * not UINT32_MAX) if it is not there. The descriptor, or -errno: -EMLINK for a file that has
+ * another name, in a directory that is shared: it may be anybody's; -EACCES for a stranger's in one
+ * like /tmp (as fs.protected_regular of sysctl does it). A file that cannot be given away is left
+ * as it is, see not_given. */
 int place_open(struct place *place, uint32_t uid, uint32_t gid);
 
 /* Holds the open file: with others who append to it, or alone, to rotate it. Never waits. 0, or

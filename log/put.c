@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 enum {
-	ROTATE_AGAIN = 60000,  /* ms until a rotation that failed is tried again */
-	ROTATE_SOON = 10,      /* ms until one of a file that somebody else has open is tried again */
-	ROTATE_BUSY = 10000,   /* ms until it is rotated all the same */
-	ROTATIONS = 4,         /* at once: others are to have their turn */
-	LITTLE = 256,          /* bytes that a terminal takes without waiting if it takes any */
+	ROTATE_AGAIN = 60000, /* ms until a rotation that failed is tried again */
+	ROTATE_SOON = 10,    /* ms until one of a file that somebody else has open is tried again */
+	ROTATE_BUSY = 10000, /* ms until it is rotated all the same */
+	ROTATIONS = 4,       /* at once: others are to have their turn */
+	LITTLE = 256,        /* bytes that a terminal takes without waiting if it takes any */
 };
 
 void put_phase(struct store_put *p, enum store_phase phase)
@@ -59,7 +59,8 @@ void put_complete(struct stream *stream)
 	put_phase(&s->put, PUT_NONE);
 }
 
-/* Lines that are out as a whole are done with; of the next one it is noted how much of it is out. */
+/* Lines that are out as a whole are done with; of the next one it is
+ * noted how much of it is out. */
 void put_leave(struct logger *logger, struct stream *stream, const struct chunk *chunk)
 {
 	struct store_stream *s = stream->s;
@@ -131,7 +132,8 @@ static ssize_t write_some(const struct sink *sink, const char *bytes, size_t siz
 	return -1;
 }
 
-static ssize_t write_other(struct store_stream *s, const struct sink *sink, const struct chunk *chunk)
+static ssize_t write_other(
+    struct store_stream *s, const struct sink *sink, const struct chunk *chunk)
 {
 	struct store_put *p = &s->put;
 	ssize_t count = 0;
@@ -163,8 +165,8 @@ static ssize_t move(struct logger *logger, struct stream *stream)
 	ssize_t count = 0;
 
 	while (p->done < p->size) {
-		count = splice(logger->orders->put[0], NULL, stream->sink->fd, NULL, p->size - p->done,
-		    SPLICE_F_NONBLOCK);
+		count = splice(logger->orders->put[0], NULL, stream->sink->fd, NULL,
+		    p->size - p->done, SPLICE_F_NONBLOCK);
 		if (count <= 0)
 			break;
 		p->done += (uint32_t)count;
@@ -223,9 +225,10 @@ static ssize_t write_chunk(struct logger *logger, struct stream *stream, const s
 	return count;
 }
 
-/* Whoever else writes to the file is to find its new name: so it is rotated when nobody has it open.
- * What an earlier sinit has left behind has it for moments only. Somebody who has it all the time does
- * not keep it from being rotated, and finds out by himself; see pack() for what he writes until then. */
+/* Whoever else writes to the file is to find its new name: so it is rotated when nobody has it
+ * open. What an earlier sinit has left behind has it for moments only. Somebody who has it all the
+ * time does not keep it from being rotated, and finds out by himself; see pack() for what he writes
+ * until then. */
 static bool is_free(const struct logger *logger, struct sink *sink)
 {
 	if (place_lock(sink->fd, true) == 0)
@@ -339,11 +342,11 @@ bool put(struct logger *logger, struct stream *stream)
 	}
 	do {
 		sink = stream->sink;
-		atomic_store_explicit(&logger->head->doing, stream->index + 1, memory_order_release);
+		atomic_store_explicit(
+		    &logger->head->doing, stream->index + 1, memory_order_release);
 		all = put_all(logger, stream);
 	} while (!all && sink != stream->sink);
 	logger->more |= stream->more;
 	atomic_store_explicit(&logger->head->doing, 0, memory_order_release);
 	return all;
 }
-

@@ -8,7 +8,8 @@
  *           torn        the rest was dropped: a newline comes first
  *           open        what is just being written will leave it so: the next `middle`
  *   target  broken      the stream whose line is to be ended before any other's begins
- *           open_line   the stream whose line is the last one there: another one begins with a newline
+ *           open_line   the stream whose line is the last one there: another one begins with a
+ * newline
  */
 #ifndef SINIT_LOG_PUT_H
 #define SINIT_LOG_PUT_H
@@ -37,8 +38,9 @@ uint32_t put_style(const struct stream *stream);
 /* For a piece that was begun before a reload has changed it. */
 void put_set_style(struct stream *stream, uint32_t style);
 
-/* Of what is being written the first `size` bytes are out: the position behind the last line that is
- * out as a whole (in raw files: behind the last byte), and how many bytes of the next one are. */
+/* Of what is being written the first `size` bytes are out: the position behind the last line that
+ * is out as a whole (in raw files: behind the last byte), and how
+ * many bytes of the next one are. */
 uint64_t put_whole(struct logger *logger, const struct stream *stream, const struct chunk *chunk,
     size_t size, size_t *ret_rest);
 
@@ -60,8 +62,8 @@ void put_empty_between(struct logger *logger);
 
 /* --- put_recover.c --- */
 
-/* How much of what was being written to its file is there. A file that cannot be opened now is asked
- * when it can. */
+/* How much of what was being written to its file is there. A file that cannot be opened now is
+ * asked when it can. */
 void put_recover_file(struct logger *logger, struct stream *stream);
 
 #endif

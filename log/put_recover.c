@@ -36,8 +36,8 @@ static size_t find_text(const char *file, size_t have, const char *text, size_t 
 	return common(at, text, have < size ? have : size);
 }
 
-/* How many bytes of `text` a file has from `offset` on; NULL: the text cannot be made once more, and
- * nobody else writes to it. `fd` is for reading, -1: it cannot be read. */
+/* How many bytes of `text` a file has from `offset` on; NULL: the text cannot be made once more,
+ * and nobody else writes to it. `fd` is for reading, -1: it cannot be read. */
 static size_t written(int fd, uint64_t length, uint64_t offset, const char *text, size_t size)
 {
 	size_t have, found;
@@ -59,14 +59,17 @@ static size_t written(int fd, uint64_t length, uint64_t offset, const char *text
 
 static bool is_it(int fd, const struct store_put *p, struct stat *ret)
 {
-	return fd >= 0 && fstat(fd, ret) == 0 && ret->st_ino == p->inode && ret->st_dev == p->device;
+	return fd >= 0 && fstat(fd, ret) == 0 && ret->st_ino == p->inode &&
+	       ret->st_dev == p->device;
 }
 
 /* The file that was being written has another name in the same directory: somebody has just rotated
  * it. A descriptor, -1: it is not there. */
 static int find_moved(const struct place *place, const struct store_put *p)
 {
-	int directory = place->directory < 0 ? -1 : openat(place->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory = place->directory < 0
+			    ? -1
+			    : openat(place->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = directory < 0 ? NULL : fdopendir(directory);
 	const struct dirent *entry;
 	struct stat info;
@@ -75,7 +78,8 @@ static int find_moved(const struct place *place, const struct store_put *p)
 	while (entries && found < 0 && (entry = readdir(entries))) {
 		if (entry->d_ino != p->inode)
 			continue;
-		found = openat(directory, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		found = openat(
+		    directory, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (found >= 0 && !is_it(found, p, &info)) {
 			close(found);
 			found = -1;
@@ -122,7 +126,8 @@ static size_t find_written(const struct stream *stream, const struct chunk *chun
 
 /* A part of the piece is written. If lines are shown in another way now, the one of which a part is
  * out begins anew. */
-static void leave(struct logger *logger, struct stream *stream, const struct chunk *chunk, uint32_t style)
+static void leave(
+    struct logger *logger, struct stream *stream, const struct chunk *chunk, uint32_t style)
 {
 	struct store_put *p = &stream->s->put;
 	const char *newline = memrchr(chunk->text, '\n', p->done);

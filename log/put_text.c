@@ -11,8 +11,8 @@ enum { LINE_BEYOND = 65536 }; /* bytes that one line may be beyond the size of i
 
 /* Formats lines from `begin` on, up to `stop`, as many as `most` bytes take, but no more once
  * `enough` of them are full. */
-static void format(struct logger *logger, const struct stream *stream, uint64_t begin, uint64_t stop,
-    size_t most, size_t enough, struct chunk *ret)
+static void format(struct logger *logger, const struct stream *stream, uint64_t begin,
+    uint64_t stop, size_t most, size_t enough, struct chunk *ret)
 {
 	const struct store_stream *s = stream->s;
 	struct lines_text text = {.data = logger->buffer, .size = most};
@@ -28,8 +28,8 @@ static void format(struct logger *logger, const struct stream *stream, uint64_t 
 		length = pending_line(stream, &stream->style, at, end);
 		more = length && bytes[length - 1] != '\n' && at + length != end;
 
-		if (!length || !lines_add(&text, &stream->style, &logger->clock, take_time(s, at), bytes,
-				   length, more))
+		if (!length || !lines_add(&text, &stream->style, &logger->clock, take_time(s, at),
+				   bytes, length, more))
 			break;
 		at += length;
 	}
@@ -61,8 +61,8 @@ static size_t whole_lines(const struct stream *stream, const char *text, size_t 
 }
 
 /* How much of a text still belongs into the file; 0: it is to be rotated first. */
-static size_t before_rotation(const struct logger *logger, const struct stream *stream,
-    const char *text, size_t size)
+static size_t before_rotation(
+    const struct logger *logger, const struct stream *stream, const char *text, size_t size)
 {
 	const struct sink *sink = stream->sink;
 	uint64_t room = sink->size < sink->max_size ? sink->max_size - sink->size : 0;
@@ -75,14 +75,15 @@ static size_t before_rotation(const struct logger *logger, const struct stream *
 	if (newline)
 		return (size_t)(newline - text) + 1;
 	/* A line that is too long for any file, or began in this one, ends in it. */
-	if (sink->size && (!stream->s->middle || sink->size > (uint64_t)sink->max_size + LINE_BEYOND))
+	if (sink->size &&
+	    (!stream->s->middle || sink->size > (uint64_t)sink->max_size + LINE_BEYOND))
 		return 0;
 	newline = memchr(text + room, '\n', size - (size_t)room);
 	return newline ? (size_t)(newline - text) + 1 : size;
 }
 
-/* Whether the last line of a file that was there before its stream has no end: an earlier sinit had it,
- * or anybody. */
+/* Whether the last line of a file that was there before its stream has no end: an earlier sinit had
+ * it, or anybody. */
 static bool is_cut_off(const struct sink *sink)
 {
 	char last = '\n';
@@ -131,7 +132,8 @@ bool put_choose(struct logger *logger, struct stream *stream, struct chunk *ret)
 	}
 	if (is_direct(stream)) {
 		const char *text = stream->ring + s->out % STORE_RING;
-		size_t size = whole_lines(stream, text, pending_size(s, s->out, take_next_end(s, s->out)));
+		size_t size =
+		    whole_lines(stream, text, pending_size(s, s->out, take_next_end(s, s->out)));
 
 		*ret = (struct chunk){.text = text, .end = s->out};
 		if (size)
@@ -155,7 +157,8 @@ bool put_choose(struct logger *logger, struct stream *stream, struct chunk *ret)
 
 uint32_t put_style(const struct stream *stream)
 {
-	return stream->style.format | (uint32_t)stream->style.prefix << 8 | (uint32_t)stream->style.colour << 9;
+	return stream->style.format | (uint32_t)stream->style.prefix << 8 |
+	       (uint32_t)stream->style.colour << 9;
 }
 
 void put_set_style(struct stream *stream, uint32_t style)

@@ -19,17 +19,18 @@
 
 enum {
 	NAME = NAME_MAX + 24,
-	NICENESS = 10,  /* of the child that compresses */
-	LOCKS = 100,    /* attempts to hold a file alone */
+	NICENESS = 10,   /* of the child that compresses */
+	LOCKS = 100,     /* attempts to hold a file alone */
 	LOCK = 10000000, /* ns between them */
-	MUCH = 1 << 20, /* bytes that a file may be larger than it should be */
-	MANY = 100000,  /* files of a greater number than `keep` that are looked for */
+	MUCH = 1 << 20,  /* bytes that a file may be larger than it should be */
+	MANY = 100000,   /* files of a greater number than `keep` that are looked for */
 };
 
 static const char *const endings[] = {"", ".gz"};
 
 /* The name of old file `number`; 0: of the file itself. */
-static const char *name_of(const struct sink *sink, uint32_t number, const char *ending, char name[static NAME])
+static const char *name_of(
+    const struct sink *sink, uint32_t number, const char *ending, char name[static NAME])
 {
 	if (number)
 		snprintf(name, NAME, "%s.%u%s", sink->place.name, number, ending);
@@ -56,7 +57,9 @@ static int remove_number(const struct sink *sink, uint32_t number)
 	int error = 0;
 
 	for (unsigned i = 0; i < ARRAY_LEN(endings) && !error; i++)
-		if (unlinkat(sink->place.directory, name_of(sink, number, endings[i], name), 0) < 0 && errno != ENOENT)
+		if (unlinkat(sink->place.directory, name_of(sink, number, endings[i], name), 0) <
+			0 &&
+		    errno != ENOENT)
 			error = -errno;
 	return error;
 }
@@ -66,8 +69,10 @@ static int move_up(const struct sink *sink, uint32_t number)
 	char from[NAME], to[NAME];
 
 	/* What was copied when a logger was killed: only its copy moves. */
-	if (number && faccessat(sink->place.directory, name_of(sink, number, ".gz", from), F_OK, 0) == 0 &&
-	    unlinkat(sink->place.directory, name_of(sink, number, "", from), 0) < 0 && errno != ENOENT)
+	if (number &&
+	    faccessat(sink->place.directory, name_of(sink, number, ".gz", from), F_OK, 0) == 0 &&
+	    unlinkat(sink->place.directory, name_of(sink, number, "", from), 0) < 0 &&
+	    errno != ENOENT)
 		return -errno;
 	for (unsigned i = 0; i < (number ? ARRAY_LEN(endings) : 1); i++)
 		if (renameat(sink->place.directory, name_of(sink, number, endings[i], from),
@@ -77,8 +82,8 @@ static int move_up(const struct sink *sink, uint32_t number)
 	return 0;
 }
 
-/* `keep` may have been greater once. The oldest first, so that the next one finds them all if this is
- * killed; of those one number may be missing, since a rotation was killed, too. */
+/* `keep` may have been greater once. The oldest first, so that the next one finds them all if this
+ * is killed; of those one number may be missing, since a rotation was killed, too. */
 static int remove_more(const struct sink *sink)
 {
 	uint32_t last = sink->keep;
@@ -99,7 +104,9 @@ int rotate(const struct sink *sink)
 	if (error)
 		return error;
 	if (sink->keep == 0)
-		return unlinkat(sink->place.directory, sink->place.name, 0) < 0 && errno != ENOENT ? -errno : 0;
+		return unlinkat(sink->place.directory, sink->place.name, 0) < 0 && errno != ENOENT
+			   ? -errno
+			   : 0;
 	while (gap < sink->keep && is_there(sink, gap))
 		gap++;
 	error = remove_number(sink, gap); /* only the oldest can be there */
@@ -108,7 +115,7 @@ int rotate(const struct sink *sink)
 	return error;
 }
 
-/* --- compression -------------------------------------------------------------------------------- */
+/* --- compression ----------------------------------------------------------------------------- */
 
 /* Whether it can be one of ours. What somebody has put there instead may have no end. */
 static bool is_ours(const struct sink *sink, const struct stat *info)
@@ -124,7 +131,8 @@ static uint32_t oldest_plain(const struct sink *sink)
 	struct stat info;
 
 	for (uint32_t number = sink->keep; number > 0; number--)
-		if (fstatat(sink->place.directory, name_of(sink, number, "", name), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (fstatat(sink->place.directory, name_of(sink, number, "", name), &info,
+			AT_SYMLINK_NOFOLLOW) == 0 &&
 		    is_ours(sink, &info))
 			return number;
 	return 0;
@@ -159,7 +167,8 @@ static int pack(const struct logger *logger, const struct sink *sink, int from, 
 	for (uint32_t i = 0; i < logger->sinks; i++)
 		if (logger->sink[i].kind == SINK_FILE && logger->sink[i].own)
 			close(logger->sink[i].fd);
-	/* Another logger may still write to it; or the child of one that was killed just now is not gone yet. */
+	/* Another logger may still write to it; or the child of one that was killed just now is not
+	 * gone yet. */
 	for (int i = 0; place_lock(from, true) < 0; i++) {
 		if (i == LOCKS)
 			return 1;
@@ -167,7 +176,8 @@ static int pack(const struct logger *logger, const struct sink *sink, int from, 
 	}
 	setpriority(PRIO_PROCESS, 0, NICENESS);
 	unlinkat(sink->place.directory, packed_name(sink, name), 0);
-	to = openat(sink->place.directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	to = openat(sink->place.directory, name,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0 || fstat(from, &info) < 0)
 		return 1;
 	if (fchown(to, info.st_uid, info.st_gid) < 0 || fchmod(to, info.st_mode & 07777) < 0 ||
@@ -191,10 +201,13 @@ static bool pack_next(struct logger *logger, struct sink *sink)
 	if (!index)
 		return false;
 	/* Its copy was complete when a logger was killed. */
-	if (fstatat(sink->place.directory, name_of(sink, index, ".gz", other), &info, AT_SYMLINK_NOFOLLOW) == 0)
+	if (fstatat(sink->place.directory, name_of(sink, index, ".gz", other), &info,
+		AT_SYMLINK_NOFOLLOW) == 0)
 		return unlinkat(sink->place.directory, name_of(sink, index, "", name), 0) == 0;
-	from = openat(sink->place.directory, name_of(sink, index, "", name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (from < 0 || fstat(from, &info) < 0 || !is_ours(sink, &info) || pipe2(pair, O_CLOEXEC) < 0) {
+	from = openat(sink->place.directory, name_of(sink, index, "", name),
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (from < 0 || fstat(from, &info) < 0 || !is_ours(sink, &info) ||
+	    pipe2(pair, O_CLOEXEC) < 0) {
 		if (from >= 0)
 			close(from);
 		return false;
@@ -207,7 +220,8 @@ static bool pack_next(struct logger *logger, struct sink *sink)
 	if (logger->packer < 0 || logger_watch(logger, pair[0], EPOLLIN, TAG_PACKER, 0) < 0) {
 		close(from);
 		close(pair[0]);
-		logger->packer = 0; /* one that runs all the same is reaped by nobody who waits for it */
+		logger->packer =
+		    0; /* one that runs all the same is reaped by nobody who waits for it */
 		return false;
 	}
 	logger->packing = sink;
@@ -234,7 +248,8 @@ static uint32_t find_number(const struct sink *sink, int fd)
 	if (fstat(fd, &info) < 0)
 		return 0;
 	for (uint32_t number = 1; number <= sink->keep; number++)
-		if (fstatat(sink->place.directory, name_of(sink, number, "", name), &other, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (fstatat(sink->place.directory, name_of(sink, number, "", name), &other,
+			AT_SYMLINK_NOFOLLOW) == 0 &&
 		    other.st_ino == info.st_ino && other.st_dev == info.st_dev)
 			return number;
 	return 0;

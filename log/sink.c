@@ -19,8 +19,8 @@ static void tell(struct sink *sink, int error)
 	if (sink->error == error)
 		return;
 	sink->error = error;
-	logger_tell(&(struct logger_message){
-	    .kind = LOGGER_FAULT, .stream = sink->index, .error = error});
+	logger_tell(
+	    &(struct logger_message){.kind = LOGGER_FAULT, .stream = sink->index, .error = error});
 }
 
 static void tell_dropped(struct logger *logger, struct sink *sink)
@@ -105,8 +105,9 @@ void sink_close(struct logger *logger, struct sink *sink)
 }
 
 /* Opens it. Another sinit, or what one has left behind, may append to the same file, and rotate it
- * just now (-EINPROGRESS): so a file is held from before its name is found to lead to it still. Who holds it
- * alone for long is no logger: whoever may read it can do that, and is not to stop it being written. */
+ * just now (-EINPROGRESS): so a file is held from before its name is found to lead to it still. Who
+ * holds it alone for long is no logger: whoever may read it can do that, and is not to stop it
+ * being written. */
 static int open_held(struct logger *logger, struct sink *sink)
 {
 	bool stranger = sink->stranger && logger->now - sink->stranger < STRANGER;
@@ -151,11 +152,12 @@ static bool join_twin(struct logger *logger, struct sink *sink)
 {
 	struct sink *twin = NULL;
 
-	for (uint32_t i = 0; i < logger->sinks && sink->kind == SINK_FILE && sink->own && !twin; i++) {
+	for (uint32_t i = 0; i < logger->sinks && sink->kind == SINK_FILE && sink->own && !twin;
+	     i++) {
 		struct sink *other = &logger->sink[i];
 
-		if (other != sink && other->kind == SINK_FILE && other->own && other->inode == sink->inode &&
-		    other->device == sink->device)
+		if (other != sink && other->kind == SINK_FILE && other->own &&
+		    other->inode == sink->inode && other->device == sink->device)
 			twin = other;
 	}
 	if (!twin)
@@ -199,14 +201,15 @@ bool sink_ready(struct logger *logger, struct sink *sink)
 		    .kind = LOGGER_UNGIVEN, .stream = sink->index, .error = sink->place.not_given});
 	sink->not_given_told |= sink->place.not_given != 0;
 	sink->place.not_given = 0;
-	if (sink->own && sink->kind == SINK_FILE && !logger->orphaned && !(logger->packer && logger->packing == sink))
+	if (sink->own && sink->kind == SINK_FILE && !logger->orphaned &&
+	    !(logger->packer && logger->packing == sink))
 		rotate_clean(sink);
 	return !join_twin(logger, sink);
 }
 
 /* Which targets are one file is known when all are open, and whole lines are kept together only of
- * those that are known to be one. What is not there yet, or waits for a reader, is opened when there
- * is something to write. */
+ * those that are known to be one. What is not there yet, or waits for a reader, is opened when
+ * there is something to write. */
 void sinks_open(struct logger *logger)
 {
 	for (uint32_t i = 0; i < logger->sinks; i++) {
@@ -235,7 +238,8 @@ void sinks_reopen(struct logger *logger)
 void sinks_let_go(struct logger *logger)
 {
 	for (uint32_t i = 0; i < logger->sinks; i++)
-		if (logger->sink[i].kind == SINK_FILE && logger->sink[i].own && !logger->sink[i].full)
+		if (logger->sink[i].kind == SINK_FILE && logger->sink[i].own &&
+		    !logger->sink[i].full)
 			sink_close(logger, &logger->sink[i]);
 }
 
@@ -351,7 +355,8 @@ int64_t sinks_deadline(const struct logger *logger)
 		if (!sink->full)
 			continue;
 		if (!sink->watched)
-			next = sooner(next, sink->retry > logger->now ? sink->retry : logger->now + 1);
+			next =
+			    sooner(next, sink->retry > logger->now ? sink->retry : logger->now + 1);
 		if (!sink->dropping)
 			next = sooner(next, sink->since + LOGGER_STALL);
 	}

@@ -112,7 +112,8 @@ static int read_taken(int fd, uint32_t index, uint64_t *ret)
 	struct store_take take[2];
 
 	if (pread(fd, take, sizeof(take), offsetof(struct store_head, take)) != sizeof(take) ||
-	    pread(fd, ret, sizeof(*ret), record(index) + (off_t)offsetof(struct store_stream, head)) != sizeof(*ret))
+	    pread(fd, ret, sizeof(*ret),
+		record(index) + (off_t)offsetof(struct store_stream, head)) != sizeof(*ret))
 		return -EIO;
 	for (unsigned i = 0; i < ARRAY_LEN(take); i++)
 		if (take[i].stream == index + 1) {
@@ -157,8 +158,10 @@ void store_release(int fd, uint32_t capacity, uint32_t index)
 {
 	static const uint32_t unused;
 
-	if (pwrite(fd, &unused, sizeof(unused), record(index) + (off_t)offsetof(struct store_stream, used)) !=
+	if (pwrite(fd, &unused, sizeof(unused),
+		record(index) + (off_t)offsetof(struct store_stream, used)) !=
 	    (ssize_t)sizeof(unused))
 		return;
-	fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, place(capacity, index), STORE_RING);
+	fallocate(
+	    fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, place(capacity, index), STORE_RING);
 }

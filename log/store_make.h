@@ -20,8 +20,8 @@ int store_copy(int from, int to, uint32_t capacity);
 int store_allocate(int fd, uint32_t capacity, uint32_t index);
 
 /* How many bytes have been written to a stream so far: what is taken, and what is in its pipe. 0;
- * -EAGAIN: the logger is just moving some, for 20 ms or more, and nobody can tell; or what pipe_left()
- * answers. */
+ * -EAGAIN: the logger is just moving some, for 20 ms or more, and nobody can tell; or what
+ * pipe_left() answers. */
 int store_written(int fd, uint32_t index, int pipe, uint64_t *ret_bytes);
 
 /* The stream is none's any more: gives the space of its ring back. */

@@ -32,8 +32,7 @@ int store_read_map(struct store_reader *ret, int fd)
 	void *base = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED)
 		return -errno;
-	*ret = (struct store_reader){
-	    .head = base, .size = (size_t)size, .capacity = head.capacity};
+	*ret = (struct store_reader){.head = base, .size = (size_t)size, .capacity = head.capacity};
 	return 0;
 }
 
@@ -77,8 +76,8 @@ bool store_read_who(const struct store_reader *reader, uint32_t index, struct st
 	return atomic_load_explicit(&s->used, memory_order_relaxed) == used;
 }
 
-bool store_read_find(const struct store_reader *reader, const char *name, enum store_kind kind,
-    uint32_t *ret_index)
+bool store_read_find(
+    const struct store_reader *reader, const char *name, enum store_kind kind, uint32_t *ret_index)
 {
 	struct store_who who;
 
@@ -93,12 +92,12 @@ bool store_read_find(const struct store_reader *reader, const char *name, enum s
 
 uint64_t store_read_head(const struct store_reader *reader, uint32_t index)
 {
-	return atomic_load_explicit(
-	    &store_stream(reader->head, index)->head, memory_order_acquire);
+	return atomic_load_explicit(&store_stream(reader->head, index)->head, memory_order_acquire);
 }
 
 /* Copies a mark. False: there is none, or it is being written. */
-static bool read_mark(struct store_mark *mark, uint64_t *ret_event, uint64_t *ret_position, bool *ret_exact)
+static bool read_mark(
+    struct store_mark *mark, uint64_t *ret_event, uint64_t *ret_position, bool *ret_exact)
 {
 	*ret_event = atomic_load_explicit(&mark->event, memory_order_acquire);
 	*ret_position = *(volatile uint64_t *)&mark->position;
@@ -117,7 +116,8 @@ uint64_t store_read_end(const struct store_reader *reader, uint32_t index, uint6
 		uint64_t event, end;
 		bool exact;
 
-		if (read_mark(&s->mark[i], &event, &end, &exact) && exact && end > position && end < next)
+		if (read_mark(&s->mark[i], &event, &end, &exact) && exact && end > position &&
+		    end < next)
 			next = end;
 	}
 	return next;
@@ -212,8 +212,8 @@ static bool try_copy(struct store_stream *s, const char *ring, uint64_t from, ui
 	return *ret_size && (from < after.oldest || valid == from);
 }
 
-bool store_read_copy(const struct store_reader *reader, uint32_t index, uint64_t *from,
-    uint64_t to, char *buffer, size_t *ret_size)
+bool store_read_copy(const struct store_reader *reader, uint32_t index, uint64_t *from, uint64_t to,
+    char *buffer, size_t *ret_size)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE};
 	struct store_stream *s = store_stream(reader->head, index);

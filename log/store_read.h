@@ -38,8 +38,8 @@ void store_read_close(struct store_reader *reader);
 bool store_read_who(const struct store_reader *reader, uint32_t index, struct store_who *ret);
 
 /* Finds a service's stream. */
-bool store_read_find(const struct store_reader *reader, const char *name, enum store_kind kind,
-    uint32_t *ret_index);
+bool store_read_find(
+    const struct store_reader *reader, const char *name, enum store_kind kind, uint32_t *ret_index);
 
 /* Position behind the last byte of a stream. */
 uint64_t store_read_head(const struct store_reader *reader, uint32_t index);
@@ -53,8 +53,8 @@ uint64_t store_read_end(const struct store_reader *reader, uint32_t index, uint6
  * position: greater than before if some were overwritten.
  * False: some of it may be being overwritten right now, and only the rest is given; if it was not,
  * all of it can be had later. */
-bool store_read_copy(const struct store_reader *reader, uint32_t index, uint64_t *from,
-    uint64_t to, char *buffer, size_t *ret_size);
+bool store_read_copy(const struct store_reader *reader, uint32_t index, uint64_t *from, uint64_t to,
+    char *buffer, size_t *ret_size);
 
 /* What a service wrote in the life that ended with event `event`: positions from *ret_begin (the
  * end before that, as far as it is known) to *ret_end. False: there is no mark of that end. */

@@ -33,9 +33,11 @@ static void note_ends(struct stream *stream)
 	}
 }
 
-void stream_end(struct logger *logger, struct stream *stream, uint64_t event, uint64_t at, uint64_t end)
+void stream_end(
+    struct logger *logger, struct stream *stream, uint64_t event, uint64_t at, uint64_t end)
 {
-	uint64_t last = stream->endings ? stream->ending[stream->endings - 1].event : stream->s->ended;
+	uint64_t last =
+	    stream->endings ? stream->ending[stream->endings - 1].event : stream->s->ended;
 	bool exact = at != LOGGER_UNKNOWN;
 
 	if (end != LOGGER_UNKNOWN && end > stream->s->end)
@@ -74,15 +76,19 @@ size_t stream_serve(struct logger *logger, struct stream *stream)
 		stream->closed = true;
 		stream->emptied = false; /* who heard of that before may not have been alone then */
 	}
-	stream->idle = count == 0 || (count == -EAGAIN && !stream->held) || (count > 0 && is_emptied(logger, stream));
+	stream->idle = count == 0 || (count == -EAGAIN && !stream->held) ||
+		       (count > 0 && is_emptied(logger, stream));
 	note_ends(stream);
 	if (stream->retired && stream->idle)
 		stream->s->end = stream->s->head; /* nobody writes its last line to the end */
 	put(logger, stream);
-	/* A ring that was full may have room now: it was the logger before this one that filled it. */
+	/* A ring that was full may have room now: it was the logger
+	 * before this one that filled it. */
 	if (count < 0 && count != -EAGAIN)
 		pace_arm(logger, stream, count == -ENOBUFS && store_room(stream->s) > 0);
-	if (stream->retired && !stream->emptied && stream->idle && stream->s->out == stream->s->head)
-		stream->emptied = logger_tell(&(struct logger_message){.kind = LOGGER_EMPTY, .stream = stream->index});
+	if (stream->retired && !stream->emptied && stream->idle &&
+	    stream->s->out == stream->s->head)
+		stream->emptied = logger_tell(
+		    &(struct logger_message){.kind = LOGGER_EMPTY, .stream = stream->index});
 	return count > 0 ? (size_t)count : 0;
 }

@@ -1,5 +1,5 @@
-/* /dev/log: messages of programs that know only syslog(3), into the stream of their service if it is
- * captured, else into one of their own.
+/* /dev/log: messages of programs that know only syslog(3), into the stream of their service if it
+ * is captured, else into one of their own.
  *
  * A message is looked at first (MSG_PEEK), put into the ring, and taken off the socket then. When a
  * logger is killed in between, its time of arrival tells the next one whether it was taken off. */
@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 enum {
-	MESSAGE = 16384,          /* bytes of a message; the rest is cut off */
+	MESSAGE = 16384, /* bytes of a message; the rest is cut off */
 	LINE = SYSLOG_HEAD + 4 * MESSAGE < STORE_RING ? SYSLOG_HEAD + 4 * MESSAGE : STORE_RING / 2,
-	AT_ONCE = 64,             /* messages in one turn */
-	AGAIN = 20,               /* ms until a stream is asked for room again */
+	AT_ONCE = 64, /* messages in one turn */
+	AGAIN = 20,   /* ms until a stream is asked for room again */
 };
 
 struct arrival {
-	pid_t pid;             /* of the sender, 0: not known */
+	pid_t pid; /* of the sender, 0: not known */
 	struct timespec time;
 	char bytes[MESSAGE];
 	size_t size;
@@ -32,11 +32,15 @@ struct arrival {
 static bool look(const struct logger *logger, struct arrival *ret)
 {
 	/* There is no room for descriptors that somebody sends along: the kernel closes them. */
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec)) + CMSG_SPACE(sizeof(struct ucred))];
+	_Alignas(struct cmsghdr) char
+	    control[CMSG_SPACE(sizeof(struct timespec)) + CMSG_SPACE(sizeof(struct ucred))];
 	struct iovec part = {.iov_base = ret->bytes, .iov_len = sizeof(ret->bytes)};
-	struct msghdr message = {
-	    .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
-	ssize_t size = recvmsg(logger->orders->syslog, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct msghdr message = {.msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	ssize_t size =
+	    recvmsg(logger->orders->syslog, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (size < 0)
 		return false;
@@ -75,7 +79,8 @@ static struct stream *find_named(const struct logger *logger, const char *name)
 	return NULL;
 }
 
-/* The stream of the service that the sender is of: of its session. NULL: of none that is captured. */
+/* The stream of the service that the sender is of: of its session.
+ * NULL: of none that is captured. */
 static struct stream *find_service(const struct logger *logger, pid_t pid)
 {
 	pid_t sid = pid > 0 ? getsid(pid) : -1;
@@ -120,8 +125,8 @@ static size_t make_line(const struct arrival *arrival, char *buffer, size_t size
 	return line.used + 1;
 }
 
-/* What its pipe has by now comes before the message: PID 1 may have counted that to say where a life
- * has ended. False: there is no room for it. */
+/* What its pipe has by now comes before the message: PID 1 may have counted that to say where a
+ * life has ended. False: there is no room for it. */
 static bool take_before(struct logger *logger, struct stream *stream)
 {
 	size_t left = take_waiting(logger, stream), taken = 0;

@@ -18,7 +18,8 @@ static size_t left_between(const struct logger *logger, unsigned turn)
 {
 	int left = 0;
 
-	return ioctl(logger->orders->take[turn][0], FIONREAD, &left) < 0 || left < 0 ? 0 : (size_t)left;
+	return ioctl(logger->orders->take[turn][0], FIONREAD, &left) < 0 || left < 0 ? 0
+										     : (size_t)left;
 }
 
 size_t take_waiting(struct logger *logger, const struct stream *stream)
@@ -36,7 +37,8 @@ size_t take_waiting(struct logger *logger, const struct stream *stream)
 
 void take_touch(struct logger *logger, const struct stream *stream)
 {
-	atomic_store_explicit(&logger->head->doing, STORE_PIPE | (stream->index + 1), memory_order_release);
+	atomic_store_explicit(
+	    &logger->head->doing, STORE_PIPE | (stream->index + 1), memory_order_release);
 }
 
 void take_leave(struct logger *logger)
@@ -80,11 +82,12 @@ void take_announce(struct store_stream *s, size_t size)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* A pipe is full when it has no slot left, however little each has; and the pipe in between then has
- * none either. */
+/* A pipe is full when it has no slot left, however little each has; and the pipe in between then
+ * has none either. */
 static bool is_full(const struct logger *logger)
 {
-	struct pollfd between = {.fd = logger->orders->take[logger->orders->turn][1], .events = POLLOUT};
+	struct pollfd between = {
+	    .fd = logger->orders->take[logger->orders->turn][1], .events = POLLOUT};
 
 	return poll(&between, 1, 0) == 0;
 }
@@ -99,7 +102,8 @@ static void finish(struct logger *logger, struct stream *stream, unsigned turn, 
 		ssize_t count = read(logger->orders->take[turn][0], to, t->size - done);
 
 		if (count < 0 && errno == EFAULT)
-			_exit(EXIT_CODE_INTERNAL); /* somebody has cut the file: PID 1 makes another one */
+			_exit(EXIT_CODE_INTERNAL); /* somebody has cut the file: PID 1 makes another
+						      one */
 		if (count <= 0)
 			break;
 		done += (size_t)count;
@@ -112,9 +116,8 @@ static void recover(struct logger *logger, unsigned turn)
 {
 	struct store_take *t = &logger->head->take[turn];
 	uint32_t number = t->stream;
-	struct stream *stream = number && number <= logger->head->capacity
-				    ? logger->by_index[number - 1]
-				    : NULL;
+	struct stream *stream =
+	    number && number <= logger->head->capacity ? logger->by_index[number - 1] : NULL;
 	size_t left = left_between(logger, turn);
 
 	if (stream && !t->size && left) {
@@ -196,7 +199,8 @@ ssize_t take(struct logger *logger, struct stream *stream)
 	t->size = 0;
 	atomic_store_explicit(&t->stream, stream->index + 1, memory_order_release);
 	take_touch(logger, stream);
-	count = splice(stream->fd, NULL, logger->orders->take[turn][1], NULL, room, SPLICE_F_NONBLOCK);
+	count =
+	    splice(stream->fd, NULL, logger->orders->take[turn][1], NULL, room, SPLICE_F_NONBLOCK);
 	take_leave(logger);
 	if (count <= 0) {
 		int error = errno;

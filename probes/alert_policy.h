@@ -1,5 +1,6 @@
-/* Which events are alerts, and which of those are sent: cooldown, and the count of what was kept back. Memory is bounded: of too many services at once those of
- * the longest ago are forgotten, and then an alert comes too soon rather than never.
+/* Which events are alerts, and which of those are sent: cooldown, and the count of what was kept
+ * back. Memory is bounded: of too many services at once those of the longest ago are forgotten, and
+ * then an alert comes too soon rather than never.
  *
  * Owns: its table, part of the caller's memory; all zero is empty. Pure. */
 #ifndef SINIT_PROBES_ALERT_POLICY_H

@@ -25,7 +25,7 @@ enum {
 };
 
 enum phase {
-	PHASE_NEW,     /* PID 1 has not said yet which events are for it */
+	PHASE_NEW, /* PID 1 has not said yet which events are for it */
 	PHASE_AT_WORK,
 	PHASE_LEAVING, /* ends when its deliveries have, unless it is to begin again */
 	PHASE_ORPHAN,  /* PID 1 has closed the channel */

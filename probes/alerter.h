@@ -35,5 +35,4 @@ _Noreturn void alerter_deliver(const struct job *job, struct probe_outcome *why)
 /* Gives up a share in a rule; NULL is passed over. */
 void alerter_release(struct rule *rule);
 
-
 #endif

@@ -43,7 +43,8 @@ void queue_tell_seen(struct queue *queue, uint64_t more)
 {
 	struct alerter_number seen = {.kind = ALERTER_SEEN, .event = dealt_with(queue)};
 
-	if (seen.event > queue->told && seen.event - queue->told >= more && tell(&seen, sizeof(seen)))
+	if (seen.event > queue->told && seen.event - queue->told >= more &&
+	    tell(&seen, sizeof(seen)))
 		queue->told = seen.event;
 }
 
@@ -152,8 +153,8 @@ static void start(struct queue *queue, unsigned place, const struct job *job)
 		return;
 	}
 	setpgid(pid, pid); /* here too, so that it is done by the time it may be killed */
-	queue->running[place] = (struct delivery){
-	    .pid = pid, .deadline = clock_ms() + DELIVERY_S * 1000, .job = *job};
+	queue->running[place] =
+	    (struct delivery){.pid = pid, .deadline = clock_ms() + DELIVERY_S * 1000, .job = *job};
 }
 
 static bool is_ahead(const struct job *job, const struct job *of)

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 enum {
-	QUEUE_RUNNING = 8,  /* deliveries at once */
+	QUEUE_RUNNING = 8,   /* deliveries at once */
 	QUEUE_WAITING = 256, /* that wait behind them */
 };
 

@@ -350,8 +350,8 @@ static const char *meant(const char *string, const char **before, size_t *ret_le
 }
 
 /* "write :9100" */
-static int write_address(const struct parser *parser, const char *before, const char *rest,
-    size_t length)
+static int write_address(
+    const struct parser *parser, const char *before, const char *rest, size_t length)
 {
 	struct check_target target = {.kind = CHECK_NONE};
 	char copy[CHECK_SOCKET + 1], dropped[64];
@@ -380,7 +380,8 @@ int check_parse_address(const char *string, struct check_target *ret_target, str
 	const char *before;
 	size_t length;
 	const char *rest = meant(string, &before, &length);
-	int error = rest ? write_address(&parser, before, rest, length) : parse_address(&parser, string);
+	int error =
+	    rest ? write_address(&parser, before, rest, length) : parse_address(&parser, string);
 
 	if (!error)
 		*ret_target = target;

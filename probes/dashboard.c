@@ -14,6 +14,7 @@ const char dashboard_headers[] =
     "X-Frame-Options: DENY\r\n"
     "Referrer-Policy: no-referrer\r\n";
 
+/* clang-format off: a line of the page is one of the source */
 const char dashboard_page[] =
     "<!DOCTYPE html>\n"
     "<html lang=\"en\"><head><meta charset=\"utf-8\"><title>sinit</title>\n"
@@ -28,7 +29,8 @@ const char dashboard_page[] =
     "</style></head><body>\n"
     "<h1>sinit</h1><p id=\"top\" role=\"status\">loading</p>\n"
     "<table><thead><tr><th>Service<th>State<th>Ready<th>Startup<th>Liveness<th>Readiness"
-    "<th>Uptime<th>CPU<th>Memory<th>Restarts<th>Reason</tr></thead><tbody id=\"services\"></tbody></table>\n"
+    "<th>Uptime<th>CPU<th>Memory<th>Restarts<th>Reason</tr></thead><tbody "
+    "id=\"services\"></tbody></table>\n"
     "<h2>Events</h2>\n"
     "<table><tbody id=\"events\"></tbody></table>\n"
     "<script>"
@@ -57,7 +59,8 @@ const char dashboard_page[] =
     "$('top').textContent='version '+i.version+', '+i.state+', pid '+i.pid+', up '+"
     "time(i.uptime_seconds);"
     "$('top').className='';"
-    "$('services').replaceChildren(...s.services.map(v=>row([v.name,v.state+(v.paused?' (paused)':''),"
+    "$('services').replaceChildren(...s.services.map(v=>row([v.name,v.state+(v.paused?' "
+    "(paused)':''),"
     "v.ready?'yes':'no',v.startup,v.liveness,v.readiness,time(v.uptime_seconds),"
     "...use(v),v.restarts,v.reason])));"
     "$('events').replaceChildren(...e.events.reverse().map(v=>row([v.time,v.service||"
@@ -66,3 +69,4 @@ const char dashboard_page[] =
     "setTimeout(renew,2000)}"
     "renew();"
     "</script></body></html>\n";
+/* clang-format on */

@@ -47,8 +47,8 @@ void devices_say(struct devices *devices, struct devices_message message)
 	struct pollfd room = {.fd = HELPER_CHANNEL, .events = POLLOUT};
 
 	message.generation = devices->orders->generation;
-	while (!devices->over &&
-	       send(HELPER_CHANNEL, &message, sizeof(message), MSG_NOSIGNAL) < 0) {
+	while (
+	    !devices->over && send(HELPER_CHANNEL, &message, sizeof(message), MSG_NOSIGNAL) < 0) {
 		if (errno == EAGAIN || errno == ENOBUFS)
 			poll(&room, 1, -1);
 		else if (errno != EINTR)
@@ -56,17 +56,16 @@ void devices_say(struct devices *devices, struct devices_message message)
 	}
 }
 
-void devices_fault(struct devices *devices, enum devices_step step, uint32_t number,
-    uint32_t detail, int error)
+void devices_fault(
+    struct devices *devices, enum devices_step step, uint32_t number, uint32_t detail, int error)
 {
-	devices_say(devices,
-	    (struct devices_message){
-		.kind = DEVICES_FAULT,
-		.number = number,
-		.value = step,
-		.detail = detail,
-		.error = error,
-	    });
+	devices_say(devices, (struct devices_message){
+				 .kind = DEVICES_FAULT,
+				 .number = number,
+				 .value = step,
+				 .detail = detail,
+				 .error = error,
+			     });
 }
 
 /* PID 1 asks whether this helper lives, or has closed its end. */
@@ -151,8 +150,8 @@ static ssize_t receive(int fd, char *buffer, size_t room)
 	for (;;) {
 		struct sockaddr_nl from = {0};
 		socklen_t length = sizeof(from);
-		ssize_t size = recvfrom(
-		    fd, buffer, room, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
+		ssize_t size =
+		    recvfrom(fd, buffer, room, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
 
 		if (size < 0 && errno == EINTR)
 			continue;
@@ -172,8 +171,8 @@ static unsigned read_uevents(int fd)
 	while ((size = receive(fd, buffer, sizeof(buffer)))) {
 		struct uevent event;
 
-		if (size < 0 || (uevent_parse(buffer, (size_t)size, &event) == 0 &&
-				    uevent_matters(&event)))
+		if (size < 0 ||
+		    (uevent_parse(buffer, (size_t)size, &event) == 0 && uevent_matters(&event)))
 			news = NEWS_LINKS | NEWS_PATHS;
 	}
 	return news;

@@ -32,34 +32,34 @@ struct trail {
 
 /* An item that is waited for. */
 struct await {
-	const char *name;  /* a path, or an interface */
-	bool there;        /* as PID 1 knows it, */
-	bool told;         /* if it does */
-	bool complained;   /* PID 1 knows that it cannot be looked at */
+	const char *name;   /* a path, or an interface */
+	bool there;         /* as PID 1 knows it, */
+	bool told;          /* if it does */
+	bool complained;    /* PID 1 knows that it cannot be looked at */
 	struct trail trail; /* path: what is watched for it */
 };
 
 /* An interface of [net]. */
 struct wire {
 	const struct devices_net *net;
-	unsigned index;    /* the kernel's number of the one that was set up last; 0: none */
+	unsigned index; /* the kernel's number of the one that was set up last; 0: none */
 };
 
 struct devices {
 	const struct devices_orders *orders;
 	struct await *items;
 	struct wire *nets;
-	int inotify;             /* -1: none */
-	struct nl_sock *route;   /* for requests, NULL: none */
-	int error;               /* of the last request, -errno as the kernel gave it */
-	bool may_not;            /* there is no CAP_NET_ADMIN, and PID 1 knows */
-	bool over;               /* PID 1 has closed the channel */
+	int inotify;           /* -1: none */
+	struct nl_sock *route; /* for requests, NULL: none */
+	int error;             /* of the last request, -errno as the kernel gave it */
+	bool may_not;          /* there is no CAP_NET_ADMIN, and PID 1 knows */
+	bool over;             /* PID 1 has closed the channel */
 };
 
 /* Tells PID 1; waits until there is room. */
 void devices_say(struct devices *devices, struct devices_message message);
-void devices_fault(struct devices *devices, enum devices_step step, uint32_t number,
-    uint32_t detail, int error);
+void devices_fault(
+    struct devices *devices, enum devices_step step, uint32_t number, uint32_t detail, int error);
 
 /* --- devices_paths.c --- */
 

@@ -153,8 +153,8 @@ static int set_gateway(struct devices *devices, unsigned index, const struct net
 
 /* Whether to go on. Without the right to, nothing will ever go; and one that has gone in the
  * meantime is set up when it is back. */
-static bool check(struct devices *devices, enum devices_step step, uint32_t number,
-    uint32_t detail, int error)
+static bool check(
+    struct devices *devices, enum devices_step step, uint32_t number, uint32_t detail, int error)
 {
 	devices->may_not = error == -EPERM;
 	if (error && error != -ENODEV)
@@ -171,8 +171,7 @@ void net_set_up(struct devices *devices, uint32_t number, unsigned index)
 		go_on = check(
 		    devices, DEVICES_STEP_MTU, number, 0, change_link(devices, index, net->mtu));
 	if (go_on && net->up)
-		go_on =
-		    check(devices, DEVICES_STEP_UP, number, 0, change_link(devices, index, 0));
+		go_on = check(devices, DEVICES_STEP_UP, number, 0, change_link(devices, index, 0));
 	for (uint32_t i = 0; i < net->addresses && go_on; i++)
 		go_on = check(devices, DEVICES_STEP_ADDRESS, number, i,
 		    add_address(devices, index, &net->address[i]));

@@ -1,6 +1,6 @@
 /* Paths that are waited for. The kernel's uevents tell of device nodes only, and not at all in
- * most containers: so the nearest directory that exists is watched as well, of where the path really
- * leads: nothing happens beside a link when what it leads to comes. */
+ * most containers: so the nearest directory that exists is watched as well, of where the path
+ * really leads: nothing happens beside a link when what it leads to comes. */
 #include "probes/devices.h"
 
 #include <errno.h>
@@ -98,8 +98,8 @@ static int follow(const struct devices *devices, const char *name, struct trail 
 		}
 		/* A file, where a directory is to be, may be replaced. */
 		bool in_file = size < 0 && errno == ENOTDIR;
-		int error = add_step(
-		    devices, ret_trail, walk.path, in_file ? walk.before : walk.at);
+		int error =
+		    add_step(devices, ret_trail, walk.path, in_file ? walk.before : walk.at);
 
 		if (error || size < 0 || ret_trail->count == DEVICES_STEPS_MAX ||
 		    !put_target(&walk, end, target, (size_t)size))
@@ -161,8 +161,8 @@ bool paths_look(struct devices *devices, uint32_t number)
 		error = -errno;
 	if (error && !item->complained) {
 		item->complained = true;
-		devices_fault(devices,
-		    error == -ENOSPC ? DEVICES_STEP_INOTIFY : DEVICES_STEP_LOOK, number, 0, -error);
+		devices_fault(devices, error == -ENOSPC ? DEVICES_STEP_INOTIFY : DEVICES_STEP_LOOK,
+		    number, 0, -error);
 	}
 	return there;
 }

@@ -9,14 +9,14 @@
 
 /* How the detail is told. */
 enum telling {
-	TELL_NOTHING,  /* the words alone */
-	TELL_NUMBER,   /* the words are a format with one %d */
-	TELL_ERRNO,    /* ": " and the error in words, if there is one */
-	TELL_REFUSED,  /* the same; ECONNREFUSED says enough by itself */
+	TELL_NOTHING, /* the words alone */
+	TELL_NUMBER,  /* the words are a format with one %d */
+	TELL_ERRNO,   /* ": " and the error in words, if there is one */
+	TELL_REFUSED, /* the same; ECONNREFUSED says enough by itself */
 	TELL_RESOLVE,
 	TELL_GRPC,
 	TELL_SERVING,
-	TELL_THIEF,    /* the words, and its name and pid if they are known */
+	TELL_THIEF, /* the words, and its name and pid if they are known */
 };
 
 struct row {
@@ -101,8 +101,8 @@ static const char *name_of(const struct name *names, size_t count, int number)
 	return NULL;
 }
 
-static void add_name(struct text *text, const char *before, const struct name *names, size_t count,
-    int number)
+static void add_name(
+    struct text *text, const char *before, const struct name *names, size_t count, int number)
 {
 	const char *name = name_of(names, count, number);
 

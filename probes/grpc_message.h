@@ -9,9 +9,9 @@
 
 enum {
 	GRPC_PREFIX = 5,
-	GRPC_SERVICE = 512,                    /* longest name of a service asked for */
+	GRPC_SERVICE = 512, /* longest name of a service asked for */
 	GRPC_REQUEST = GRPC_PREFIX + 3 + GRPC_SERVICE,
-	GRPC_SERVING = 1,                      /* ServingStatus that passes */
+	GRPC_SERVING = 1, /* ServingStatus that passes */
 };
 
 /* HealthCheckRequest for `service` ("" for the server as a whole) into buffer[GRPC_REQUEST].

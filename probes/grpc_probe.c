@@ -13,7 +13,7 @@ enum {
 	ANSWER = 65536, /* bytes that an answer may have, all in all */
 	OK = 200,
 	UNKNOWN = -1,
-	CHUNK = 16384,  /* read at a time */
+	CHUNK = 16384, /* read at a time */
 };
 
 /* --- what nghttp2 calls ------------------------------------------------------------- */
@@ -23,8 +23,8 @@ static struct grpc_talk *talk_of(void *context)
 	return &((struct check *)context)->talk.grpc;
 }
 
-static ssize_t on_send(nghttp2_session *session, const uint8_t *bytes, size_t size, int flags,
-    void *context)
+static ssize_t on_send(
+    nghttp2_session *session, const uint8_t *bytes, size_t size, int flags, void *context)
 {
 	const struct check *check = context;
 	ssize_t sent = send(check->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -150,8 +150,8 @@ static int submit(const struct check *check)
 	struct text authority;
 
 	text_init(&authority, buffer, sizeof(buffer));
-	text_addf(&authority, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
-	    probe_target(check)->port);
+	text_addf(
+	    &authority, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, probe_target(check)->port);
 	const nghttp2_nv headers[] = {
 	    header(":method", "POST"),
 	    header(":scheme", "http"),

@@ -79,8 +79,8 @@ static const struct http_parser_settings callbacks = {
     .on_message_complete = on_end,
 };
 
-void http_answer_init(struct http_answer *answer, const struct prober_begin *begin,
-    const uint16_t *table)
+void http_answer_init(
+    struct http_answer *answer, const struct prober_begin *begin, const uint16_t *table)
 {
 	*answer = (struct http_answer){.begin = begin, .table = table};
 	http_parser_init(&answer->parser, HTTP_RESPONSE);

@@ -19,16 +19,16 @@ struct http_answer {
 	const struct prober_begin *begin; /* status ranges and expected text; the caller's */
 	const uint16_t *table;            /* of the expected text (probes/search.h) */
 	size_t matched;
-	uint32_t head, body;              /* bytes so far */
+	uint32_t head, body; /* bytes so far */
 	bool in_body;
 	bool done;
-	uint8_t fault;                    /* enum probe_fault, when it is done */
+	uint8_t fault; /* enum probe_fault, when it is done */
 	int32_t detail;
 };
 
 /* Begins. `table` is that of the expected text, and may be NULL without one. */
-void http_answer_init(struct http_answer *answer, const struct prober_begin *begin,
-    const uint16_t *table);
+void http_answer_init(
+    struct http_answer *answer, const struct prober_begin *begin, const uint16_t *table);
 
 /* Takes in `size` more bytes. True when the result is there: `fault` (FAULT_NONE: passed)
  * and `detail`; what comes after need not be read. */

@@ -36,8 +36,8 @@ static bool wants_length(const char *method)
 	       strcmp(method, "PATCH") == 0;
 }
 
-void http_request(struct text *text, const struct prober_begin *begin,
-    const struct probe_target *target)
+void http_request(
+    struct text *text, const struct prober_begin *begin, const struct probe_target *target)
 {
 	static const struct {
 		const char *name, *line;

@@ -15,11 +15,11 @@ struct metrics {
 	const struct board_service *services; /* copies; used == 0: a free slot */
 	const struct board_reading *readings; /* of those with SLICE_MEASURED; NULL: of none */
 	uint32_t count;
-	const struct probe_stats *stats;      /* by slot * PROBE_ROLES + role; NULL: none */
+	const struct probe_stats *stats; /* by slot * PROBE_ROLES + role; NULL: none */
 	size_t stats_count;
-	const struct responder_pong *pong;    /* the last one, NULL: none yet */
-	bool alive;                           /* PID 1 answers */
-	int64_t now;                          /* CLOCK_MONOTONIC ms */
+	const struct responder_pong *pong; /* the last one, NULL: none yet */
+	bool alive;                        /* PID 1 answers */
+	int64_t now;                       /* CLOCK_MONOTONIC ms */
 };
 
 /* Adds all families that have a sample. */

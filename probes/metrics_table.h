@@ -41,8 +41,8 @@ struct family {
 	uint8_t part;   /* OF_READING: enum reading_part */
 	uint8_t size;   /* OF_READING: of the field, 4 or 8; all bits set are no sample */
 	uint16_t field; /* offset of a counter: of an uint64_t in the board's header, of an
-	                   uint32_t in a service's record; OF_READING: in a struct
-	                   board_reading; of the first one, with variants */
+			   uint32_t in a service's record; OF_READING: in a struct
+			   board_reading; of the first one, with variants */
 };
 
 extern const struct family metrics_families[]; /* the last one's name is NULL */

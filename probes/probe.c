@@ -35,7 +35,8 @@ bool probe_own_fault(int error)
 
 enum talk probe_closed(struct probe_outcome *ret, int error)
 {
-	*ret = (struct probe_outcome){probe_own_fault(error) ? FAULT_INTERNAL : FAULT_CLOSED, error};
+	*ret =
+	    (struct probe_outcome){probe_own_fault(error) ? FAULT_INTERNAL : FAULT_CLOSED, error};
 	return TALK_OVER;
 }
 
@@ -96,8 +97,8 @@ static void fail(struct prober *prober, struct check *check, enum probe_fault fa
 /* Has epoll watch for what the try waits for. */
 static void watch(struct prober *prober, struct check *check, uint32_t events)
 {
-	struct epoll_event event = {.events = events,
-	    .data.u64 = (uint64_t)check->serial << 32 | check->number};
+	struct epoll_event event = {
+	    .events = events, .data.u64 = (uint64_t)check->serial << 32 | check->number};
 	int operation = check->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	if (events == check->watched)
@@ -108,8 +109,8 @@ static void watch(struct prober *prober, struct check *check, uint32_t events)
 		check->watched = events;
 }
 
-static void go_on(struct prober *prober, struct check *check, enum talk talk,
-    const struct probe_outcome *outcome)
+static void go_on(
+    struct prober *prober, struct check *check, enum talk talk, const struct probe_outcome *outcome)
 {
 	if (talk == TALK_OVER)
 		end_try(prober, check, *outcome);
@@ -184,8 +185,8 @@ static struct sockaddr_in6 current_address(const struct check *check, socklen_t 
 {
 	struct sockaddr_in6 name;
 
-	*ret_size = resolver_sockaddr(&check->addresses.list[check->address],
-	    probe_target(check)->port, &name);
+	*ret_size = resolver_sockaddr(
+	    &check->addresses.list[check->address], probe_target(check)->port, &name);
 	return name;
 }
 

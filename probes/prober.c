@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 enum {
-	EVENTS = 64,   /* taken from epoll at a time */
-	MESSAGES = 64, /* taken from PID 1 in a turn, so that the probes go on */
+	EVENTS = 64,     /* taken from epoll at a time */
+	MESSAGES = 64,   /* taken from PID 1 in a turn, so that the probes go on */
 	SLACK = 8000000, /* ns that a wake-up may be late, so that what is due soon comes with it */
 };
 
@@ -49,8 +49,8 @@ static void one_event(struct prober *prober, const struct epoll_event *event)
 		return;
 	}
 	if (number & PROBER_TAG_RESOLVER) {
-		resolver_ready(&prober->resolver, number & ~(uint32_t)PROBER_TAG_RESOLVER,
-		    clock_ms());
+		resolver_ready(
+		    &prober->resolver, number & ~(uint32_t)PROBER_TAG_RESOLVER, clock_ms());
 		return;
 	}
 	struct check *check = number < prober->capacity ? prober->table[number] : NULL;

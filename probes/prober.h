@@ -14,10 +14,10 @@
 #include "probes/verdict.h"
 
 enum try_step {
-	TRY_NONE,       /* between probes: the alarm is the next one's due time */
-	TRY_RESOLVING,  /* the alarm is the end of the try's timeout, here and below */
+	TRY_NONE,      /* between probes: the alarm is the next one's due time */
+	TRY_RESOLVING, /* the alarm is the end of the try's timeout, here and below */
 	TRY_CONNECTING,
-	TRY_TALKING,    /* connected */
+	TRY_TALKING, /* connected */
 };
 
 struct http_talk {
@@ -27,22 +27,22 @@ struct http_talk {
 
 struct grpc_talk {
 	struct nghttp2_session *session;
-	uint32_t received;    /* bytes on the connection */
-	int32_t http_status;  /* 0: none yet */
-	int32_t grpc_status;  /* -1: none yet */
-	uint8_t size;         /* of message */
-	bool closed;          /* the call is over */
-	uint8_t message[64];  /* the response; one that is longer is none of ours */
+	uint32_t received;   /* bytes on the connection */
+	int32_t http_status; /* 0: none yet */
+	int32_t grpc_status; /* -1: none yet */
+	uint8_t size;        /* of message */
+	bool closed;         /* the call is over */
+	uint8_t message[64]; /* the response; one that is longer is none of ours */
 };
 
 struct check {
 	struct alarm alarm; /* first: an alarm is a check */
 	uint32_t number;
-	uint32_t serial;    /* of the try; events of earlier ones are passed over */
+	uint32_t serial;            /* of the try; events of earlier ones are passed over */
 	struct prober_begin *begin; /* a copy of its own */
-	uint16_t *table;    /* to search for the expected text, NULL without one */
+	uint16_t *table;            /* to search for the expected text, NULL without one */
 	struct verdict verdict;
-	int64_t due;        /* ms; of the probe that runs or is next */
+	int64_t due; /* ms; of the probe that runs or is next */
 
 	/* A verdict that the channel had no room for: in a list of them, oldest first. */
 	struct check *next_unsent;
@@ -50,15 +50,15 @@ struct check {
 	struct prober_verdict message;
 
 	/* The probe and the try that are running. */
-	uint8_t step;       /* enum try_step */
-	bool fallback;      /* the try is of the fallback */
-	int fd;             /* -1: none */
-	uint32_t watched;   /* events that epoll watches fd for, 0: fd is not in it */
-	int64_t started;    /* of the probe, us */
-	int64_t deadline;   /* of the try, ms */
+	uint8_t step;     /* enum try_step */
+	bool fallback;    /* the try is of the fallback */
+	int fd;           /* -1: none */
+	uint32_t watched; /* events that epoll watches fd for, 0: fd is not in it */
+	int64_t started;  /* of the probe, us */
+	int64_t deadline; /* of the try, ms */
 	struct waiter waiter;
 	struct addresses addresses;
-	uint32_t address;   /* which one is connected to */
+	uint32_t address; /* which one is connected to */
 	union {
 		struct http_talk http;
 		struct grpc_talk grpc;
@@ -67,8 +67,8 @@ struct check {
 
 struct prober {
 	int epoll_fd;
-	bool over;          /* PID 1 has closed the channel */
-	bool waits_to_send; /* epoll watches the channel for room */
+	bool over;            /* PID 1 has closed the channel */
+	bool waits_to_send;   /* epoll watches the channel for room */
 	struct check **table; /* by number */
 	uint32_t capacity, count;
 	struct alarms alarms;
@@ -86,7 +86,6 @@ struct prober {
 #define PROBER_TAG_CHANNEL  (UINT64_C(1) << 31)
 #define PROBER_TAG_RESOLVER (UINT64_C(1) << 30)
 
-
 /* --- prober_check.c: the checks, their results -------------------------------------- */
 
 /* A message of PID 1; what is not understood is passed over. */
@@ -96,8 +95,8 @@ void prober_take(struct prober *prober, const void *message, size_t size);
 void prober_flush(struct prober *prober);
 
 /* The probe that runs has come to its end. The check's next is set. */
-void prober_result(struct prober *prober, struct check *check, enum probe_fault fault,
-    int32_t detail);
+void prober_result(
+    struct prober *prober, struct check *check, enum probe_fault fault, int32_t detail);
 
 /* Closes all. */
 void prober_clear(struct prober *prober);

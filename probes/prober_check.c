@@ -54,8 +54,8 @@ static void begin_stats(struct prober *prober, const struct prober_begin *begin)
 	if (begin->check >= prober->stats_count)
 		map_stats(prober);
 	stats = stats_of(prober, begin->check);
-	if (!stats || atomic_load_explicit(&stats->generation, memory_order_relaxed) ==
-			  begin->generation)
+	if (!stats ||
+	    atomic_load_explicit(&stats->generation, memory_order_relaxed) == begin->generation)
 		return;
 	/* Readers pass over generation 0. */
 	atomic_store_explicit(&stats->generation, 0, memory_order_release);
@@ -64,8 +64,8 @@ static void begin_stats(struct prober *prober, const struct prober_begin *begin)
 	atomic_store_explicit(&stats->generation, begin->generation, memory_order_release);
 }
 
-static void count(struct prober *prober, const struct check *check, enum probe_fault fault,
-    int32_t detail)
+static void count(
+    struct prober *prober, const struct check *check, enum probe_fault fault, int32_t detail)
 {
 	struct probe_stats *stats = stats_of(prober, check->number);
 	int64_t now = clock_us();
@@ -79,8 +79,8 @@ static void count(struct prober *prober, const struct check *check, enum probe_f
 
 static void wait_to_send(struct prober *prober, bool wait)
 {
-	struct epoll_event event = {.events = wait ? EPOLLIN | EPOLLOUT : EPOLLIN,
-	    .data.u64 = PROBER_TAG_CHANNEL};
+	struct epoll_event event = {
+	    .events = wait ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.u64 = PROBER_TAG_CHANNEL};
 
 	if (wait == prober->waits_to_send)
 		return;
@@ -126,8 +126,8 @@ void prober_flush(struct prober *prober)
 	wait_to_send(prober, prober->unsent != NULL);
 }
 
-void prober_result(struct prober *prober, struct check *check, enum probe_fault fault,
-    int32_t detail)
+void prober_result(
+    struct prober *prober, struct check *check, enum probe_fault fault, int32_t detail)
 {
 	const struct prober_begin *begin = check->begin;
 	bool passed = fault == FAULT_NONE;
@@ -139,8 +139,8 @@ void prober_result(struct prober *prober, struct check *check, enum probe_fault 
 		check->due = schedule_next(check->due, begin->interval, clock_ms());
 		alarms_set(&prober->alarms, &check->alarm, check->due);
 	}
-	if (!begin->once && (fault == FAULT_INTERNAL ||
-		!verdict_step(&check->verdict, passed, begin->failures, begin->successes)))
+	if (!begin->once && (fault == FAULT_INTERNAL || !verdict_step(&check->verdict, passed,
+							    begin->failures, begin->successes)))
 		return;
 	check->message = (struct prober_verdict){.kind = PROBER_VERDICT,
 	    .check = check->number,
@@ -244,8 +244,8 @@ static void begin(struct prober *prober, const struct prober_begin *message, siz
 	verdict_init(&check->verdict, message->health);
 	check->due = clock_ms();
 	if (!message->once)
-		check->due = schedule_first(check->due, message->initial_delay, message->interval,
-		    message->seed);
+		check->due = schedule_first(
+		    check->due, message->initial_delay, message->interval, message->seed);
 	alarms_set(&prober->alarms, &check->alarm, check->due);
 }
 

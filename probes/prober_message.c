@@ -36,7 +36,8 @@ static bool good_target(const struct prober_begin *begin, const struct probe_tar
 	path = prober_text(begin, target->path);
 	switch (target->kind) {
 	case CHECK_HTTP:
-		return *host && is_one_word(host) && target->port && *path == '/' && is_one_word(path);
+		return *host && is_one_word(host) && target->port && *path == '/' &&
+		       is_one_word(path);
 	case CHECK_TCP:
 	case CHECK_GRPC:
 		return *host && is_one_word(host) && target->port;
@@ -57,9 +58,9 @@ static bool good_texts(const struct prober_begin *begin)
 static bool good_numbers(const struct prober_begin *begin)
 {
 	return begin->check < PROBER_CHECKS && begin->role < PROBE_ROLES &&
-	       begin->health <= HEALTH_FAILING && begin->ranges <= PROBE_RANGES && begin->once <= 1 &&
-	       begin->interval >= 1 && begin->interval <= MOST_MS && begin->timeout >= 1 &&
-	       begin->timeout <= MOST_MS && begin->initial_delay <= MOST_MS;
+	       begin->health <= HEALTH_FAILING && begin->ranges <= PROBE_RANGES &&
+	       begin->once <= 1 && begin->interval >= 1 && begin->interval <= MOST_MS &&
+	       begin->timeout >= 1 && begin->timeout <= MOST_MS && begin->initial_delay <= MOST_MS;
 }
 
 int prober_begin_check(const struct prober_begin *begin, size_t size)

@@ -123,7 +123,8 @@ static int start_child(struct resolver *resolver, struct lookup *lookup, const c
 
 	if (pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
-	pid_t pid = epoll_ctl(resolver->epoll_fd, EPOLL_CTL_ADD, pipe_fd[0], &event) < 0 ? -1 : fork();
+	pid_t pid =
+	    epoll_ctl(resolver->epoll_fd, EPOLL_CTL_ADD, pipe_fd[0], &event) < 0 ? -1 : fork();
 	error = errno;
 	if (pid == 0)
 		child_main(host, pipe_fd[1]);

@@ -46,8 +46,8 @@ struct lookup {
 
 struct resolver {
 	int epoll_fd;
-	uint64_t tag;             /* its descriptors' epoll data are tag + 0 .. RESOLVER_NAMES-1 */
-	uint32_t dying;           /* children killed and perhaps not reaped yet */
+	uint64_t tag;   /* its descriptors' epoll data are tag + 0 .. RESOLVER_NAMES-1 */
+	uint32_t dying; /* children killed and perhaps not reaped yet */
 	struct lookup lookup[RESOLVER_NAMES];
 	void (*answer)(void *context, struct waiter *waiter, const struct addresses *addresses);
 	void *context;
@@ -72,7 +72,6 @@ void resolver_ready(struct resolver *resolver, uint32_t index, int64_t now);
 void resolver_reap(struct resolver *resolver);
 
 /* An address for connect(2); returns the size. */
-socklen_t resolver_sockaddr(const struct address *address, uint16_t port,
-    struct sockaddr_in6 *ret);
+socklen_t resolver_sockaddr(const struct address *address, uint16_t port, struct sockaddr_in6 *ret);
 
 #endif

@@ -10,26 +10,26 @@
 #ifndef SINIT_PROBES_SERVER_H
 #define SINIT_PROBES_SERVER_H
 
+#include "probes/site.h"
 #include "probes/web_answer.h"
 #include "probes/web_request.h"
-#include "probes/site.h"
 
 enum {
 	SERVER_CONNECTIONS = 256,
-	SERVER_SOCKETS = 16,        /* listening sockets at most */
-	SERVER_IDLE_MS = 10000,     /* between two requests */
-	SERVER_REQUEST_MS = 5000,   /* for a request to come in whole */
-	SERVER_QUEUE_MS = 30000,    /* for a request to have its turn */
-	SERVER_PULSE_MS = 900,      /* for PID 1 to say that it lives */
-	SERVER_ORDER_MS = 10000,    /* for PID 1 to carry out an order */
-	SERVER_SEND_MS = 30000,     /* for an answer to be taken */
-	SERVER_DRAIN_MS = 2000,     /* for the client to close after an answer of ours that ends
-	                               the connection: closing first could take it away again */
-	SERVER_ASK_MS = 1000,       /* between two questions to PID 1 */
-	SERVER_MEASURE_MS = 500,    /* for PID 1 to read what the services use */
-	SERVER_MEASURE_AGE = 200,   /* for which a reading will do; PID 1 makes none sooner */
-	SERVER_ORDERS = 100,        /* orders passed to PID 1 in a second */
-	SERVER_LARGE = 128 << 10,   /* bytes of an answer of which one is made in a turn */
+	SERVER_SOCKETS = 16,           /* listening sockets at most */
+	SERVER_IDLE_MS = 10000,        /* between two requests */
+	SERVER_REQUEST_MS = 5000,      /* for a request to come in whole */
+	SERVER_QUEUE_MS = 30000,       /* for a request to have its turn */
+	SERVER_PULSE_MS = 900,         /* for PID 1 to say that it lives */
+	SERVER_ORDER_MS = 10000,       /* for PID 1 to carry out an order */
+	SERVER_SEND_MS = 30000,        /* for an answer to be taken */
+	SERVER_DRAIN_MS = 2000,        /* for the client to close after an answer of ours that ends
+					  the connection: closing first could take it away again */
+	SERVER_ASK_MS = 1000,          /* between two questions to PID 1 */
+	SERVER_MEASURE_MS = 500,       /* for PID 1 to read what the services use */
+	SERVER_MEASURE_AGE = 200,      /* for which a reading will do; PID 1 makes none sooner */
+	SERVER_ORDERS = 100,           /* orders passed to PID 1 in a second */
+	SERVER_LARGE = 128 << 10,      /* bytes of an answer of which one is made in a turn */
 	SERVER_WAITING_MAX = 32 << 20, /* bytes of answers that wait for slow readers */
 };
 
@@ -46,18 +46,18 @@ enum conn_phase {
 };
 
 struct conn {
-	int fd;               /* -1: free */
-	uint16_t next, prev;  /* in the list of its phase, or of the free ones */
-	uint8_t phase;        /* enum conn_phase */
-	bool keep;            /* the connection stays after this answer */
-	bool lingers;         /* ends by CONN_DRAIN: there may be unread bytes */
-	uint32_t interest;    /* of epoll */
-	int64_t since;        /* when it came to this phase; ms */
-	uint32_t order;       /* its number */
-	uint32_t used;        /* bytes in input[] */
-	uint32_t whole;       /* of them the present request, with its body */
+	int fd;                      /* -1: free */
+	uint16_t next, prev;         /* in the list of its phase, or of the free ones */
+	uint8_t phase;               /* enum conn_phase */
+	bool keep;                   /* the connection stays after this answer */
+	bool lingers;                /* ends by CONN_DRAIN: there may be unread bytes */
+	uint32_t interest;           /* of epoll */
+	int64_t since;               /* when it came to this phase; ms */
+	uint32_t order;              /* its number */
+	uint32_t used;               /* bytes in input[] */
+	uint32_t whole;              /* of them the present request, with its body */
 	struct http_request request; /* points into input[] */
-	char *waiting;        /* of the answer, a mapping of its own; NULL: none */
+	char *waiting;               /* of the answer, a mapping of its own; NULL: none */
 	size_t waiting_size, waiting_done;
 	char input[HTTP_HEAD_MAX + HTTP_BODY_MAX];
 };
@@ -69,29 +69,29 @@ struct conn_list {
 struct server {
 	struct site site;
 	int epoll_fd;
-	int channel;          /* to PID 1 */
+	int channel; /* to PID 1 */
 	int sockets[SERVER_SOCKETS];
 	unsigned socket_count;
-	struct conn *conns;   /* SERVER_CONNECTIONS */
+	struct conn *conns; /* SERVER_CONNECTIONS */
 	struct conn_list free, phases[CONN_COUNT];
-	char *area;           /* HTTP_ANSWER_HEAD and the body of one answer */
+	char *area; /* HTTP_ANSWER_HEAD and the body of one answer */
 	size_t area_size;
-	bool made_large;      /* an answer of SERVER_LARGE in this turn of the loop */
-	size_t waiting;       /* bytes of all conn.waiting */
-	int64_t resume_at;    /* when accepting goes on after a want of descriptors, 0: it does */
-	int64_t asked_at;     /* last ping */
+	bool made_large;   /* an answer of SERVER_LARGE in this turn of the loop */
+	size_t waiting;    /* bytes of all conn.waiting */
+	int64_t resume_at; /* when accepting goes on after a want of descriptors, 0: it does */
+	int64_t asked_at;  /* last ping */
 	int64_t unanswered_since; /* first ping without a pong, 0: none */
-	int64_t answered_at;  /* last pong, 0: none yet */
-	int64_t measure_at;   /* last question what the services use */
-	int64_t measure_since;/* first one without an answer, 0: none */
-	int64_t measured_at;  /* last answer, 0: none yet */
-	uint32_t number;      /* of the last ping or order */
-	int64_t order_second; /* in which `orders` were passed on */
+	int64_t answered_at;      /* last pong, 0: none yet */
+	int64_t measure_at;       /* last question what the services use */
+	int64_t measure_since;    /* first one without an answer, 0: none */
+	int64_t measured_at;      /* last answer, 0: none yet */
+	uint32_t number;          /* of the last ping or order */
+	int64_t order_second;     /* in which `orders` were passed on */
 	unsigned orders;
 	int64_t date_second;
 	char date[HTTP_DATE];
-	int64_t quick_at;     /* time of `quick`, ms */
-	struct text quick;    /* the answer to GET /health that keeps the connection */
+	int64_t quick_at;  /* time of `quick`, ms */
+	struct text quick; /* the answer to GET /health that keeps the connection */
 	char quick_buffer[HTTP_ANSWER_HEAD + 256];
 };
 

@@ -56,7 +56,7 @@ enum needs {
 /* One row for each endpoint. `*` stands for a service's name. */
 static const struct route {
 	const char *pattern;
-	unsigned needs; /* enum needs */
+	unsigned needs;                                    /* enum needs */
 	void (*get)(struct site *site, struct call *call); /* GET and HEAD */
 	const char *verb;                                  /* POST: the order */
 	const char *doc;

@@ -22,22 +22,22 @@ struct site {
 	const struct probe_stats *stats; /* NULL: none */
 	size_t stats_count;
 	bool dashboard, control;
-	struct board_service *copies; /* room for every slot of the board */
+	struct board_service *copies;   /* room for every slot of the board */
 	struct board_reading *readings; /* likewise */
 
 	/* Set by the caller before each call. */
 	enum pulse pulse;
-	bool measured;                /* the readings on the board are as new as can be had */
-	struct responder_pong pong;   /* the last one; kind 0: none yet */
-	int64_t now;                  /* CLOCK_MONOTONIC ms */
-	int64_t wall;                 /* CLOCK_REALTIME ns */
+	bool measured;              /* the readings on the board are as new as can be had */
+	struct responder_pong pong; /* the last one; kind 0: none yet */
+	int64_t now;                /* CLOCK_MONOTONIC ms */
+	int64_t wall;               /* CLOCK_REALTIME ns */
 };
 
 enum site_verdict {
-	SITE_ANSWERED,    /* *answer is complete */
-	SITE_NEEDS_PULSE, /* call again when `pulse` is known */
+	SITE_ANSWERED,       /* *answer is complete */
+	SITE_NEEDS_PULSE,    /* call again when `pulse` is known */
 	SITE_NEEDS_READINGS, /* call again when `measured` is true */
-	SITE_ORDERED,     /* *order, but for kind and number, is to be sent to PID 1 */
+	SITE_ORDERED,        /* *order, but for kind and number, is to be sent to PID 1 */
 };
 
 /* Answers a request. `answer->body` must be an empty text with room for site_room(). */

@@ -312,8 +312,7 @@ void site_get_events(struct site *site, struct call *call)
 static void copy_readings(struct site *site, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (!board_read_reading(
-			&site->board, i, &site->copies[i], &site->readings[i]))
+		if (!board_read_reading(&site->board, i, &site->copies[i], &site->readings[i]))
 			site->copies[i].slice &= (uint8_t)~SLICE_MEASURED;
 }
 

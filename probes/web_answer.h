@@ -11,9 +11,9 @@ enum {
 
 struct http_answer {
 	unsigned status;
-	const char *type;  /* Content-Type */
-	const char *more;  /* further header lines, each with its CR LF; NULL: none */
-	struct text body;  /* never NULs */
+	const char *type; /* Content-Type */
+	const char *more; /* further header lines, each with its CR LF; NULL: none */
+	struct text body; /* never NULs */
 };
 
 /* Adds the head. `keep`: the connection stays; `http11`: the request's version, which has

@@ -36,8 +36,7 @@ struct http_request {
  * -EAGAIN: it goes on beyond `size` bytes, and is good so far; else the status of HTTP
  * with which it is to be refused (400, 411, 413, 417, 505), after which nothing on this
  * connection can be made sense of. */
-int http_parse(
-    const char *data, size_t size, struct http_request *ret_request, size_t *ret_length);
+int http_parse(const char *data, size_t size, struct http_request *ret_request, size_t *ret_length);
 
 /* Decodes %XX of a piece into `buffer` as a string. -EINVAL: a bad escape or a control
  * character, -E2BIG. */

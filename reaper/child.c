@@ -273,8 +273,8 @@ CHILD static void execute(struct birth *birth)
 
 	if (what->program)
 		leave(birth, STEP_EXEC,
-		    (int)-raw_syscall3(SYS_execve, (long)what->program, (long)what->argv,
-			(long)what->envp));
+		    (int)-raw_syscall3(
+			SYS_execve, (long)what->program, (long)what->argv, (long)what->envp));
 	exec_command(what->argv, what->envp, what->path, &failure);
 	if (failure.kind == EXEC_INTERPRETER_MISSING || failure.kind == EXEC_LOADER_MISSING ||
 	    failure.kind == EXEC_INTERPRETER_REFUSED)

@@ -200,7 +200,8 @@ static int fill(struct spawner *spawner, struct birth *birth, const struct spawn
 	 * unless it is a vfork child (fs/proc/base.c, __set_oom_adj): sinit itself would get
 	 * it. So such a child has a memory of its own; and so has one that may be killed for
 	 * want of memory, with all who share it. */
-	birth->shares_memory = birth->oom_score_adj[0] == '\0' && !(spawn->in_slice && spawn->may_oom);
+	birth->shares_memory =
+	    birth->oom_score_adj[0] == '\0' && !(spawn->in_slice && spawn->may_oom);
 	atomic_store_explicit(&birth->word, 1, memory_order_release);
 	return 0;
 }
@@ -250,12 +251,13 @@ static pid_t clone_apart(struct spawner *spawner, struct slot *slot)
 	return pid;
 }
 
-/* The slice cannot take a process: it was removed (ENOENT, ENODEV), gives its controllers to cgroups
- * below it (EBUSY), is not of a kind that can (EOPNOTSUPP), is not ours to write (EACCES). */
+/* The slice cannot take a process: it was removed (ENOENT, ENODEV), gives its controllers to
+ * cgroups below it (EBUSY), is not of a kind that can (EOPNOTSUPP), is
+ * not ours to write (EACCES). */
 static bool is_slice_error(int error)
 {
-	return error == -ENOENT || error == -ENODEV || error == -EBUSY ||
-	       error == -EOPNOTSUPP || error == -EACCES;
+	return error == -ENOENT || error == -ENODEV || error == -EBUSY || error == -EOPNOTSUPP ||
+	       error == -EACCES;
 }
 
 int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret)
@@ -271,7 +273,7 @@ int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn
 	if (error)
 		return error;
 	pid_t pid = slot->birth->shares_memory ? clone_child(spawner, slot, CLONE_VM)
-						: clone_apart(spawner, slot);
+					       : clone_apart(spawner, slot);
 	if (pid < 0 && spawn->in_slice && is_slice_error(pid)) {
 		*ret = (struct spawn_result){.step = STEP_CGROUP, .error = -pid};
 		return 0;

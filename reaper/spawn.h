@@ -43,29 +43,29 @@ struct spawn_output {
  * it answers "pending" until that ends. */
 struct spawn {
 	char *const *argv;
-	const char *program;     /* absolute path to execute instead of argv[0], or NULL */
+	const char *program; /* absolute path to execute instead of argv[0], or NULL */
 	char *const *envp;
-	const char *path;        /* PATH to look argv[0] up in */
-	const char *directory;   /* NULL: "/" */
-	const char *tty;         /* NULL, or a terminal: stdin, stdout, stderr, controlling */
-	const char *stdin_path;  /* for STDIO_PATH */
-	uint8_t in;              /* enum spawn_stdio */
+	const char *path;       /* PATH to look argv[0] up in */
+	const char *directory;  /* NULL: "/" */
+	const char *tty;        /* NULL, or a terminal: stdin, stdout, stderr, controlling */
+	const char *stdin_path; /* for STDIO_PATH */
+	uint8_t in;             /* enum spawn_stdio */
 	struct spawn_output out, err;
-	bool in_slice;           /* born in the cgroup of which slice_fd is the directory */
+	bool in_slice; /* born in the cgroup of which slice_fd is the directory */
 	int slice_fd;
-	bool may_oom;            /* that cgroup, or one below it, may have a limit of memory */
-	bool walks_in;           /* it moves there itself, since it would be killed at birth */
-	bool foreground;         /* not a session of its own but a process group, made the
-	                            terminal's foreground group if stdin is a terminal */
-	bool set_ids;            /* change to uid, gid, groups */
-	bool unknown_user;       /* the user or group was not found when loading: STEP_USER, ENOENT */
+	bool may_oom;      /* that cgroup, or one below it, may have a limit of memory */
+	bool walks_in;     /* it moves there itself, since it would be killed at birth */
+	bool foreground;   /* not a session of its own but a process group, made the
+			      terminal's foreground group if stdin is a terminal */
+	bool set_ids;      /* change to uid, gid, groups */
+	bool unknown_user; /* the user or group was not found when loading: STEP_USER, ENOENT */
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups;
 	size_t group_count;
-	int umask;               /* -1: unchanged */
-	int nice;                /* INT_MIN: unchanged */
-	int oom_score_adj;       /* INT_MIN: unchanged */
+	int umask;         /* -1: unchanged */
+	int nice;          /* INT_MIN: unchanged */
+	int oom_score_adj; /* INT_MIN: unchanged */
 	const struct spawn_limit *limits;
 	size_t limit_count;
 };
@@ -73,9 +73,9 @@ struct spawn {
 struct spawn_result {
 	pid_t pid;      /* > 0 if a process was made (it must be reaped even after a failure) */
 	bool stillborn; /* one that was to be born in the slice was killed at birth, and is to be
-	                   reaped; `pid` is another one, which has moved there: cgroup.kill was once
-	                   written to the slice, or to sinit's cgroup, and the kernel has not
-	                   forgotten */
+			   reaped; `pid` is another one, which has moved there: cgroup.kill was once
+			   written to the slice, or to sinit's cgroup, and the kernel has not
+			   forgotten */
 	bool pending;   /* its exec has neither succeeded nor failed yet */
 	uint8_t step;   /* enum spawn_step that failed, STEP_NONE: success */
 	int error;      /* errno of that step */
@@ -92,7 +92,8 @@ struct spawner *spawner_new(void);
 void spawner_free(struct spawner *spawner);
 
 /* Starts a process; every signal must be blocked. 0: *ret is filled (look at step and pending;
- * with STEP_CGROUP there may be no process); -errno: no process was made (-EAGAIN, -ENOMEM: the system has none to give; -EBUSY: all slots pending). */
+ * with STEP_CGROUP there may be no process); -errno: no process was made (-EAGAIN, -ENOMEM: the
+ * system has none to give; -EBUSY: all slots pending). */
 int spawn_start(struct spawner *spawner, const struct spawn *spawn, struct spawn_result *ret);
 
 /* Asks for a pending spawn's end: fills *ret as spawn_start does. -ENOENT: no such.

@@ -1,7 +1,7 @@
 /* How a process ended. The only place in the program that decodes a wait status.
  *
- * Pure: no system calls, no state. May call init/base and reaper/signals.
- */
+ * Pure: no system calls, no state. May call
+ * init/base and reaper/signals. */
 #ifndef SINIT_STATUS_H
 #define SINIT_STATUS_H
 
@@ -23,8 +23,8 @@ struct exit_status {
 };
 
 /* Decodes a death: `why` and `value` are si_code and si_status of a siginfo_t as waitid(2) or
- * SIGCHLD gives them. What is no death (CLD_STOPPED, CLD_CONTINUED, CLD_TRAPPED) gives EXIT_NONE.
- */
+ * SIGCHLD gives them. What is no death (CLD_STOPPED, CLD_CONTINUED,
+ * CLD_TRAPPED) gives EXIT_NONE. */
 struct exit_status exit_status_decode(int why, int value);
 
 /* The code with which to pass the end on: the exit code, or 128 + signal as shells do;

@@ -19,7 +19,8 @@
 enum { IDLE = 1, LINE = 32, ROOM = 4096 };
 
 static const char *const mounts[][2] = {{"/proc", "proc"}, {"/sys", "sysfs"}, {"/dev", "devtmpfs"},
-    {"/dev/pts", "devpts"}, {"/dev/shm", "tmpfs"}, {"/run", "tmpfs"}, {"/sys/fs/cgroup", "cgroup2"}};
+    {"/dev/pts", "devpts"}, {"/dev/shm", "tmpfs"}, {"/run", "tmpfs"},
+    {"/sys/fs/cgroup", "cgroup2"}};
 
 static long long now(void)
 {
@@ -80,7 +81,8 @@ static void serve(int count)
 	int fd;
 
 	note("/marks", now());
-	if (read_notes("/marks", &first, &last) != count || read_notes("/begun", &begun, &begun) != 1)
+	if (read_notes("/marks", &first, &last) != count ||
+	    read_notes("/begun", &begun, &begun) != 1)
 		return;
 	sleep(IDLE);
 	fd = open("/dev/console", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);

@@ -2,11 +2,12 @@
  *
  *   agent DEVICE
  *
- * The device is a terminal, or a port of virtio-serial. Says "hello\n" when it is there. A request is a line "run ID MS TEXT INPUT\n", the last two
- * being lengths, and then so many bytes of each: a text for sh, and its standard input. The
- * answer is "ID STATUS LENGTH\n" and as many bytes of output. STATUS is as a shell has it; 124
- * when it was not done after MS ms, and then its process group is killed. What the text leaves
- * running in the background stays. At the end of the line the agent ends, too. */
+ * The device is a terminal, or a port of virtio-serial. Says "hello\n" when it is there. A request
+ * is a line "run ID MS TEXT INPUT\n", the last two being lengths, and then so many bytes of each: a
+ * text for sh, and its standard input. The answer is "ID STATUS LENGTH\n" and as many bytes of
+ * output. STATUS is as a shell has it; 124 when it was not done after MS ms, and then its process
+ * group is killed. What the text leaves running in the background stays. At the end of the line the
+ * agent ends, too. */
 #include <err.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -15,13 +15,15 @@ static void check(bool holds)
 }
 
 /* What was shown of [0 .. length-1] begins as it must, has the bytes, and ends. */
-static void check_shown(const struct lines_style *style, const char *shown, size_t size, const char *bytes, size_t length)
+static void check_shown(const struct lines_style *style, const char *shown, size_t size,
+    const char *bytes, size_t length)
 {
 	size_t bare = length && bytes[length - 1] == '\n' ? length - 1 : length;
 
 	check(size <= LINES_MOST);
 	if (style->format == LINES_JSON) {
-		check(size > 2 && shown[0] == '{' && shown[size - 2] == '}' && shown[size - 1] == '\n');
+		check(size > 2 && shown[0] == '{' && shown[size - 2] == '}' &&
+		      shown[size - 1] == '\n');
 		check(!memchr(shown, '\n', size - 1) && !memchr(shown, '\0', size));
 		return;
 	}
@@ -29,7 +31,9 @@ static void check_shown(const struct lines_style *style, const char *shown, size
 		check(shown[size - 1] == '\n' && size > bare);
 	else
 		check(size == length);
-	check(memcmp(shown + size - (shown[size - 1] == '\n' && (bare < length || size > length)) - bare, bytes, bare) == 0);
+	check(memcmp(shown + size - (shown[size - 1] == '\n' && (bare < length || size > length)) -
+			 bare,
+		  bytes, bare) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -21,7 +21,8 @@ static bool has(const char *datagram, size_t size, const char *text)
 }
 
 /* The same in our words. */
-static size_t write_again(const struct notification *n, const char *datagram, char *ret, size_t room)
+static size_t write_again(
+    const struct notification *n, const char *datagram, char *ret, size_t room)
 {
 	int head = snprintf(ret, room, "%s%s%s%s%s", n->ready ? "READY=1\n" : "",
 	    n->reloading ? "RELOADING=1\n" : "", n->stopping ? "STOPPING=1\n" : "",

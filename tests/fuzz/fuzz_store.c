@@ -2,7 +2,8 @@
  * it, and what it gives makes sense.
  *
  * The first byte tells whether the layout is put right, so that what is behind it is read at all,
- * and whether the file is cut; the second the number of streams. The rest is repeated until the file is full. */
+ * and whether the file is cut; the second the number of streams. The rest is repeated until the
+ * file is full. */
 #include "log/store_read.h"
 
 #include <stdlib.h>
@@ -43,7 +44,8 @@ static char *make(const uint8_t *data, size_t size, size_t *ret_size)
 	return file;
 }
 
-static void check_copy(const struct store_reader *reader, uint32_t stream, uint64_t from, uint64_t to)
+static void check_copy(
+    const struct store_reader *reader, uint32_t stream, uint64_t from, uint64_t to)
 {
 	/* Of the exact size, so that the sanitizer sees a step too far. */
 	char *bytes = malloc(STORE_RING);

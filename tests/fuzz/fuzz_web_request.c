@@ -1,7 +1,7 @@
 /* A request as the responder reads it from any stranger: the parser keeps its header's
  * promises, reads the same from any pieces, and no route does anything wrong with it. */
-#include "probes/web_request.h"
 #include "probes/site.h"
+#include "probes/web_request.h"
 
 #include <errno.h>
 #include <stdint.h>

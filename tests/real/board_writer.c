@@ -56,8 +56,8 @@ static void set_running(struct board_service *service, unsigned pid)
 static void set_paused(struct board_service *service, unsigned paused)
 {
 	board_begin(service);
-	service->slice = (uint8_t)(paused ? service->slice | SLICE_PAUSED
-					  : service->slice & ~SLICE_PAUSED);
+	service->slice =
+	    (uint8_t)(paused ? service->slice | SLICE_PAUSED : service->slice & ~SLICE_PAUSED);
 	board_end(service);
 }
 

@@ -5,10 +5,10 @@
  * system of type "slow" takes more than a second, and cannot be mounted; what is known of it
  * meanwhile is printed.
  * Of the seed it prints what matters for its safety, in order: "fsync", "reseed", and "add BYTES
- * COUNTED" with "there" or "gone" for the file at that moment. With EARLY in the environment the kernel's
- * generator is not ready; with `old` it is a kernel whose statx(2) knows no mounts, and whose
- * cgroup2 has no options; with `stubborn` nothing can be remounted. There never is a devtmpfs: it
- * would be this machine's own /dev, whatever the namespace.
+ * COUNTED" with "there" or "gone" for the file at that moment. With EARLY in the environment the
+ * kernel's generator is not ready; with `old` it is a kernel whose statx(2) knows no mounts, and
+ * whose cgroup2 has no options; with `stubborn` nothing can be remounted. There never is a
+ * devtmpfs: it would be this machine's own /dev, whatever the namespace.
  *
  * Linked with --wrap for the functions below. */
 #include "init/mounts.h"
@@ -32,10 +32,10 @@ int __wrap_fsync(int fd);
 ssize_t __real_getrandom(void *bytes, size_t size, unsigned flags);
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
 
-int __real_mount(
-    const char *source, const char *target, const char *type, unsigned long flags, const void *data);
-int __wrap_mount(
-    const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+int __real_mount(const char *source, const char *target, const char *type, unsigned long flags,
+    const void *data);
+int __wrap_mount(const char *source, const char *target, const char *type, unsigned long flags,
+    const void *data);
 int __real_statx(int at, const char *path, int flags, unsigned mask, struct statx *info);
 int __wrap_statx(int at, const char *path, int flags, unsigned mask, struct statx *info);
 

@@ -8,8 +8,8 @@
  *        been reaped by somebody; prints the ms it took
  *   wrapped signals           prints "ready", then the number of each signal it gets;
  *        ends at the second SIGINT in a row
- *   wrapped late FILE MS [CODE]   prints its pid; at TERM waits MS, writes FILE, exits
- */
+ *   wrapped late FILE MS [CODE]   prints its pid; at TERM
+ * waits MS, writes FILE, exits */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -60,8 +60,8 @@ static void check_start(uint32_t slot)
 
 	for (unsigned i = 0; i < ARRAY_LEN(times); i++)
 		if (old[i] ? times[i] != old[i] : times[i] && times[i] < start->wanted)
-			sim_fail("s%02d: time %u of its start is %lld, and was %lld", sim_number(slot), i,
-			    (long long)times[i], (long long)old[i]);
+			sim_fail("s%02d: time %u of its start is %lld, and was %lld",
+			    sim_number(slot), i, (long long)times[i], (long long)old[i]);
 	if ((m->want == WANT_UP && !start->wanted) || (m->ready && !start->ready) ||
 	    (m->started && !start->executed))
 		sim_fail("s%02d: a time of its start is missing", sim_number(slot));
@@ -307,8 +307,8 @@ void checks_end(void)
 	for (uint32_t slot = 0; slot < sim.sv.count; slot++)
 		if (sim_record(slot)->used && !machine_settled(&sim_record(slot)->m) &&
 		    sim.sv.stop_deadline)
-			sim_fail("s%02d is %s after the shutdown", sim_number(slot),
-			    sim_state(slot));
+			sim_fail(
+			    "s%02d is %s after the shutdown", sim_number(slot), sim_state(slot));
 }
 
 void checks_begin(void)

@@ -34,7 +34,8 @@ void sim_abandon(uint32_t used, uint64_t but)
 	for (pid_t pid = 2; pid < KERNEL_PIDS; pid++) {
 		struct process *p = &kernel.process[pid];
 
-		if (p->state != PROCESS_FREE && p->life >> 32 == used && p->life != but && p->role != ROLE_MAIN)
+		if (p->state != PROCESS_FREE && p->life >> 32 == used && p->life != but &&
+		    p->role != ROLE_MAIN)
 			p->abandoned = true;
 	}
 }
@@ -47,9 +48,9 @@ static void check_order(uint32_t slot, int number)
 {
 	const struct machine *m = &sim_record(slot)->m;
 	bool all = m->cause == CAUSE_SHUTDOWN;
-	bool required = (m->cause == CAUSE_OPERATOR && m->want == WANT_DOWN) ||
-			(m->cause == CAUSE_DEPENDENCY &&
-			    (m->deps == DEPS_DOWN || m->deps == DEPS_FAILED));
+	bool required =
+	    (m->cause == CAUSE_OPERATOR && m->want == WANT_DOWN) ||
+	    (m->cause == CAUSE_DEPENDENCY && (m->deps == DEPS_DOWN || m->deps == DEPS_FAILED));
 
 	if (!all && !required)
 		return;
@@ -165,7 +166,8 @@ static uint64_t on_spawn(int number, enum role role)
 	if (sim.sv.killing && role != ROLE_RELOAD)
 		sim_fail(
 		    "s%02d: a process is made (role %u) after the end of patience", number, role);
-	/* With a stop command its beginning counts: when it has failed, it may be too late for that. */
+	/* With a stop command its beginning counts: when it has failed, it may be too late for
+	 * that. */
 	if (role == ROLE_STOP && !sim.sv.unit[slot].removed)
 		check_order(slot, number);
 	if (role != ROLE_MAIN && role != ROLE_PRE)
@@ -190,9 +192,8 @@ static uint64_t on_spawn(int number, enum role role)
 static uint32_t owner(const struct process *p)
 {
 	for (uint32_t slot = 0; slot < sim.sv.count; slot++)
-		if (slices_signalling()
-			? sim.sv.unit[slot].sliced && sim_number(slot) == p->service
-			: sim_record(slot)->used == p->life >> 32)
+		if (slices_signalling() ? sim.sv.unit[slot].sliced && sim_number(slot) == p->service
+					: sim_record(slot)->used == p->life >> 32)
 			return slot;
 	sim_fail("a signal for a process of s%02d, whose record is gone", p->service);
 }
@@ -204,8 +205,8 @@ static void on_signal(pid_t pid, int sig, bool named)
 	const struct board_service *s = sim_record(slot);
 	bool stops = s->m.state == STATE_STOPPING || s->m.state == STATE_CLEANUP;
 
-	sim_trace("  signal %d to pid %d of s%02d (%s)", sig, (int)pid, p->service,
-	    sim_state(slot));
+	sim_trace(
+	    "  signal %d to pid %d of s%02d (%s)", sig, (int)pid, p->service, sim_state(slot));
 	/* Whom kill_mode=process left in the slice may meet the end of a life with another one. */
 	if (p->abandoned ? !slices_signalling() : p->life != sim_life(slot))
 		sim_fail(

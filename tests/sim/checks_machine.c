@@ -3,7 +3,9 @@
 #include "init/supervisor_internal.h"
 #include "tests/sim/checks.h"
 
-enum { SHELL_DELAY = 1000 }; /* ms between an end of the shell and its return, if it has no back-off */
+enum {
+	SHELL_DELAY = 1000
+}; /* ms between an end of the shell and its return, if it has no back-off */
 
 /* It waits for one that is to stay down, or for one that itself waits so. */
 static bool waits_in_vain(uint32_t slot)
@@ -34,19 +36,20 @@ static uint32_t shell_needs(void)
 		before = mask;
 		for (int number = 0; number < KERNEL_SERVICES; number++)
 			if (before >> number & 1)
-				mask |= sim.plan.service[number].requires |
-					sim.plan.service[number].wants;
+		mask |= sim.plan.service[number].requires | sim.plan.service[number].wants;
 	}
 	return mask;
 }
 
-/* Nothing but these has or will have a process, though something was to, or nothing is to at all. */
+/* Nothing but these has or will have a process, though something was
+ * to, or nothing is to at all. */
 static bool is_hopeless(uint32_t but)
 {
 	bool failed = false, enabled = false;
 
 	for (int number = 0; number < KERNEL_EMERGENCY; number++) {
-		uint32_t slot = sim.plan.service[number].present ? sim_slot(number) : SUPERVISOR_NONE;
+		uint32_t slot =
+		    sim.plan.service[number].present ? sim_slot(number) : SUPERVISOR_NONE;
 
 		if (slot == SUPERVISOR_NONE)
 			continue;
@@ -147,7 +150,8 @@ static bool is_critical_down(void)
 	for (uint32_t slot = 0; slot < sim.sv.count; slot++) {
 		const struct board_service *s = sim_record(slot);
 
-		if (s->used && s->critical && (s->m.state == STATE_FAILED || s->m.state == STATE_FATAL))
+		if (s->used && s->critical &&
+		    (s->m.state == STATE_FAILED || s->m.state == STATE_FATAL))
 			return true;
 	}
 	return false;

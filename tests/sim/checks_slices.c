@@ -31,8 +31,8 @@ static void on_leave(int number)
 		const struct process *p = &kernel.process[pid];
 
 		if (p->slice == number + 1 && kernel_lives(p) && !p->abandoned)
-			sim_fail("s%02d: its slice is given back with pid %d in it", number,
-			    (int)pid);
+			sim_fail(
+			    "s%02d: its slice is given back with pid %d in it", number, (int)pid);
 	}
 }
 
@@ -119,8 +119,8 @@ static void check_frozen(void)
 		if (slot == SUPERVISOR_NONE)
 			sim_fail("s%02d is frozen, and nobody has its slice", number);
 		if (!(sim_record(slot)->slice & SLICE_PAUSED))
-			sim_fail("s%02d is frozen in state %s, and not paused", number,
-			    sim_state(slot));
+			sim_fail(
+			    "s%02d is frozen in state %s, and not paused", number, sim_state(slot));
 		for (pid_t pid = 2; pid < KERNEL_PIDS; pid++) {
 			const struct process *p = &kernel.process[pid];
 

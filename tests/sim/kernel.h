@@ -1,9 +1,9 @@
 /* A simulated kernel: everything of init/platform.h over a virtual clock.
  *
  * A command's words tell how its process behaves: "/sim/main s07 4" is the main process of
- * service 7 with behaviour 4, "/sim/shell4" the shell of last resort. What happens by chance comes from the seed, so that a run
- * can be repeated. There are few process numbers, so that they are used again soon.
- * Owns: `kernel`, the one world of the test (platform.h hands no context down). */
+ * service 7 with behaviour 4, "/sim/shell4" the shell of last resort. What happens by chance comes
+ * from the seed, so that a run can be repeated. There are few process numbers, so that they are
+ * used again soon. Owns: `kernel`, the one world of the test (platform.h hands no context down). */
 #ifndef SINIT_TESTS_SIM_KERNEL_H
 #define SINIT_TESTS_SIM_KERNEL_H
 

@@ -124,8 +124,8 @@ static void draw_shell(struct plan *plan)
 {
 	plan->built_in = true;
 	plan->service[KERNEL_EMERGENCY] = (struct plan_service){.present = true,
-	    .behaviour = (uint8_t)ANY(STEADY, FLAKY, CRASHING, DEAF, FAMILY, MISSING, SOMETIMES,
-		HANGING, BRIEF, BRIEF),
+	    .behaviour = (uint8_t)ANY(
+		STEADY, FLAKY, CRASHING, DEAF, FAMILY, MISSING, SOMETIMES, HANGING, BRIEF, BRIEF),
 	    .restart = RESTART_ALWAYS,
 	    .kill_mode = KILL_MAIN,
 	    .oom_policy = OOM_RESTART,

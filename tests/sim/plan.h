@@ -11,16 +11,16 @@ enum { PLAN_PROBES = 3, PLAN_DEVICES = 4 };
 /* A service. Others are bits of a mask. */
 struct plan_service {
 	bool present, enabled, oneshot, critical;
-	bool broken; /* its section has an error */
+	bool broken;    /* its section has an error */
 	uint32_t level; /* requires, wants and after name lower levels only */
 	uint32_t requires, wants, after, restart_with;
 	uint32_t waits; /* bits of devices: wait_for */
 	bool has_pre, has_stop, has_post, has_reload;
-	bool probe[PLAN_PROBES]; /* by enum probe_role */
+	bool probe[PLAN_PROBES];            /* by enum probe_role */
 	uint8_t behaviour, pre, stop, post; /* enum behaviour */
 	int priority;
 	uint8_t restart, kill_mode, oom_policy; /* enums of schema.h of these names */
-	bool capped, warns; /* memory_max and memory_warn */
+	bool capped, warns;                     /* memory_max and memory_warn */
 	uint32_t restart_delay, max_backoff, multiplier, jitter, max_restarts; /* UINT32_MAX */
 	uint32_t restart_window, min_uptime, start_timeout, stop_timeout;
 };

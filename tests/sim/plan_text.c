@@ -97,8 +97,8 @@ static void write_service(const struct plan_service *s, unsigned number, struct 
 	ms(text, "stop_timeout", s->stop_timeout);
 	for (unsigned role = 0; role < PLAN_PROBES; role++)
 		if (s->probe[role])
-			text_addf(text, "[%s %s]\ncheck = tcp://127.0.0.1:%u\n", probes[role],
-			    name, 1 + role);
+			text_addf(text, "[%s %s]\ncheck = tcp://127.0.0.1:%u\n", probes[role], name,
+			    1 + role);
 }
 
 void plan_write(const struct plan *plan, char *buffer)
@@ -112,8 +112,8 @@ void plan_write(const struct plan *plan, char *buffer)
 	if (plan->alert)
 		text_add(&text, "critical_action = alert\n");
 	if (plan->machine)
-		text_addf(&text, "emergency = /sim/shell%u\n",
-		    plan->service[KERNEL_EMERGENCY].behaviour);
+		text_addf(
+		    &text, "emergency = /sim/shell%u\n", plan->service[KERNEL_EMERGENCY].behaviour);
 	if (plan->spoilt)
 		text_add(&text, "[service emergency]\nnice = very\nenabled = yes\n");
 	for (unsigned n = 0; n < KERNEL_SERVICES; n++)

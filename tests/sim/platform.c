@@ -159,8 +159,7 @@ static enum role role_of(const char *path)
 static struct words words_of(const struct spawn *spawn)
 {
 	const char *program = spawn->argv[0] + sizeof("/sim/") - 1;
-	struct words shell = {
-	    .role = ROLE_MAIN, .service = KERNEL_EMERGENCY, .shell = true};
+	struct words shell = {.role = ROLE_MAIN, .service = KERNEL_EMERGENCY, .shell = true};
 
 	if (sscanf(program, "shell%d", &shell.behaviour) == 1)
 		return shell;
@@ -227,8 +226,8 @@ int platform_spawn(struct spawner *spawner, const struct spawn *spawn, struct sp
 	    .life = life};
 	*ret = (struct spawn_result){.pid = pid};
 	slices_enter(pid, slice);
-	sim_trace("  kernel: pid %d is s%02d role %d behaviour %d%s", (int)pid, service, (int)words.role,
-	    behaviour, hangs ? ", exec pending" : "");
+	sim_trace("  kernel: pid %d is s%02d role %d behaviour %d%s", (int)pid, service,
+	    (int)words.role, behaviour, hangs ? ", exec pending" : "");
 	if (hangs) {
 		kernel.process[pid].state = PROCESS_PENDING;
 		kernel.process[pid].stop_time = kernel_pick(50);
@@ -271,11 +270,8 @@ pid_t platform_fork(int (*main_of_child)(void *), void *arg)
 
 	if (!pid)
 		return -EAGAIN;
-	kernel.process[pid] = (struct process){.parent = 1,
-	    .sid = 1,
-	    .role = ROLE_LIMITS,
-	    .ours = true,
-	    .service = KERNEL_SERVICES};
+	kernel.process[pid] = (struct process){
+	    .parent = 1, .sid = 1, .role = ROLE_LIMITS, .ours = true, .service = KERNEL_SERVICES};
 	kernel_end(pid, EXIT_EXITED, main_of_child(arg));
 	return pid;
 }

@@ -137,8 +137,10 @@ static void judge(uint32_t number)
 	if (!passing && role != PROBE_READINESS && meant && s->m.life == life &&
 	    (s->m.state == STATE_RUNNING || s->m.state == STATE_STARTING))
 		sim_fail("%s: a failed %s probe changes nothing", s->name, render_role(role));
-	if (role == PROBE_READINESS && meant && s->m.state == STATE_RUNNING && s->m.ready != passing)
-		sim_fail("%s: ready is %u, its readiness probe says %d", s->name, s->m.ready, passing);
+	if (role == PROBE_READINESS && meant && s->m.state == STATE_RUNNING &&
+	    s->m.ready != passing)
+		sim_fail(
+		    "%s: ready is %u, its readiness probe says %d", s->name, s->m.ready, passing);
 }
 
 void prober_run(void)

@@ -36,8 +36,8 @@ struct sim {
 	struct cgroup_tree tree;
 	uint64_t oom_life[SIM_SLOTS]; /* whose main process was killed for memory, 0: none */
 	struct seen seen[SIM_SLOTS];
-	uint32_t there;              /* bits of devices that are there */
-	uint32_t told;               /* of which the supervisor has been told, there or not */
+	uint32_t there;                  /* bits of devices that are there */
+	uint32_t told;                   /* of which the supervisor has been told, there or not */
 	uint64_t exits[KERNEL_SERVICES]; /* by the board */
 	uint32_t reload_share;           /* percent of what operators do */
 	int64_t reloaded_at;

@@ -422,8 +422,11 @@ int slice_memory(const struct slice *slice, struct slice_memory *ret)
 {
 	const struct sim_slice *s = slice_of(slice);
 
-	*ret = (struct slice_memory){
-	    .high = s->high, .oom = s->oom, .own_oom = s->oom, .oom_kill = s->oom_kill, .group = s->group};
+	*ret = (struct slice_memory){.high = s->high,
+	    .oom = s->oom,
+	    .own_oom = s->oom,
+	    .oom_kill = s->oom_kill,
+	    .group = s->group};
 	return 0;
 }
 

@@ -12,15 +12,15 @@
 
 /* What the checks want to know of one. */
 struct sim_slice {
-	bool there;  /* its directory */
-	bool left;   /* given back with processes in it */
+	bool there; /* its directory */
+	bool left;  /* given back with processes in it */
 	bool frozen;
-	bool killed; /* by cgroup.kill: who is not moved into it is killed at birth */
-	bool capped;    /* memory_max is set: only then is it killed for memory */
-	bool together;  /* memory.oom.group */
-	int fd;         /* while it is open, else -1 */
+	bool killed;   /* by cgroup.kill: who is not moved into it is killed at birth */
+	bool capped;   /* memory_max is set: only then is it killed for memory */
+	bool together; /* memory.oom.group */
+	int fd;        /* while it is open, else -1 */
 	int events_wd, memory_wd;
-	uint32_t live;  /* processes in it */
+	uint32_t live;      /* processes in it */
 	int64_t full_until; /* it seems to have processes until then, 0: it says how it is */
 	int64_t oom_at;     /* the kernel kills in it then, 0: it does not */
 	int64_t late_at;    /* it has counted `late` then, and tells; 0: it has */

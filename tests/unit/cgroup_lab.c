@@ -128,7 +128,8 @@ int lab_teardown(void **state)
 		kill_all(lab_path);
 		cgroup_tree_each(&lab, lab_drop, NULL);
 		cgroup_tree_close(&lab);
-		left = rmdir(lab_path) < 0 && errno != ENOENT; /* it goes with the tree that has made it */
+		left = rmdir(lab_path) < 0 &&
+		       errno != ENOENT; /* it goes with the tree that has made it */
 	}
 	return birth_teardown(state) | left;
 }
@@ -147,8 +148,8 @@ const char *lab_file(const char *name, const char *file)
 	static unsigned next;
 	char *path = paths[next++ % 4];
 
-	snprintf(path, sizeof(paths[0]), "%s/%s.service%s%s", lab_path, name, *file ? "/" : "",
-	    file);
+	snprintf(
+	    path, sizeof(paths[0]), "%s/%s.service%s%s", lab_path, name, *file ? "/" : "", file);
 	return path;
 }
 
@@ -174,7 +175,7 @@ bool lab_emptied(struct slice *slice)
 		pid_t gone;
 		while ((gone = waitpid(-1, NULL, WNOHANG)) > 0)
 			;
-		gone < 0 && errno == ECHILD && slice_signal(slice, 0) == 0;
+		gone < 0 && errno == ECHILD &&slice_signal(slice, 0) == 0;
 	}));
 }
 

@@ -87,8 +87,8 @@ void loglab_make(struct logger_lab *lab)
 {
 	bool file;
 
-	*lab = (struct logger_lab){
-	    .syslog = {-1, -1}, .out = {-1, -1}, .syslog_stream = UINT32_MAX};
+	*lab =
+	    (struct logger_lab){.syslog = {-1, -1}, .out = {-1, -1}, .syslog_stream = UINT32_MAX};
 	make_channel(lab);
 	lab->store = above(store_make(-1, LOGLAB_STREAMS, (gid_t)-1, &file));
 	lab->head = mmap(NULL, store_size(), PROT_READ | PROT_WRITE, MAP_SHARED, lab->store, 0);

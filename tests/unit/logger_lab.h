@@ -22,18 +22,18 @@ struct loglab_stream {
 	uint32_t keep, max_size; /* max_size 0: no limit */
 	uint32_t uid, gid;       /* 0: nobody in particular */
 	uint64_t ended;
-	int pipe[2];             /* -1: none */
+	int pipe[2]; /* -1: none */
 };
 
 struct logger_lab {
 	struct loglab_stream stream[LOGLAB_STREAMS];
 	uint32_t streams;
-	int store, channel;      /* of the channel PID 1's end, which does not wait */
+	int store, channel; /* of the channel PID 1's end, which does not wait */
 	int take[2], put[2];
-	int syslog[2];           /* of the logger, of who sends; -1: none */
-	int out[2];              /* standard output of a logger in a child; -1: none */
+	int syslog[2]; /* of the logger, of who sends; -1: none */
+	int out[2];    /* standard output of a logger in a child; -1: none */
 	uint32_t syslog_stream;
-	uint16_t forward_port;   /* 0: nothing is forwarded */
+	uint16_t forward_port; /* 0: nothing is forwarded */
 	bool forward_tcp;
 	bool hangs;
 	bool deaf;               /* in a child: nobody can be made the owner of a pipe's signal */

@@ -35,7 +35,7 @@ static char said[2][SAID], target[SAID], shown[SAID];
 static size_t said_size[2];
 static int lives_ended; /* how often walk->between was called */
 
-/* --- what is said ------------------------------------------------------------------------------ */
+/* --- what is said ---------------------------------------------------------------------------- */
 
 static void note(uint32_t stream, const char *text)
 {
@@ -68,7 +68,8 @@ static void say_lines(int from, int to)
 			if (walk->syslog && stream == 0)
 				snprintf(line, sizeof(line), "tag[7]: message %d", i);
 			else
-				snprintf(line, sizeof(line), "%s says number %d\n", lab.stream[stream].name, i);
+				snprintf(line, sizeof(line), "%s says number %d\n",
+				    lab.stream[stream].name, i);
 			if (walk->syslog && stream == 0)
 				send_message(line);
 			else
@@ -76,7 +77,7 @@ static void say_lines(int from, int to)
 		}
 }
 
-/* --- what has come of it ------------------------------------------------------------------------ */
+/* --- what has come of it --------------------------------------------------------------------- */
 
 /* A line of a log as it was before it was formatted, without its newline. */
 static void unformat(const struct loglab_stream *s, char *line)
@@ -144,7 +145,8 @@ static void read_files(const char *name)
 		snprintf(old, sizeof(old), "%s.%d.gz", name, i);
 		if (access(old, F_OK) < 0)
 			continue;
-		snprintf(command, sizeof(command), "gzip -dc '%s' >'%s'", old, tempdir_path("plain"));
+		snprintf(
+		    command, sizeof(command), "gzip -dc '%s' >'%s'", old, tempdir_path("plain"));
 		assert_int_equal(system(command), 0);
 		used += file_read(tempdir_path("plain"), target + used, sizeof(target) - used);
 	}
@@ -226,7 +228,8 @@ static void check_store(uint32_t stream)
 	assert_int_equal(s->out, size);
 	assert_int_equal(s->put.phase, PUT_NONE);
 	assert_int_equal(s->dropped_lines, 0);
-	assert_int_equal(pread(lab.store, ring, size, lab.head->rings + (off_t)stream * STORE_RING), size);
+	assert_int_equal(
+	    pread(lab.store, ring, size, lab.head->rings + (off_t)stream * STORE_RING), size);
 	assert_memory_equal(ring, said[stream], size);
 }
 
@@ -246,7 +249,7 @@ static void check(void)
 	assert_int_equal(loglab_waiting(lab.put[0]), 0);
 }
 
-/* --- walks --------------------------------------------------------------------------------------- */
+/* --- walks ----------------------------------------------------------------------------------- */
 
 static void begin(void)
 {
@@ -260,7 +263,8 @@ static void begin(void)
 	loglab_make_out(&lab);
 	if (walk->appended) {
 		close(lab.out[1]);
-		lab.out[1] = open(tempdir_path("out"), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+		lab.out[1] = open(
+		    tempdir_path("out"), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 		assert_true(lab.out[1] >= 0);
 	}
 	lab.file_limit = walk->file_limit;
@@ -303,7 +307,8 @@ void walk_once(const struct walk *which)
 	unsigned moments = 0;
 
 	walk = which;
-	for (struct moment moment = {.calls_only = CALLS_ONLY, .whole = walk->whole}; !moment.over; moments++) {
+	for (struct moment moment = {.calls_only = CALLS_ONLY, .whole = walk->whole}; !moment.over;
+	     moments++) {
 		begin();
 		killed(&moment);
 		if (!moment.over)
@@ -325,7 +330,8 @@ void walk_on(const struct walk *which)
 			struct moment other;
 
 			random = random * 1103515245 + 12345;
-			other = (struct moment){.call = random >> 16 & 31, .part = walk->whole ? 0 : random >> 21 & 3};
+			other = (struct moment){
+			    .call = random >> 16 & 31, .part = walk->whole ? 0 : random >> 21 & 3};
 			if (!other.part && !CALLS_ONLY)
 				other.store = random >> 23 & 1;
 			other.stores = true;

@@ -12,13 +12,13 @@ enum { WALK_KEEP = 6 }; /* old files at most */
 
 /* One way of lines from the pipes to where they go, and what comes in between. */
 struct walk {
-	struct loglab_stream stream[2];    /* the second one may have no name: there is none */
-	bool syslog;                       /* lines of the first one come as messages of /dev/log */
-	bool appended;                     /* standard output is a file; `between` adds WALK_FOREIGN */
-	uint32_t file_limit;               /* of the loggers that are killed */
+	struct loglab_stream stream[2]; /* the second one may have no name: there is none */
+	bool syslog;                    /* lines of the first one come as messages of /dev/log */
+	bool appended;                  /* standard output is a file; `between` adds WALK_FOREIGN */
+	uint32_t file_limit;            /* of the loggers that are killed */
 	void (*between)(struct logger_lab *lab); /* each time that one is killed; or NULL */
-	bool changing;                     /* which changes the format of the first stream */
-	bool whole;                        /* no call moves a part of what it is to move */
+	bool changing;                           /* which changes the format of the first stream */
+	bool whole;                              /* no call moves a part of what it is to move */
 };
 
 /* One logger is killed, at each of its moments, and the next one does it all. */

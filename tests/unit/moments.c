@@ -141,7 +141,7 @@ static bool cut(pid_t pid, unsigned part)
 /* --- moments --------------------------------------------------------------------------------- */
 
 enum result {
-	ENDED,  /* it has no such moment, and came to its end */
+	ENDED, /* it has no such moment, and came to its end */
 	KILLED,
 	LAST,   /* likewise, and no store follows before the next call */
 	UNCUT,  /* the call has no part */
@@ -178,8 +178,7 @@ static enum result step(const struct moment *moment, pid_t pid, const void *memo
 	return moment->store && memcmp(at_next_call, memory, size) == 0 ? LAST : KILLED;
 }
 
-static enum result come_to(
-    const struct moment *moment, pid_t pid, const void *memory, size_t size)
+static enum result come_to(const struct moment *moment, pid_t pid, const void *memory, size_t size)
 {
 	for (unsigned call = 1; call <= moment->call; call++) {
 		if (!go_on(pid, PTRACE_SYSCALL))

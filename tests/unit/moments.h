@@ -25,7 +25,8 @@ struct moment {
 
 /* Runs `work` in a child that is killed at this moment, and goes on to the next one. The child's
  * moments begin where it calls moments_begin(). One that ends in another way fails the test. */
-void moment_kill(struct moment *moment, void (*work)(void *), void *context, const void *memory, size_t size);
+void moment_kill(
+    struct moment *moment, void (*work)(void *), void *context, const void *memory, size_t size);
 void moments_begin(void);
 
 /* Runs it in a child to its end. */

@@ -228,7 +228,8 @@ static void test_records_are_read_whole(void **state)
 	int torn = 0;
 	alarm(60); /* the writer may not get a CPU at once, but it must get one */
 	for (int i = 0; i < 20000 || changes < 1000; i++) {
-		/* Where the writer has lost its CPU in the middle for too long, it is odd and says so. */
+		/* Where the writer has lost its CPU in the middle for too long, it is odd and says
+		 * so. */
 		torn += !board_read(&board, 0, &copy) || (copy.seq % 2 == 0 && !is_whole(&copy));
 		changes += copy.pid != last;
 		last = copy.pid;

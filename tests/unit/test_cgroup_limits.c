@@ -4,9 +4,9 @@
 #include "tests/unit/config_util.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -172,9 +172,10 @@ static void test_keys(void **state)
 	const struct service_settings *s;
 
 	(void)state;
-	image = config_util_text("[defaults]\npids_max = 99\n[service a]\ncommand = x\nmemory_max = 64M\n"
-				 "memory_warn = 80%\ncpu_max = 50%\noom_policy = stop\n"
-				 "[service b]\ncommand = x\npids_max =\n");
+	image = config_util_text(
+	    "[defaults]\npids_max = 99\n[service a]\ncommand = x\nmemory_max = 64M\n"
+	    "memory_warn = 80%\ncpu_max = 50%\noom_policy = stop\n"
+	    "[service b]\ncommand = x\npids_max =\n");
 	s = image_service(image, 0);
 	assert_string_equal(image_cgroup(image, s, CGROUP_MEMORY_MAX), "64M");
 	assert_string_equal(image_cgroup(image, s, CGROUP_CPU_MAX), "50%");
@@ -185,15 +186,16 @@ static void test_keys(void **state)
 	config_free(image);
 	refused("memory_max = 64X\n",
 	    "t:3: memory_max = 64X: expected a size such as 64M, at least 64K, or max\n");
-	refused("cpu_max = much\n", "t:3: cpu_max = much: expected 50% of one CPU, a number of CPUs "
-				    "such as 1.5 (1% at least), or max\n");
+	refused("cpu_max = much\n", "t:3: cpu_max = much: expected 50% of one CPU, a number of "
+				    "CPUs such as 1.5 (1% at least), or max\n");
 	refused("memory_warn = 80%\n",
 	    "t:3: memory_warn = 80%: a part of memory_max, which is not set\n");
 	refused("memory_max = 1M\nmemory_warn = 1M\n",
 	    "t:4: memory_warn = 1M: it is not below memory_max, and would never come\n");
 	refused("memory_max = 100M\nmemory_high = 80M\nmemory_warn = 80%\n",
 	    "t:5: memory_warn = 80%: it is not below memory_high, where the service is held\n");
-	refused("oom_policy = panic\n", "t:3: oom_policy = panic: expected restart, stop or ignore\n");
+	refused(
+	    "oom_policy = panic\n", "t:3: oom_policy = panic: expected restart, stop or ignore\n");
 }
 
 int main(void)

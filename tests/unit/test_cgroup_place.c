@@ -1,9 +1,9 @@
 /* Where sinit finds itself in the tree, out of the texts of /proc. */
 #include "cgroup/place.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +14,11 @@
 #define V1      "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
 #define V2      "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
 #define V2_RO   "30 23 0:26 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw,nsdelegate\n"
-#define HYBRID  "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 master:1 - cgroup2 none rw\n"
+#define HYBRID                                                                                     \
+	"41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 master:1 - cgroup2 none rw\n"
 
-static void place(const char *self, const char *mounts, enum cgroup_place_kind kind, const char *path)
+static void place(
+    const char *self, const char *mounts, enum cgroup_place_kind kind, const char *path)
 {
 	struct cgroup_place found;
 
@@ -46,14 +48,12 @@ static void test_found(void **state)
 static void test_part_of_the_tree(void **state)
 {
 	(void)state;
-	place("0::/docker/abc\n",
-	    "30 23 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", CGROUP_PLACE_FOUND,
-	    "/sys/fs/cgroup");
+	place("0::/docker/abc\n", "30 23 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n",
+	    CGROUP_PLACE_FOUND, "/sys/fs/cgroup");
 	place("0::/docker/abc/x\n",
 	    "30 23 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n", CGROUP_PLACE_FOUND,
 	    "/sys/fs/cgroup/x");
-	place("0::/docker/abcd\n",
-	    "30 23 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n",
+	place("0::/docker/abcd\n", "30 23 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n",
 	    CGROUP_PLACE_HIDDEN, "");
 	/* A mount from outside of our namespace. */
 	place("0::/\n", "30 23 0:26 /../.. /sys/fs/cgroup rw - cgroup2 cgroup rw\n",
@@ -69,8 +69,8 @@ static void test_degraded(void **state)
 	    CGROUP_PLACE_READ_ONLY, "/sys/fs/cgroup");
 	place("0::/\n", ROOT_FS V2_RO "44 23 0:26 / /cg rw - cgroup2 cgroup rw\n",
 	    CGROUP_PLACE_FOUND, "/cg");
-	place("0::/\n", ROOT_FS V2 "44 23 0:26 / /cg ro - cgroup2 cgroup rw\n",
-	    CGROUP_PLACE_FOUND, "/sys/fs/cgroup");
+	place("0::/\n", ROOT_FS V2 "44 23 0:26 / /cg ro - cgroup2 cgroup rw\n", CGROUP_PLACE_FOUND,
+	    "/sys/fs/cgroup");
 	place("0::/\n", ROOT_FS, CGROUP_PLACE_ABSENT, "");
 	place("3:cpu:/\n", ROOT_FS V1, CGROUP_PLACE_V1, "");
 	place("", "", CGROUP_PLACE_ABSENT, "");
@@ -84,8 +84,8 @@ static void test_odd_texts(void **state)
 	(void)state;
 	place("0::/\n", "30 23 0:26 / /a\\040b\\134c rw - cgroup2 cgroup rw\n", CGROUP_PLACE_FOUND,
 	    "/a b\\c");
-	place("0::/\n", "30 23 0:26 / /a\\04 rw - cgroup2 cgroup rw\n", CGROUP_PLACE_FOUND,
-	    "/a\\04");
+	place(
+	    "0::/\n", "30 23 0:26 / /a\\04 rw - cgroup2 cgroup rw\n", CGROUP_PLACE_FOUND, "/a\\04");
 	place("0::/\n", "30\n\n30 23\ncgroup2\n" V2, CGROUP_PLACE_FOUND, "/sys/fs/cgroup");
 	/* cgroup2 in other fields is no mount of it. */
 	place("0::/\n", "30 23 0:26 / /cgroup2 rw - ext4 cgroup2 rw\n", CGROUP_PLACE_ABSENT, "");

@@ -25,7 +25,8 @@ static void test_words(void **state)
 	static struct cmdline c;
 
 	(void)state;
-	c = parsed("console=ttyS0 sinit.single  quiet\tsinit.conf=/etc/my\"board dir\" sinit.debug\n");
+	c = parsed(
+	    "console=ttyS0 sinit.single  quiet\tsinit.conf=/etc/my\"board dir\" sinit.debug\n");
 	assert_true(c.single);
 	assert_true(c.debug);
 	assert_string_equal(c.config, "/etc/myboard dir");
@@ -104,8 +105,8 @@ static void test_ends(void **state)
 		int signal;
 		enum machine_end end;
 	} table[] = {{SIGINT, END_REBOOT}, {SIGTERM, END_REBOOT}, {SIGUSR1, END_HALT},
-	    {SIGUSR2, END_POWEROFF}, {SIGPWR, END_POWEROFF}, {SIGHUP, END_NONE}, {SIGCHLD, END_NONE},
-	    {SIGNAL_RTMIN + 6, END_KEXEC}};
+	    {SIGUSR2, END_POWEROFF}, {SIGPWR, END_POWEROFF}, {SIGHUP, END_NONE},
+	    {SIGCHLD, END_NONE}, {SIGNAL_RTMIN + 6, END_KEXEC}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

@@ -57,8 +57,7 @@ static void test_bad_values(void **state)
 	bad("limit_core = much",
 	    "t:3: limit_core = much: expected SOFT or SOFT:HARD, each a number "
 	    "such as 1024 or 64M, or unlimited\n");
-	bad("log = file",
-	    "t:3: log = file: expected inherit, null, prefix or an absolute path\n");
+	bad("log = file", "t:3: log = file: expected inherit, null, prefix or an absolute path\n");
 	/* A value that is long or has control characters does not spoil the message. */
 	bad("enabled = \x1b[31m"
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -97,8 +96,7 @@ static void test_unknown(void **state)
 	    "[program:a]\n", "t:1: [program:a]: unknown section; a service's is [service NAME]\n");
 	refused("[]\n", "t:1: []: unknown section; a service's is [service NAME]\n");
 	refused("[sinit x]\n", "t:1: [sinit x]: [sinit] has no name\n");
-	refused(
-	    "[service]\n", "t:1: [service]: the name is missing; write [service NAME]\n");
+	refused("[service]\n", "t:1: [service]: the name is missing; write [service NAME]\n");
 	refused("[service a b]\n",
 	    "t:1: [service a b]: bad name; it has 1 to 63 letters, digits, _ - . @\n");
 	refused("[service ../x]\n",

@@ -78,9 +78,9 @@ static void test_values(void **state)
 
 static void test_name_in_a_path(void **state)
 {
-	struct image *image = config_util_text(
-	    "[defaults]\nlog = /var/log/%n.log\nlog_stderr = /%%n/%x%\n" SERVICE
-	    "[service b]\ncommand = x\nlog = prefix\nlog_stderr = /b%n%n\n");
+	struct image *image =
+	    config_util_text("[defaults]\nlog = /var/log/%n.log\nlog_stderr = /%%n/%x%\n" SERVICE
+			     "[service b]\ncommand = x\nlog = prefix\nlog_stderr = /b%n%n\n");
 
 	(void)state;
 	assert_string_equal(config_util_value(image, "a", "log"), "/var/log/a.log");

@@ -148,8 +148,7 @@ static void test_emergency_is_there(void **state)
 		assert_int_equal(!(s->flags & SERVICE_LAST_RESORT), cases[i].own);
 		assert_int_equal(s->enabled, cases[i].own);
 		assert_int_equal(!s->liveness, 1);
-		assert_string_equal(
-		    image_string(image, image_list(image, s->command)->item[0]),
+		assert_string_equal(image_string(image, image_list(image, s->command)->item[0]),
 		    cases[i].own ? "/own" : "/bin/sh");
 		if (image_find(image, "a") != IMAGE_NONE) {
 			assert_int_equal(image_list(image, s->dependents)->count, 1);
@@ -169,8 +168,9 @@ static struct image *of_a_machine(const char *text)
 /* It is what it is whatever [defaults] says; nobody wants it but by its name. */
 static void test_emergency(void **state)
 {
-	struct image *image = of_a_machine("[service a]\ncommand = x\n[defaults]\nuser = 5\n"
-					   "critical = yes\nrequires = a\nenabled = yes\nmemory_max = 1M\n");
+	struct image *image =
+	    of_a_machine("[service a]\ncommand = x\n[defaults]\nuser = 5\n"
+			 "critical = yes\nrequires = a\nenabled = yes\nmemory_max = 1M\n");
 	const struct service_settings *e = config_util_service(image, "emergency");
 
 	(void)state;
@@ -186,9 +186,10 @@ static void test_emergency(void **state)
 	config_free(image);
 	image = of_a_machine("[sinit]\nemergency = /sbin/sulogin\n");
 	assert_string_equal(
-	    config_util_list(image, config_util_service(image, "emergency")->command), "[/sbin/sulogin]");
-	assert_string_equal(
-	    image_string(image, config_util_service(image, "emergency")->where), "[sinit] emergency");
+	    config_util_list(image, config_util_service(image, "emergency")->command),
+	    "[/sbin/sulogin]");
+	assert_string_equal(image_string(image, config_util_service(image, "emergency")->where),
+	    "[sinit] emergency");
 	config_free(image);
 	/* One that is configured is a service like any other. */
 	image = of_a_machine("[service emergency]\ncommand = x\n");

@@ -38,8 +38,8 @@ static void test_addresses(void **state)
 	    "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc/64"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(netaddr_parse(bad[i], true, &parsed), -EINVAL);
-	static const char *const prefixes[] = {
-	    "10.0.0.1", "10.0.0.1/", "10.0.0.1/33", "fd00::1/129", "10.0.0.1/8/8", "10.0.0.1/-1",
+	static const char *const prefixes[] = {"10.0.0.1", "10.0.0.1/", "10.0.0.1/33",
+	    "fd00::1/129", "10.0.0.1/8/8", "10.0.0.1/-1",
 	    "10.0.0.1/00000000000000000000000000000000000000000000000008"};
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
 		assert_int_equal(netaddr_parse(prefixes[i], true, &parsed), -ERANGE);
@@ -105,10 +105,9 @@ static void test_net(void **state)
 static void test_bad_net(void **state)
 {
 	(void)state;
-	config_util_refused(
-	    "[net eth0]\naddress = 10.0.0.2\naddress = 10.0.0.2/33 fd00::1/64\n"
-	    "address = eth1/8\naddress = fd00::1/129\ngateway = 10.0.0.1/8\n"
-	    "mtu = 67\nup = maybe\nadress = 10.0.0.2/8\ncommand = x\n",
+	config_util_refused("[net eth0]\naddress = 10.0.0.2\naddress = 10.0.0.2/33 fd00::1/64\n"
+			    "address = eth1/8\naddress = fd00::1/129\ngateway = 10.0.0.1/8\n"
+			    "mtu = 67\nup = maybe\nadress = 10.0.0.2/8\ncommand = x\n",
 	    "t:2: address = 10.0.0.2: 10.0.0.2 needs a prefix from /0 to /32\n"
 	    "t:3: address = 10.0.0.2/33 fd00::1/64: 10.0.0.2/33 needs a prefix from /0 to /32\n"
 	    "t:4: address = eth1/8: eth1/8 is no address; write one such as 192.168.1.2/24\n"
@@ -119,20 +118,21 @@ static void test_bad_net(void **state)
 	    "t:9: adress: unknown key; did you mean 'address'?\n"
 	    "t:10: command: not a key of this section, but of [service NAME] or [defaults]\n");
 	config_util_refused("[net eth0]\ngateway = 10.0.0.1 10.0.0.2\n",
-	    "t:2: gateway = 10.0.0.1 10.0.0.2: more than one of a family; there is one default route "
-	    "for IPv4, and one for IPv6\n");
+	    "t:2: gateway = 10.0.0.1 10.0.0.2: more than one of a family; there is one default "
+	    "route for IPv4, and one for IPv6\n");
 	config_util_refused("[net eth0]\nup = no\ngateway = 10.0.0.1\n",
-	    "t:3: gateway = 10.0.0.1: the kernel takes no route over an interface that is down; write "
-	    "up = yes, or leave it out\n");
+	    "t:3: gateway = 10.0.0.1: the kernel takes no route over an interface that is down; "
+	    "write up = yes, or leave it out\n");
 	config_util_refused("[net eth0]\naddress = 10.0.0.1/8 10.0.0.1/8\n",
 	    "t:2: address = 10.0.0.1/8 10.0.0.1/8: it stands there twice\n");
 	config_util_refused("[net]\n[net a/b]\n[net abcdefghijklmnop]\n[ned eth0]\n",
 	    "t:1: [net]: the name is missing; write [net INTERFACE]\n"
 	    "t:2: [net a/b]: bad name; an interface's has 1 to 15 bytes, and no / : or blank\n"
-	    "t:3: [net abcdefghijklmnop]: bad name; an interface's has 1 to 15 bytes, and no / : or "
-	    "blank\n"
+	    "t:3: [net abcdefghijklmnop]: bad name; an interface's has 1 to 15 bytes, and no / : "
+	    "or blank\n"
 	    "t:4: [ned eth0]: unknown section; did you mean 'net'?\n");
-	config_util_refused("[net a]\n[net a]\n", "t:2: [net a]: duplicate section; it begins in line 1\n");
+	config_util_refused(
+	    "[net a]\n[net a]\n", "t:2: [net a]: duplicate section; it begins in line 1\n");
 }
 
 static void test_two_gateways(void **state)
@@ -142,8 +142,8 @@ static void test_two_gateways(void **state)
 	assert_string_equal(config_util_warnings, "");
 	config_free(config_util_text("[net b]\ngateway = 10.0.0.1\n[net a]\ngateway = 10.1.0.1\n"));
 	assert_string_equal(config_util_warnings,
-	    "t:2: gateway = 10.0.0.1: [net a] has one as well; the default route is by the interface "
-	    "that comes last\n");
+	    "t:2: gateway = 10.0.0.1: [net a] has one as "
+	    "well; the default route is by the interface that comes last\n");
 }
 
 /* Each is refused by one more than there may be. */
@@ -167,15 +167,16 @@ static void test_many(void **state)
 		text_addf(&out, "address = 10.0.0.%u/8\n", i);
 	config_free(config_util_text(text));
 	text_add(&out, "address = 10.0.1.1/8\n");
-	config_util_refused(text, "t:34: address = 10.0.1.1/8: too many addresses for one interface\n");
+	config_util_refused(
+	    text, "t:34: address = 10.0.1.1/8: too many addresses for one interface\n");
 }
 
 /* Boot mode: what is wrong is left out, the rest holds. */
 static void test_tolerant(void **state)
 {
 	struct config_input input = {.flags = CONFIG_TOLERANT};
-	struct image *image = config_util_input(
-	    "[net a]\naddress = x\n[net b]\n" SERVICE "[service c]\ncommand = x\nwait_for = a/b\n",
+	struct image *image = config_util_input("[net a]\naddress = x\n[net b]\n" SERVICE
+						"[service c]\ncommand = x\nwait_for = a/b\n",
 	    &input);
 
 	(void)state;
@@ -191,10 +192,10 @@ static void test_tolerant(void **state)
 
 static void test_wait_for(void **state)
 {
-	struct image *image = config_util_text(
-	    "[defaults]\nwait_for = eth0\n" SERVICE
-	    "[service b]\ncommand = x\nwait_for = /dev/sda1  eth0 /dev/sda1\n"
-	    "[service c]\ncommand = x\nwait_for =\n");
+	struct image *image =
+	    config_util_text("[defaults]\nwait_for = eth0\n" SERVICE
+			     "[service b]\ncommand = x\nwait_for = /dev/sda1  eth0 /dev/sda1\n"
+			     "[service c]\ncommand = x\nwait_for =\n");
 	const struct service_settings *a = config_util_service(image, "a");
 	const struct service_settings *b = config_util_service(image, "b");
 
@@ -209,9 +210,10 @@ static void test_wait_for(void **state)
 	assert_int_equal(image_awaited(image, b->name), IMAGE_NONE);
 	config_free(image);
 	config_util_bad("wait_for = dev/sda1\n",
-	    "t:3: wait_for = dev/sda1: expected absolute paths and names of interfaces, separated by "
-	    "blanks\n");
-	config_util_bad("wait_fro = eth0\n", "t:3: wait_fro: unknown key; did you mean 'wait_for'?\n");
+	    "t:3: wait_for = dev/sda1: expected absolute "
+	    "paths and names of interfaces, separated by blanks\n");
+	config_util_bad(
+	    "wait_fro = eth0\n", "t:3: wait_fro: unknown key; did you mean 'wait_for'?\n");
 }
 
 static void test_too_many_awaited(void **state)
@@ -255,10 +257,9 @@ static bool equal(const char *a, const char *b)
 
 static void test_equal(void **state)
 {
-	static const char *const others[] = {
-	    "", "[net f]\n", "[net e]\nmtu = 1000\n", "[net e]\nup = no\n", "[net e]\n[net f]\n",
-	    "[net e]\naddress = 10.0.0.1/8\n", "[net e]\ngateway = 10.0.0.1\n",
-	    "[net e]\n" SERVICE "wait_for = e\n"};
+	static const char *const others[] = {"", "[net f]\n", "[net e]\nmtu = 1000\n",
+	    "[net e]\nup = no\n", "[net e]\n[net f]\n", "[net e]\naddress = 10.0.0.1/8\n",
+	    "[net e]\ngateway = 10.0.0.1\n", "[net e]\n" SERVICE "wait_for = e\n"};
 
 	(void)state;
 	assert_true(equal("[net e]\n", "[net e]\nup = yes\n" SERVICE));

@@ -84,7 +84,8 @@ static uint32_t start_timeout(const char *probe, const char *service, const char
 	struct text out;
 
 	text_init(&out, text, sizeof(text));
-	text_addf(&out, "%s" SERVICE "%s\n[startup a]\ncheck = process\n%s\n", before, service, probe);
+	text_addf(
+	    &out, "%s" SERVICE "%s\n[startup a]\ncheck = process\n%s\n", before, service, probe);
 	struct image *image = config_util_text(text);
 	assert_non_null(image);
 	const struct service_settings *s = config_util_service(image, "a");
@@ -122,7 +123,8 @@ static void test_start_timeout(void **state)
 	    start_timeout("failures = 30", "", "[defaults]\nstart_timeout = 40s\n"), 40000);
 	assert_non_null(strstr(config_util_warnings, "t:2: start_timeout = 40s: "));
 	/* Other probes are no matter. */
-	struct image *image = config_util_text(SERVICE "[liveness a]\ncheck = process\ninterval = 1h\n");
+	struct image *image =
+	    config_util_text(SERVICE "[liveness a]\ncheck = process\ninterval = 1h\n");
 	assert_int_equal(config_util_service(image, "a")->start_timeout, 60000);
 	config_free(image);
 }
@@ -375,9 +377,9 @@ static bool same(const char *a, const char *b, enum probe_role role)
 /* Each key makes a difference to the service, but none asks for a new process. */
 static void test_equal(void **state)
 {
-	static const char *const lines[] = {"fallback = tcp://x:1", "interval = 11s", "timeout = 2s",
-	    "initial_delay = 1", "failures = 4", "expect_status = 200", "expect_body = x",
-	    "header = A: b", "method = HEAD"};
+	static const char *const lines[] = {"fallback = tcp://x:1", "interval = 11s",
+	    "timeout = 2s", "initial_delay = 1", "failures = 4", "expect_status = 200",
+	    "expect_body = x", "header = A: b", "method = HEAD"};
 	static const char plain[] = "[liveness a]\ncheck = http://x/\n";
 
 	(void)state;
@@ -518,7 +520,8 @@ static void test_http_in_use(void **state)
 		struct text out;
 
 		text_init(&out, text, sizeof(text));
-		text_addf(&out, "[http]\nlisten = %s\nlisten = %s\n", cases[i].first, cases[i].second);
+		text_addf(
+		    &out, "[http]\nlisten = %s\nlisten = %s\n", cases[i].first, cases[i].second);
 		text_init(&out, error, sizeof(error));
 		text_addf(&out,
 		    "t:3: listen: %s cannot be bound beside %s, which has it already; leave one "

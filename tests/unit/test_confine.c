@@ -77,7 +77,8 @@ static int keep_one(void)
 	if (in_effect() != net_admin)
 		return 2;
 	/* Not again by executing something, nor by becoming root. */
-	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 && (geteuid() == 0 || setuid(0) < 0) ? 0 : 3;
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 && (geteuid() == 0 || setuid(0) < 0) ? 0
+												: 3;
 }
 
 static void test_one_capability(void **state)

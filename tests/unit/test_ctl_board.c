@@ -169,7 +169,8 @@ static void test_json(void **state)
 	has(f->out, "\"type\":\"simple\",\"enabled\":true,\"critical\":false,"
 		    "\"stopped_by_hand\":false,\"priority\":50,\"backoff_ms\":null,"
 		    "\"blocker\":null,\"error\":null,\"status_text\":null,"
-		    "\"paused\":false,\"oom_kills\":0,\"log_dropped\":0,\"cgroup\":null,\"resources\":null}]}\n");
+		    "\"paused\":false,\"oom_kills\":0,\"log_dropped\":0,\"cgroup\":null,"
+		    "\"resources\":null}]}\n");
 	assert_int_equal(fixture_run(f, "--json", "status", "a-job", NULL), 0);
 	has(f->out, "\"last_exit\":{\"code\":0,\"time\":null}");
 	has(f->out, "\"pid\":null,\"uptime_seconds\":null");
@@ -270,10 +271,9 @@ static void test_health(void **state)
 	three_services();
 	fixture_live(f, NULL);
 	assert_int_equal(fixture_run(f, "health", NULL), 0);
-	assert_string_equal(f->out,
-	    "NAME   READY  STARTUP    LIVENESS   READINESS  WHY\n"
-	    "a-job  yes    -          -          -          -\n"
-	    "web    yes    -          passing    -          -\n");
+	assert_string_equal(f->out, "NAME   READY  STARTUP    LIVENESS   READINESS  WHY\n"
+				    "a-job  yes    -          -          -          -\n"
+				    "web    yes    -          passing    -          -\n");
 	assert_int_equal(fixture_run(f, "health", "nobody", NULL), 4);
 	assert_string_equal(f->out, "");
 	assert_int_equal(fixture_run(f, "health", "db", NULL), 1);
@@ -298,7 +298,8 @@ static void test_health(void **state)
 	assert_int_equal(fixture_run(f, "health", NULL), 1);
 	has(f->out, "✓ web    yes ");
 	has(f->out, "↻ slow   no ");
-	has(f->out, "✗ worse  no     -          failing    failing    liveness: no answer within 250…");
+	has(f->out,
+	    "✗ worse  no     -          failing    failing    liveness: no answer within 250…");
 }
 
 static void test_wait(void **state)

@@ -30,8 +30,8 @@ static void test_follow(void **state)
 	}
 	assert_int_equal(fixture_run(f, "logs", "-f", "web", NULL), 0);
 	assert_int_equal(fixture_join(logger), 0);
-	assert_string_equal(f->out,
-	    "one\none\none\none\none\none\none\none\none\none\ntwo\nthree\nfour");
+	assert_string_equal(
+	    f->out, "one\none\none\none\none\none\none\none\none\none\ntwo\nthree\nfour");
 	assert_string_equal(f->err, "");
 }
 
@@ -66,7 +66,8 @@ static void test_follow_lines(void **state)
 	assert_int_equal(fixture_join(logger), 0);
 	has(f->out, "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"one line\"}\n");
 	has(f->out, "{\"service\":\"db\",\"stream\":\"stdout\",\"line\":\"other\"}\n");
-	has(f->out, "\"line\":\"last words\"}\n{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"hello\"}\n"
+	has(f->out, "\"line\":\"last "
+		    "words\"}\n{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"hello\"}\n"
 		    "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"no end\"}\n");
 }
 
@@ -127,8 +128,8 @@ static void test_follow_lost(void **state)
 	}
 	assert_int_equal(fixture_run(f, "logs", "-f", "web", NULL), 0);
 	assert_int_equal(fixture_join(logger), 0);
-	assert_string_equal(f->err,
-	    "sinitctl: web: 65544 bytes were overwritten before they could be read\n");
+	assert_string_equal(
+	    f->err, "sinitctl: web: 65544 bytes were overwritten before they could be read\n");
 	assert_int_equal(strncmp(f->out, "one\n0123456\n0123456\n", 20), 0);
 	assert_int_equal(strlen(f->out), 4 + STORE_RING - 8);
 }

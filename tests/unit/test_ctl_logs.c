@@ -100,10 +100,11 @@ static void test_end_without_newline(void **state)
 	store_stream(lab.head, web)->end = 13;
 	store_lab_print(&lab, web, "hello\n");
 	assert_int_equal(fixture_run(f, "--json", "logs", "web", NULL), 0);
-	assert_string_equal(f->out, "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"a\"}\n"
-				    "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"b\"}\n"
-				    "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"last words\"}\n"
-				    "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"hello\"}\n");
+	assert_string_equal(f->out,
+	    "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"a\"}\n"
+	    "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"b\"}\n"
+	    "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"last words\"}\n"
+	    "{\"service\":\"web\",\"stream\":\"stdout\",\"line\":\"hello\"}\n");
 	assert_int_equal(fixture_run(f, "logs", "*", NULL), 0);
 	assert_string_equal(f->out, "web | a\nweb | b\nweb | last words\nweb | hello\n");
 	assert_int_equal(fixture_run(f, "logs", "web", NULL), 0);
@@ -127,7 +128,8 @@ static void test_json_of_any_bytes(void **state)
 		garbage[i] = (char)(i < 256 ? i : i * i >> 3);
 	store_lab_write(&lab, web, garbage, sizeof(garbage));
 	assert_int_equal(fixture_run(f, "--json", "logs", "web", NULL), 0);
-	has(f->out, "\"line\":\"\\u0000\\u0001\\u0002\\u0003\\u0004\\u0005\\u0006\\u0007\\b\\t\"}\n");
+	has(f->out,
+	    "\"line\":\"\\u0000\\u0001\\u0002\\u0003\\u0004\\u0005\\u0006\\u0007\\b\\t\"}\n");
 	has(f->out, "{|}~\\u007f\\ufffd\\ufffd");
 	for (const char *at = f->out; *at; at++) {
 		newlines += *at == '\n';
@@ -142,8 +144,8 @@ static void test_json_of_any_bytes(void **state)
 		memcpy(garbage + i, "€", 3);
 		store_lab_write(&lab, web, garbage, sizeof(garbage));
 		assert_int_equal(fixture_run(f, "--json", "logs", "web", NULL), 0);
-		assert_int_equal(strlen(f->out), sizeof(garbage) +
-						     strlen("{'service':'web','stream':'stdout','line':''}\n"));
+		assert_int_equal(strlen(f->out),
+		    sizeof(garbage) + strlen("{'service':'web','stream':'stdout','line':''}\n"));
 		assert_null(strstr(f->out, "\\ufffd"));
 		memset(garbage + i, 'x', 3);
 	}
@@ -176,11 +178,12 @@ static void test_names(void **state)
 	has(f->err, "no service matches x*");
 	assert_int_equal(fixture_run(f, "logs", "quiet", NULL), 1);
 	assert_string_equal(f->err,
-	    "sinitctl: quiet: its output is not captured (log = inherit or null, or a tty); log = prefix or a file "
-	    "keeps the last 64 KiB of it\n");
+	    "sinitctl: quiet: its output is not captured (log = inherit or "
+	    "null, or a tty); log = prefix or a file keeps the last 64 KiB of it\n");
 	assert_string_equal(f->out, "");
 	assert_int_equal(fixture_run(f, "logs", "q*", "-f", NULL), 1);
-	has(f->err, "of no service that matches q* the output is captured (log = inherit or null, or a tty); ");
+	has(f->err, "of no service that matches q* the output is captured (log = inherit or null, "
+		    "or a tty); ");
 	assert_int_equal(fixture_run(f, "logs", "quiet", "nobody", "web", NULL), 4);
 	assert_string_equal(f->out, "a\n");
 	has(f->err, "quiet: its output is not captured");
@@ -210,7 +213,8 @@ static void test_sinit_and_syslog(void **state)
 	assert_int_equal(fixture_run(f, "logs", "syslog", "sinit", NULL), 0);
 	assert_string_equal(f->out, "sinit | begins\nsyslog | su: no\n");
 	assert_int_equal(fixture_run(f, "--json", "logs", "syslog", NULL), 0);
-	assert_string_equal(f->out, "{\"service\":null,\"stream\":\"syslog\",\"line\":\"su: no\"}\n");
+	assert_string_equal(
+	    f->out, "{\"service\":null,\"stream\":\"syslog\",\"line\":\"su: no\"}\n");
 	store_lab_print(&lab, web, "a\n");
 	assert_int_equal(fixture_run(f, "logs", "*", NULL), 0);
 	assert_string_equal(f->out, "web | a\n"); /* services only */
@@ -232,7 +236,8 @@ static void test_without_a_store(void **state)
 	lab.head->version--;
 	unlinkat(f->dirfd, "logs", 0);
 	assert_int_equal(fixture_run(f, "logs", "web", NULL), 1);
-	has(f->err, "web: no output is kept: none is captured (log = inherit or null, or a tty), or ");
+	has(f->err,
+	    "web: no output is kept: none is captured (log = inherit or null, or a tty), or ");
 	assert_int_equal(fixture_run(f, "logs", "nobody", NULL), 4);
 	assert_int_equal(fixture_run(f, "logs", "-f", "web", NULL), 1);
 	unlinkat(f->dirfd, "board", 0);
@@ -253,7 +258,8 @@ static void test_not_for_everybody(void **state)
 		if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
 			_exit(99);
 		int code = fixture_run(f, "logs", "web", NULL);
-		bool said = strstr(f->err, "permission denied: ") && strstr(f->err, "/logs cannot be read; ");
+		bool said = strstr(f->err, "permission denied: ") &&
+			    strstr(f->err, "/logs cannot be read; ");
 		_exit(said && !*f->out ? code : 98);
 	}
 	assert_int_equal(waitpid(stranger, &status, 0), stranger);

@@ -1,4 +1,5 @@
-/* plot and blame: the chain that made a start as long as it was, times in words, and the picture. */
+/* plot and blame: the chain that made a start as long as it was,
+ * times in words, and the picture. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +42,8 @@ static void test_time(void **state)
 		const char *words;
 	} times[] = {{0, "0.00 ms"}, {4, "0.00 ms"}, {5, "0.01 ms"}, {250, "0.25 ms"},
 	    {9994, "9.99 ms"}, {12340, "12.3 ms"}, {99949, "99.9 ms"}, {123456, "123 ms"},
-	    {999999, "1000 ms"}, {1000000, "1.000 s"}, {1234567, "1.235 s"}, {3600000000, "3600.000 s"}};
+	    {999999, "1000 ms"}, {1000000, "1.000 s"}, {1234567, "1.235 s"},
+	    {3600000000, "3600.000 s"}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
@@ -114,7 +116,8 @@ static void test_critical_path(void **state)
 {
 	(void)state;
 	begin();
-	uint32_t base = row("base", 10, 20), quick = row("quick", 20, 30), slow = row("slow", 21, 90);
+	uint32_t base = row("base", 10, 20), quick = row("quick", 20, 30),
+		 slow = row("slow", 21, 90);
 	uint32_t app = row("app", 91, 95), other = row("other", 92, 93), last = row("last", 96, 97);
 	startup_edge(&startup, quick, base, "requires", true);
 	startup_edge(&startup, slow, base, "requires", true);
@@ -128,7 +131,8 @@ static void test_critical_path(void **state)
 	assert_int_equal(startup.total, 97);
 	assert_int_equal(rows[app].waited, slow);
 	assert_string_equal(rows[app].how, "wants");
-	assert_true(rows[base].critical && rows[slow].critical && rows[app].critical && rows[last].critical);
+	assert_true(rows[base].critical && rows[slow].critical && rows[app].critical &&
+		    rows[last].critical);
 	assert_false(rows[quick].critical || rows[other].critical);
 	assert_int_equal(startup.ready, 6);
 }
@@ -354,8 +358,8 @@ static void test_many(void **state)
 		name[sizeof(name) - 1] = '\0';
 		for (int digit = 3, rest = i; digit >= 0; digit--, rest /= 10)
 			name[digit] = (char)('0' + rest % 10);
-		struct board_service *s = started(name, STATE_RUNNING, 1000, 2000 + i,
-		    i % 7 ? 3000 + i : INT64_MAX / 4);
+		struct board_service *s =
+		    started(name, STATE_RUNNING, 1000, 2000 + i, i % 7 ? 3000 + i : INT64_MAX / 4);
 		s->start.failed = f->board.head->began + 2500;
 		s->blocker = i - 1;
 	}

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "init/format.h"
 #include "ctl/match.h"
 #include "ctl/reply.h"
+#include "init/format.h"
 
 #include <errno.h>
 #include <string.h>

@@ -134,8 +134,8 @@ static void test_stopped(void **state)
 	s.m.cause = CAUSE_SHUTDOWN;
 	assert_string_equal(reason(&s, NULL), "sinit shuts down");
 	s.m.cause = CAUSE_DEPENDENCY;
-	assert_string_equal(
-	    reason(&s, "db"), "required service db has failed or ended; sinitctl start web starts it again");
+	assert_string_equal(reason(&s, "db"),
+	    "required service db has failed or ended; sinitctl start web starts it again");
 }
 
 static void test_on_the_way_up(void **state)
@@ -201,8 +201,8 @@ static void test_on_the_way_down(void **state)
 	assert_string_equal(
 	    reason(&s, NULL), "told to stop, KILL in 8s: not ready within start_timeout");
 	s.start_timeout = 90000;
-	assert_string_equal(reason(&s, NULL),
-	    "told to stop, KILL in 8s: not ready within start_timeout (1m 30s)");
+	assert_string_equal(
+	    reason(&s, NULL), "told to stop, KILL in 8s: not ready within start_timeout (1m 30s)");
 	s.probe[PROBE_STARTUP] = (struct board_probe){HEALTH_UNKNOWN, FAULT_STATUS, {0}, 503};
 	assert_string_equal(reason(&s, NULL),
 	    "told to stop, KILL in 8s: not ready within start_timeout (1m 30s); its startup probe "
@@ -272,8 +272,8 @@ static void test_ends(void **state)
 	assert_string_equal(reason(&s, NULL), "exited 1; restart policy: not again; "
 					      "sinitctl start web starts it again");
 	s.m.state = STATE_FATAL;
-	assert_string_equal(
-	    reason(&s, NULL), "restart limit reached: exited 1; sinitctl start web starts it again");
+	assert_string_equal(reason(&s, NULL),
+	    "restart limit reached: exited 1; sinitctl start web starts it again");
 }
 
 /* pre_start's own spawn error is told as one. */
@@ -344,8 +344,8 @@ static void test_events(void **state)
 		 .code = 1},
 		NULL, "restart limit reached: exited 1; sinitctl start web starts it again"},
 	    {{.kind = EV_UNHEALTHY, .cause = CAUSE_LIVENESS}, NULL, "liveness probe fails"},
-	    {{.kind = EV_UNHEALTHY, .cause = CAUSE_LIVENESS, .fault = FAULT_STATUS, .detail = 503}, NULL,
-		"liveness probe fails: HTTP status 503"},
+	    {{.kind = EV_UNHEALTHY, .cause = CAUSE_LIVENESS, .fault = FAULT_STATUS, .detail = 503},
+		NULL, "liveness probe fails: HTTP status 503"},
 	    {{.kind = EV_FATAL,
 		 .name = "web",
 		 .cause = CAUSE_LIVENESS,
@@ -354,16 +354,20 @@ static void test_events(void **state)
 		 .fault = FAULT_STATUS,
 		 .detail = 503},
 		NULL,
-		"restart limit reached: its liveness probe failed: HTTP status 503; sinitctl start web "
-		"starts it again"},
-	    {{.kind = EV_FAILED, .cause = CAUSE_STARTUP, .fault = FAULT_TIMEOUT, .detail = 200}, NULL,
-		"failed: its startup probe failed: no answer within 200 ms"},
+		"restart limit reached: its liveness probe failed: HTTP status 503; sinitctl start "
+		"web starts it again"},
+	    {{.kind = EV_FAILED, .cause = CAUSE_STARTUP, .fault = FAULT_TIMEOUT, .detail = 200},
+		NULL, "failed: its startup probe failed: no answer within 200 ms"},
 	    {{.kind = EV_RECOVERED, .value = 10000}, NULL, "ready for 10s"},
 	    {{.kind = EV_RECOVERED}, NULL, "ready"},
 	    {{.kind = EV_RECOVERED, .exit_kind = LAST_EXITED}, NULL, "done"},
 	    {{.kind = EV_ALERT, .name = "web", .alert = "ops"}, NULL, "alert ops delivered"},
-	    {{.kind = EV_ALERT, .name = "web", .alert = "ops", .fault = FAULT_STATUS, .detail = 404}, NULL,
-		"alert ops could not be delivered: HTTP status 404"},
+	    {{.kind = EV_ALERT,
+		 .name = "web",
+		 .alert = "ops",
+		 .fault = FAULT_STATUS,
+		 .detail = 404},
+		NULL, "alert ops could not be delivered: HTTP status 404"},
 	    {{.kind = EV_HEALTHY}, NULL, "readiness probe passes again"},
 	    {{.kind = EV_RELOAD, .value = 1}, NULL, "configuration loaded, 1 service changed"},
 	    {{.kind = EV_CONFIG, .name = "web"}, NULL,

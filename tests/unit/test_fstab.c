@@ -130,8 +130,8 @@ static void test_swap(void **state)
 	assert_int_equal(fstab_swap_flags(""), 0);
 	assert_int_equal(fstab_swap_flags("sw"), 0);
 	assert_int_equal(fstab_swap_flags("pri=0"), SWAP_FLAG_PREFER);
-	assert_int_equal(fstab_swap_flags("sw,pri=7,discard"),
-	    SWAP_FLAG_PREFER | SWAP_FLAG_DISCARD | 7);
+	assert_int_equal(
+	    fstab_swap_flags("sw,pri=7,discard"), SWAP_FLAG_PREFER | SWAP_FLAG_DISCARD | 7);
 	assert_int_equal(fstab_swap_flags("pri=1,pri=32767"), SWAP_FLAG_PREFER | 32767);
 	assert_int_equal(fstab_swap_flags("pri=32768,pri=-1,pri=,pri=12345678901"), 0);
 	assert_int_equal(fstab_swap_flags("discard=once"), SWAP_FLAG_DISCARD);

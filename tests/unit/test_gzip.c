@@ -206,8 +206,8 @@ static void test_sizes(void **state)
 
 /* --- the head ------------------------------------------------------------------------- */
 
-/* Compresses a file with this time of change; what the member says of it, and what the file does.
- */
+/* Compresses a file with this time of change; what the member says of
+ * it, and what the file does. */
 static uint32_t time_in_head(time_t changed, time_t *ret_kept)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = changed}};
@@ -361,8 +361,8 @@ static void test_target_that_fills_up(void **state)
 
 /* --- writes that are short, calls that are interrupted ---------------------------------- */
 
-/* gzip_file() in a process of its own, which has `not_its` closed; exits with 0 if all went well.
- */
+/* gzip_file() in a process of its own, which has `not_its` closed;
+ * exits with 0 if all went well. */
 static pid_t start_compressing(int from_fd, int to_fd, int not_its)
 {
 	pid_t pid = fork();

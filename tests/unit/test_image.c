@@ -16,20 +16,21 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const char three[] = "[service web]\ncommand = /bin/web -p 80\nrequires = db\n"
-			    "environment = A=1 'B=2 3'\nlimit_nofile = 1K:4K\nuser = root\n"
-			    "groups = 5 6\nsuccess_exit_codes = 0 3\n"
-			    "[service db]\ncommand = /bin/db\nbefore = web\n"
-			    "[service log]\ncommand = /bin/log\nrestart_with = db\n"
-			    "wait_for = /dev/x eth0\n[net eth0]\naddress = 10.0.0.2/8 fd00::2/64\n"
-			    "gateway = 10.0.0.1\nmtu = 1400\n"
-			    "[liveness web]\ncheck = http://h:8/x\nheader = A: b\nheader = C: d\n"
-			    "fallback = tcp://h:9\n[readiness db]\ncheck = grpc://h:9/s\n"
-			    "[startup log]\ncheck = heartbeat\nfallback = exec:true x\nmax_age = 5\n"
-			    "[http]\nlisten = :80 /x\ntoken_file = /t\n"
-			    "[alert a]\nfile = /x\nservices = w* db\n"
-			    "[alert b]\nwebhook = http://x/y\ncommand = mail root\n"
-			    "[syslog]\nlisten = yes\nforward = udp://h\nlog = /x\n";
+static const char three[] =
+    "[service web]\ncommand = /bin/web -p 80\nrequires = db\n"
+    "environment = A=1 'B=2 3'\nlimit_nofile = 1K:4K\nuser = root\n"
+    "groups = 5 6\nsuccess_exit_codes = 0 3\n"
+    "[service db]\ncommand = /bin/db\nbefore = web\n"
+    "[service log]\ncommand = /bin/log\nrestart_with = db\n"
+    "wait_for = /dev/x eth0\n[net eth0]\naddress = 10.0.0.2/8 fd00::2/64\n"
+    "gateway = 10.0.0.1\nmtu = 1400\n"
+    "[liveness web]\ncheck = http://h:8/x\nheader = A: b\nheader = C: d\n"
+    "fallback = tcp://h:9\n[readiness db]\ncheck = grpc://h:9/s\n"
+    "[startup log]\ncheck = heartbeat\nfallback = exec:true x\nmax_age = 5\n"
+    "[http]\nlisten = :80 /x\ntoken_file = /t\n"
+    "[alert a]\nfile = /x\nservices = w* db\n"
+    "[alert b]\nwebhook = http://x/y\ncommand = mail root\n"
+    "[syslog]\nlisten = yes\nforward = udp://h\nlog = /x\n";
 
 static void test_find(void **state)
 {
@@ -168,9 +169,8 @@ static void test_differences(void **state)
 	} lines[] = {{"description = d", false}, {"enabled = no", false}, {"type = oneshot", true},
 	    {"priority = 1", false}, {"requires = b", false}, {"wants = b", false},
 	    {"after = b", false}, {"before = b", false}, {"restart_with = b", false},
-	    {"wait_for = eth0 /x", false},
-	    {"critical = yes", false}, {"user = 5", true}, {"group = 5", true},
-	    {"groups = 5", true}, {"umask = 077", true}, {"nice = 1", true},
+	    {"wait_for = eth0 /x", false}, {"critical = yes", false}, {"user = 5", true},
+	    {"group = 5", true}, {"groups = 5", true}, {"umask = 077", true}, {"nice = 1", true},
 	    {"oom_score_adj = 1", true}, {"limit_core = 1", true}, {"working_directory = /x", true},
 	    {"environment = A=1", true}, {"clear_environment = yes", true},
 	    {"stdin = inherit", true}, {"tty = /dev/tty1", true}, {"restart = always", false},
@@ -411,7 +411,8 @@ static void test_bad_members(void **state)
 	    BAD(restart_delay, UINT32_MAX), BAD(backoff_multiplier, 999), BAD(backoff_jitter, 101),
 	    BAD(umask, 01000), BAD(command, 0), BAD(command, 2), BAD(name, 0),
 	    BAD(description, UINT32_MAX), BAD(limits, 4), BAD(dependents, UINT32_MAX - 3),
-	    BAD(wait_for, 4), BAD(wait_for, 6), BAD(startup, 8), BAD(liveness, 6), BAD(readiness, UINT32_MAX - 3)};
+	    BAD(wait_for, 4), BAD(wait_for, 6), BAD(startup, 8), BAD(liveness, 6),
+	    BAD(readiness, UINT32_MAX - 3)};
 	struct image *image = config_util_text(three);
 	size_t size = image->size;
 

@@ -16,13 +16,15 @@ static const struct lines_style prefix = {.format = LINES_RAW, .prefix = true, .
 static const struct lines_style times = {.format = LINES_TIMESTAMPS, .name = "web"};
 static const struct lines_style json = {.format = LINES_JSON, .name = "web", .stream = "stderr"};
 
-static const char *show(const struct lines_style *style, const char *bytes, size_t length, bool more)
+static const char *show(
+    const struct lines_style *style, const char *bytes, size_t length, bool more)
 {
 	static char buffer[2 * LINES_MOST];
 	struct lines_text text = {.data = buffer, .size = sizeof(buffer) - 1};
 	struct lines_clock clock = {0};
 
-	assert_true(lines_add(&text, style, &clock, INT64_C(1700000000) * 1000000 + 42, bytes, length, more));
+	assert_true(lines_add(
+	    &text, style, &clock, INT64_C(1700000000) * 1000000 + 42, bytes, length, more));
 	buffer[text.used] = '\0';
 	return buffer;
 }
@@ -42,8 +44,9 @@ static void test_shown(void **state)
 	assert_string_equal(show(&times, "a\n", 2, false), "2023-11-14T22:13:20.000042Z a\n");
 	assert_string_equal(show(&both, "a\n", 2, false), "web | 2023-11-14T22:13:20.000042Z a\n");
 	assert_non_null(strstr(show(&colour, "a\n", 2, false), "web |\x1b[0m a\n"));
-	assert_non_null(strstr(show(&colour, "\x1b[1;31mred\x1b[0m\t\x1b[2Jx\ry\x1b[\r\n", 26, false),
-	    "\x1b[0m \x1b[1;31mred\x1b[0m\t?[2Jx?y?[ \n"));
+	assert_non_null(
+	    strstr(show(&colour, "\x1b[1;31mred\x1b[0m\t\x1b[2Jx\ry\x1b[\r\n", 26, false),
+		"\x1b[0m \x1b[1;31mred\x1b[0m\t?[2Jx?y?[ \n"));
 	assert_non_null(strstr(show(&prefix, "\x1b[2Jx\ry\n", 8, false), "web | \x1b[2Jx\ry\n"));
 	assert_string_equal(show(&json, "a\"\xff\x1b\n", 5, false),
 	    "{\"time\":\"2023-11-14T22:13:20.000042Z\",\"service\":\"web\",\"stream\":\"stderr\","

@@ -44,7 +44,8 @@ static int tear_down(void **state)
 static void start(const char *const names[], enum logger_sink sink)
 {
 	for (int i = 0; names[i]; i++)
-		loglab_add(&lab, &(struct loglab_stream){.name = names[i], .sink = (uint8_t)sink, .path = path});
+		loglab_add(&lab,
+		    &(struct loglab_stream){.name = names[i], .sink = (uint8_t)sink, .path = path});
 	logger = loglab_start(&lab);
 	loglab_recover(logger);
 }
@@ -84,7 +85,7 @@ static void set_limit(rlim_t bytes)
 	logger->now += 2 * LOGGER_RETRY;
 }
 
-/* --- dropping ----------------------------------------------------------------------------------- */
+/* --- dropping -------------------------------------------------------------------------------- */
 
 static void test_lines_are_counted(void **state)
 {
@@ -186,7 +187,9 @@ static void test_formatted_lines_before_a_half_one(void **state)
 	size_t line = LINES_TIME + 1 + strlen("first\n");
 
 	(void)state;
-	loglab_add(&lab, &(struct loglab_stream){.name = "one", .sink = LOGGER_FILE, .path = path, .format = LINES_TIMESTAMPS});
+	loglab_add(&lab,
+	    &(struct loglab_stream){
+		.name = "one", .sink = LOGGER_FILE, .path = path, .format = LINES_TIMESTAMPS});
 	logger = loglab_start(&lab);
 	loglab_recover(logger);
 	take_text(0, "line1\nline2\nline3\nline4\nline5\n");
@@ -202,7 +205,8 @@ static void test_formatted_lines_before_a_half_one(void **state)
 	assert_true(put(logger, one()));
 	file_read(path, content, sizeof(content));
 	assert_int_equal(strlen(content), 4 * line + 11);
-	assert_memory_equal(content + 3 * line + 11 - strlen("line4\n"), "line4\n", strlen("line4\n"));
+	assert_memory_equal(
+	    content + 3 * line + 11 - strlen("line4\n"), "line4\n", strlen("line4\n"));
 	expect_dropped(1, 6);
 }
 
@@ -272,7 +276,7 @@ static void test_half_a_line_and_no_target_any_more(void **state)
 	expect_file("only\nlast\n");
 }
 
-/* --- messages of /dev/log ------------------------------------------------------------------------ */
+/* --- messages of /dev/log -------------------------------------------------------------------- */
 
 static void send_message(const char *text)
 {
@@ -280,7 +284,7 @@ static void send_message(const char *text)
 }
 
 /* It waits in its socket until there is room, or the target is known to take nothing. */
-/* --- a target that comes ------------------------------------------------------------------------- */
+/* --- a target that comes --------------------------------------------------------------------- */
 
 /* Once a turn, as the loop does it; false: there is nothing to be waited for. */
 static bool turn_later(void)
@@ -345,8 +349,10 @@ static void test_target_that_is_another(void **state)
 	snprintf(other, sizeof(other), "%s", tempdir_path("dir/log"));
 	tempdir_write("dir", "no directory", 0600);
 	loglab_add(&lab, &(struct loglab_stream){.name = "one", .sink = LOGGER_FILE, .path = path});
-	loglab_add(&lab, &(struct loglab_stream){.name = "two", .sink = LOGGER_FILE, .path = other});
-	loglab_add(&lab, &(struct loglab_stream){.name = "three", .sink = LOGGER_FILE, .path = other});
+	loglab_add(
+	    &lab, &(struct loglab_stream){.name = "two", .sink = LOGGER_FILE, .path = other});
+	loglab_add(
+	    &lab, &(struct loglab_stream){.name = "three", .sink = LOGGER_FILE, .path = other});
 	logger = loglab_start(&lab);
 	loglab_recover(logger);
 	take_text(0, "one\n");
@@ -371,7 +377,8 @@ static void test_message_without_room(void **state)
 	static char many[STORE_RING];
 
 	(void)state;
-	loglab_add(&lab, &(struct loglab_stream){.name = "", .kind = STORE_SYSLOG, .sink = LOGGER_FILE, .path = path});
+	loglab_add(&lab, &(struct loglab_stream){
+			     .name = "", .kind = STORE_SYSLOG, .sink = LOGGER_FILE, .path = path});
 	loglab_make_syslog(&lab, 0);
 	logger = loglab_start(&lab);
 	loglab_recover(logger);
@@ -406,7 +413,8 @@ static void test_message_without_room(void **state)
 static void test_message_that_was_taken_off(void **state)
 {
 	(void)state;
-	loglab_add(&lab, &(struct loglab_stream){.name = "", .kind = STORE_SYSLOG, .sink = LOGGER_FILE, .path = path});
+	loglab_add(&lab, &(struct loglab_stream){
+			     .name = "", .kind = STORE_SYSLOG, .sink = LOGGER_FILE, .path = path});
 	loglab_make_syslog(&lab, 0);
 	logger = loglab_start(&lab);
 	loglab_recover(logger);

@@ -42,7 +42,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* --- opening ------------------------------------------------------------------------------------ */
+/* --- opening --------------------------------------------------------------------------------- */
 
 /* What was opened last. */
 static struct stat opened;
@@ -215,7 +215,7 @@ static void test_no_files(void **state)
 	assert_int_equal(try_path(longest, UINT32_MAX), -ENAMETOOLONG);
 }
 
-/* --- rotation ------------------------------------------------------------------------------------- */
+/* --- rotation -------------------------------------------------------------------------------- */
 
 static char path[PATH_MAX];
 
@@ -243,8 +243,10 @@ static const char *find_files(void)
 	for (int i = MOST; i >= 0; i--)
 		for (size_t e = 0; e < 2; e++) {
 			snprintf(name, sizeof(name), "log.%d%s", i, endings[e]);
-			used += file_read(tempdir_path(i ? name : e ? "log.gz" : "log"), found + used,
-			    sizeof(found) - used);
+			used += file_read(tempdir_path(i   ? name
+						       : e ? "log.gz"
+							   : "log"),
+			    found + used, sizeof(found) - used);
 			if (i)
 				unlink(tempdir_path(name));
 		}
@@ -357,8 +359,8 @@ static void test_rotation_that_cannot_be(void **state)
 
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
-/* It was removed before its copy is put in its place, and the file that comes next may have been given
- * the number of its inode. */
+/* It was removed before its copy is put in its place, and the file that comes next may have been
+ * given the number of its inode. */
 static void test_copy_of_what_has_gone(void **state)
 {
 	static struct logger logger;
@@ -389,7 +391,7 @@ static void test_copy_of_what_has_gone(void **state)
 	place_close(&sink.place);
 }
 
-/* --- others who have it open ---------------------------------------------------------------------- */
+/* --- others who have it open ----------------------------------------------------------------- */
 
 enum { SMALL = 100, PLENTY = 3 << 20 };
 
@@ -401,8 +403,9 @@ static void start(void)
 {
 	snprintf(path, sizeof(path), "%s", tempdir_path("log"));
 	loglab_make(&lab);
-	loglab_add(&lab, &(struct loglab_stream){.name = "x", .sink = LOGGER_FILE, .path = path,
-	    .max_size = SMALL, .keep = 3});
+	loglab_add(&lab,
+	    &(struct loglab_stream){
+		.name = "x", .sink = LOGGER_FILE, .path = path, .max_size = SMALL, .keep = 3});
 	logger = loglab_start(&lab);
 	loglab_recover(logger);
 }
@@ -630,7 +633,7 @@ static void test_compression_holds_no_file(void **state)
 	stop();
 }
 
-/* --- one file under two names --------------------------------------------------------------------- */
+/* --- one file under two names ---------------------------------------------------------------- */
 
 /* The second one is opened before the first one's first line is written. */
 static void test_two_names_known_from_the_beginning(void **state)

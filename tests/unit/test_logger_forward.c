@@ -1,4 +1,5 @@
-/* What the logger sends to another machine: lines that are whole, and a count of those that are lost. */
+/* What the logger sends to another machine: lines that are whole, and a count of those that are
+ * lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,7 +68,8 @@ static void send_message(const char *text)
 
 static int listen_here(bool waits)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(address);
 	int low = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), little = LITTLE;
 	int fd = fcntl(low, F_DUPFD_CLOEXEC, LOGLAB_ABOVE);
@@ -155,7 +157,8 @@ static size_t read_all(int fd, int other, size_t used)
 	}
 }
 
-/* Lines come in the right order, each of them whole; the number of the first, and behind the last. */
+/* Lines come in the right order, each of them whole; the number of the
+ * first, and behind the last. */
 static void check_numbers(const char *text, int *ret_from, int *ret_to)
 {
 	int next = -1, number;
@@ -199,7 +202,8 @@ static void test_connection_is_cut(void **state)
 	say_numbers(0, all);
 	fd = accept_logger(listener);
 	other = find_other_end(fd);
-	assert_return_code(setsockopt(other, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), errno);
+	assert_return_code(
+	    setsockopt(other, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), errno);
 	forward_turn(logger);
 	assert_false(forward_is_out(logger));
 	used = read_all(fd, other, 0);
@@ -242,7 +246,8 @@ static void test_nobody_listens(void **state)
 	close(listener);
 }
 
-/* Of what was on its way when a logger was killed the next one has the rest of a line in its ring. */
+/* Of what was on its way when a logger was killed the next one has the
+ * rest of a line in its ring. */
 static void test_killed_while_it_sends(void **state)
 {
 	int listener = listen_here(true), fd, little = 1, from, to, all = STORE_RING / LINE + SOME;
@@ -253,7 +258,8 @@ static void test_killed_while_it_sends(void **state)
 	loglab_print(&lab, 0, "of another length\n");
 	say_numbers(0, STORE_RING / LINE - 1);
 	fd = accept_logger(listener);
-	assert_return_code(setsockopt(find_other_end(fd), SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), errno);
+	assert_return_code(
+	    setsockopt(find_other_end(fd), SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), errno);
 	forward_turn(logger);
 	say_numbers(STORE_RING / LINE - 1, all);
 	close(fd);

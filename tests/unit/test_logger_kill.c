@@ -21,8 +21,15 @@ enum { LIMIT = 70 }; /* bytes that a file takes that is full, or to be rotated *
 
 static char path[4200];
 
-#define TO_FILE(NAME, FORMAT) {.name = NAME, .sink = LOGGER_FILE, .path = path, .keep = WALK_KEEP, .format = FORMAT}
-#define TO_OUTPUT(NAME) {.name = NAME, .sink = LOGGER_STDOUT}
+#define TO_FILE(NAME, FORMAT)                                                                      \
+	{                                                                                          \
+		.name = NAME, .sink = LOGGER_FILE, .path = path, .keep = WALK_KEEP,                \
+		.format = FORMAT                                                                   \
+	}
+#define TO_OUTPUT(NAME)                                                                            \
+	{                                                                                          \
+		.name = NAME, .sink = LOGGER_STDOUT                                                \
+	}
 
 static void walks(const struct walk *walk)
 {
@@ -72,18 +79,25 @@ static void test_pipe_with_prefix(void **state)
 
 static void append_foreign(struct logger_lab *lab)
 {
-	assert_int_equal(write(lab->out[1], WALK_FOREIGN, strlen(WALK_FOREIGN)), strlen(WALK_FOREIGN));
+	assert_int_equal(
+	    write(lab->out[1], WALK_FOREIGN, strlen(WALK_FOREIGN)), strlen(WALK_FOREIGN));
 }
 
 static void test_file_that_others_write_to(void **state)
 {
 	(void)state;
-	walks(&(struct walk){.stream = {TO_OUTPUT("raw")}, .appended = true, .whole = true, .between = append_foreign});
+	walks(&(struct walk){.stream = {TO_OUTPUT("raw")},
+	    .appended = true,
+	    .whole = true,
+	    .between = append_foreign});
 }
 
 static void test_stamped_file_that_others_write_to(void **state)
 {
-	struct walk own = {.stream = {TO_OUTPUT("stamped")}, .appended = true, .whole = true, .between = append_foreign};
+	struct walk own = {.stream = {TO_OUTPUT("stamped")},
+	    .appended = true,
+	    .whole = true,
+	    .between = append_foreign};
 
 	(void)state;
 	own.stream[0].format = LINES_TIMESTAMPS;
@@ -94,7 +108,8 @@ static void test_full_file(void **state)
 {
 	(void)state;
 	walks(&(struct walk){.stream = {TO_FILE("raw", LINES_RAW)}, .file_limit = LIMIT});
-	walks(&(struct walk){.stream = {TO_FILE("stamped", LINES_TIMESTAMPS)}, .file_limit = LIMIT});
+	walks(
+	    &(struct walk){.stream = {TO_FILE("stamped", LINES_TIMESTAMPS)}, .file_limit = LIMIT});
 }
 
 static void test_rotation(void **state)
@@ -135,7 +150,8 @@ static void change_format(struct logger_lab *lab)
 
 static void test_another_format(void **state)
 {
-	struct walk own = {.stream = {TO_FILE("one", LINES_RAW)}, .between = change_format, .changing = true};
+	struct walk own = {
+	    .stream = {TO_FILE("one", LINES_RAW)}, .between = change_format, .changing = true};
 
 	(void)state;
 	walks(&own);
@@ -162,7 +178,8 @@ static void test_file_that_cannot_be_opened(void **state)
 {
 	(void)state;
 	walks(&(struct walk){.stream = {TO_FILE("raw", LINES_RAW)}, .between = have_no_file});
-	walks(&(struct walk){.stream = {TO_FILE("stamped", LINES_TIMESTAMPS)}, .between = have_no_file});
+	walks(&(struct walk){
+	    .stream = {TO_FILE("stamped", LINES_TIMESTAMPS)}, .between = have_no_file});
 }
 static int set_up(void **state)
 {

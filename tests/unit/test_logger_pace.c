@@ -51,20 +51,17 @@ static void test_pauses(void **state)
 		size_t most;
 		uint32_t after;
 	} cases[] = {
-	    {0, 1, 0, PACE_LEAST},                                     /* the first one */
-	    {0, 0, 0, PACE_LEAST},
-	    {PACE_LEAST, 1, 100, 2 * PACE_LEAST},                  /* little: longer */
+	    {0, 1, 0, PACE_LEAST},                                       /* the first one */
+	    {0, 0, 0, PACE_LEAST}, {PACE_LEAST, 1, 100, 2 * PACE_LEAST}, /* little: longer */
 	    {2 * PACE_LEAST, 1, PACE_FULL / 4, 2 * PACE_LEAST},
-	    {4 * PACE_LEAST, 1, PACE_FULL / 2, 2 * PACE_LEAST},/* much: shorter */
+	    {4 * PACE_LEAST, 1, PACE_FULL / 2, 2 * PACE_LEAST}, /* much: shorter */
 	    {PACE_LEAST, 1, PACE_FULL - 1, PACE_LEAST},
-	    {PACE_CALM, 1, PACE_FULL, 0},                          /* full: none at all */
-	    {PACE_CALM, 1, 0, PACE_CALM},
-	    {PACE_CALM / 2 + 1, 1, 0, PACE_CALM},
-	    {0, 11, 0, PACE_LEAST + 10 * PACE_EACH},               /* many */
-	    {0, 500, 0, PACE_LEAST + 499 * PACE_EACH},
-	    {0, 1000, 0, PACE_MOST},
+	    {PACE_CALM, 1, PACE_FULL, 0}, /* full: none at all */
+	    {PACE_CALM, 1, 0, PACE_CALM}, {PACE_CALM / 2 + 1, 1, 0, PACE_CALM},
+	    {0, 11, 0, PACE_LEAST + 10 * PACE_EACH}, /* many */
+	    {0, 500, 0, PACE_LEAST + 499 * PACE_EACH}, {0, 1000, 0, PACE_MOST},
 	    {PACE_MOST, 1000000000, 0, PACE_MOST},
-	    {PACE_MOST, 1, 100, PACE_CALM},                        /* they have become few */
+	    {PACE_MOST, 1, 100, PACE_CALM}, /* they have become few */
 	};
 
 	(void)state;
@@ -94,7 +91,7 @@ static void test_pauses_of_any_speed(void **state)
 	}
 }
 
-/* --- turns --------------------------------------------------------------------------------------- */
+/* --- turns ----------------------------------------------------------------------------------- */
 
 static void test_followed_and_left(void **state)
 {
@@ -193,7 +190,8 @@ static void test_one_of_many(void **state)
 		pace_pause(logger);
 		logger->now += 10;
 	}
-	/* Of the others a signal may tell all the time: all are looked at in pauses all the same. */
+	/* Of the others a signal may tell all the time: all are
+	 * looked at in pauses all the same. */
 	pace_signalled(logger);
 	pace_turn(logger);
 	pace_pause(logger);
@@ -244,7 +242,7 @@ static void test_full_pipes(void **state)
 	loglab_stop(logger);
 }
 
-/* --- the process ------------------------------------------------------------------------------- */
+/* --- the process ----------------------------------------------------------------------------- */
 
 /* Whether an epoll of the process looks at the descriptor (proc_pid_fdinfo(5)). */
 static bool is_watched(pid_t pid, int fd)

@@ -75,9 +75,8 @@ enum happening {
 
 static const char *const happening_name[H_COUNT] = {"want up", "want down", "restart", "deps wait",
     "deps ready", "deps down", "deps failed", "released", "spawned", "no exec", "later", "ready",
-    "serving", "not serving",
-    "exited", "killed for memory", "aux good", "aux bad", "empty", "unhealthy", "out of memory",
-    "kill", "reset", "timer"};
+    "serving", "not serving", "exited", "killed for memory", "aux good", "aux bad", "empty",
+    "unhealthy", "out of memory", "kill", "reset", "timer"};
 
 static const struct machine_event event_of[H_COUNT] = {
     [H_UP] = {.kind = EVENT_WANT_UP},

@@ -47,8 +47,8 @@ static struct machine_event last;
 static unsigned did;
 
 static const char *const event_name[EVENT_COUNT] = {"want-up", "want-down", "restart", "deps",
-    "released", "spawned", "spawn-failed", "spawn-later", "ready", "serving", "not-serving", "exited", "aux-exited", "empty",
-    "unhealthy", "kill", "reset", "timer"};
+    "released", "spawned", "spawn-failed", "spawn-later", "ready", "serving", "not-serving",
+    "exited", "aux-exited", "empty", "unhealthy", "kill", "reset", "timer"};
 
 static uint32_t pick(uint32_t n) /* 0 .. n-1 */
 {
@@ -120,8 +120,7 @@ static void check_state(void)
 	hold(m.state != STATE_STARTING || (m.deadline != 0) == (set.start_timeout != 0),
 	    "a start is bounded as set");
 	hold(m.want == (w.wanted ? WANT_UP : WANT_DOWN), "wants what was asked");
-	hold(past.count <= MACHINE_RESTARTS_MAX && past.head <= MACHINE_RESTARTS_MAX,
-	    "the ring");
+	hold(past.count <= MACHINE_RESTARTS_MAX && past.head <= MACHINE_RESTARTS_MAX, "the ring");
 }
 
 static void begin_life(void)
@@ -236,7 +235,8 @@ static void tell(struct machine_event e)
 	if (e.kind == EVENT_SPAWN_FAILED || e.kind == EVENT_SPAWN_LATER || e.kind == EVENT_EXITED)
 		hold(!m.main_alive || (did & ACT_SPAWN), "the main process is gone");
 	perform(did);
-	if (m.state != STATE_RUNNING || before.state != STATE_RUNNING || e.kind == EVENT_NOT_SERVING)
+	if (m.state != STATE_RUNNING || before.state != STATE_RUNNING ||
+	    e.kind == EVENT_NOT_SERVING)
 		w.serving = false;
 	else if (e.kind == EVENT_SERVING)
 		w.serving = true;

@@ -58,7 +58,8 @@ static void check_one(unsigned i, int32_t pid)
 
 static void put(unsigned i, int32_t pid, size_t entries)
 {
-	struct pid_entry e = {.pid = pid, .slot = (pick(5000)) & 0xffffff, .role = (uint8_t)pick(5)};
+	struct pid_entry e = {
+	    .pid = pid, .slot = (pick(5000)) & 0xffffff, .role = (uint8_t)pick(5)};
 	int rc = pidmap_put(&map, pid, e.slot, (enum pid_role)e.role);
 
 	/* One place is left free; an entry that is there can be changed in a full table. */

@@ -1,5 +1,5 @@
-/* How much is in a pipe, asked by a child: right, and nothing is left of it. That it does not wait for
- * who holds the pipe: tests/real/test_logs_hostile.py. */
+/* How much is in a pipe, asked by a child: right, and nothing is left of it. That it does not wait
+ * for who holds the pipe: tests/real/test_logs_hostile.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

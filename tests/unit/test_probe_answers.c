@@ -60,8 +60,8 @@ static void check_bytes(const char *bytes, size_t size, const char *body, int fe
 	}
 }
 
-static void check(const char *bytes, const char *body, int fed, enum probe_fault ended,
-    int32_t detail)
+static void check(
+    const char *bytes, const char *body, int fed, enum probe_fault ended, int32_t detail)
 {
 	check_bytes(bytes, strlen(bytes), body, fed, ended, detail);
 }
@@ -78,8 +78,8 @@ static void test_head(void **state)
 	check("HTTP/1.1 199 X\r\n\r\n", "", NOT_YET, FAULT_CLOSED, 0);
 	check("HTTP/1.1 101 X\r\n\r\n", "", FAULT_STATUS, FAULT_STATUS, 101);
 	check("HTTP/1.1 100 X\r\n\r\n" OK_HEAD "\r\n", "", FAULT_NONE, FAULT_NONE, 0);
-	check("HTTP/1.1 103 X\r\nLink: a\r\n\r\nHTTP/1.1 500 Y\r\n\r\n", "", FAULT_STATUS, FAULT_STATUS,
-	    500);
+	check("HTTP/1.1 103 X\r\nLink: a\r\n\r\nHTTP/1.1 500 Y\r\n\r\n", "", FAULT_STATUS,
+	    FAULT_STATUS, 500);
 	check(OK_HEAD, "", NOT_YET, FAULT_CLOSED, 0);
 	check("H", "", NOT_YET, FAULT_CLOSED, 0);
 	check("hello", "", FAULT_PROTOCOL, FAULT_PROTOCOL, 0);
@@ -93,8 +93,8 @@ static void test_body(void **state)
 	check(OK_HEAD "\r\nhay nedle hay", "needle", NOT_YET, FAULT_BODY, 0);
 	check(OK_HEAD "Content-Length: 3\r\n\r\nhay needle", "needle", FAULT_BODY, FAULT_BODY, 0);
 	check(OK_HEAD "Content-Length: 30\r\n\r\nhay", "needle", NOT_YET, FAULT_CLOSED, 0);
-	check(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n3;a=b\r\ndle\r\n", "needle", FAULT_NONE,
-	    FAULT_NONE, 0);
+	check(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n3;a=b\r\ndle\r\n", "needle",
+	    FAULT_NONE, FAULT_NONE, 0);
 	check(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n0\r\nA: b\r\n\r\n", "needle",
 	    FAULT_BODY, FAULT_BODY, 0);
 	check(OK_HEAD "Needle: needle\r\n\r\n", "needle", NOT_YET, FAULT_BODY, 0);
@@ -115,9 +115,11 @@ static void test_limits(void **state)
 	memcpy(bytes + HTTP_ANSWER_HEAD + HTTP_ANSWER_BODY - 3, "end", 3);
 	check_bytes(bytes, HTTP_ANSWER_HEAD + HTTP_ANSWER_BODY, "end", FAULT_NONE, FAULT_NONE, 0);
 	memcpy(bytes + HTTP_ANSWER_HEAD + HTTP_ANSWER_BODY - 3, "xend", 4);
-	check_bytes(bytes, HTTP_ANSWER_HEAD + HTTP_ANSWER_BODY + 1, "end", FAULT_BODY, FAULT_BODY, 0);
+	check_bytes(
+	    bytes, HTTP_ANSWER_HEAD + HTTP_ANSWER_BODY + 1, "end", FAULT_BODY, FAULT_BODY, 0);
 	memcpy(bytes + HTTP_ANSWER_HEAD - 4, "x\r\n\r\n", 5);
-	check_bytes(bytes, HTTP_ANSWER_HEAD + 1, "", FAULT_TOO_LONG, FAULT_TOO_LONG, HTTP_ANSWER_HEAD);
+	check_bytes(
+	    bytes, HTTP_ANSWER_HEAD + 1, "", FAULT_TOO_LONG, FAULT_TOO_LONG, HTTP_ANSWER_HEAD);
 }
 
 static void test_end(void **state)
@@ -137,7 +139,8 @@ static void test_end(void **state)
 	begin->body = probe_message_text(begin, "x");
 	uint16_t table[1];
 	search_table("x", 1, table);
-	assert_int_equal(feed(&answer, begin, table, OK_HEAD "\r\n", strlen(OK_HEAD) + 2, 5), FAULT_BODY);
+	assert_int_equal(
+	    feed(&answer, begin, table, OK_HEAD "\r\n", strlen(OK_HEAD) + 2, 5), FAULT_BODY);
 }
 
 /* --- grpc --------------------------------------------------------------------------- */
@@ -187,7 +190,7 @@ static void test_grpc_response(void **state)
 	RESPONSE("\0\0\0\0\2\x08\1", 0, 1);
 	RESPONSE("\0\0\0\0\0", 0, 0);
 	RESPONSE("\0\0\0\0\3\x08\x82\0", 0, 2);
-	RESPONSE("\0\0\0\0\4\x08\1\x08\2", 0, 2); /* the last one counts */
+	RESPONSE("\0\0\0\0\4\x08\1\x08\2", 0, 2);   /* the last one counts */
 	RESPONSE("\0\0\0\0\6\x12\2ab\x08\1", 0, 1); /* a field of a later version */
 	RESPONSE("\0\0\0\0\x10\x1d\1\2\3\4\x21\1\2\3\4\5\6\7\x8\x8\1", 0, 1);
 	RESPONSE("\0\0\0\0\2\x0a\0", 0, 0); /* field 1 of another type is not the status */

@@ -117,7 +117,8 @@ static void test_targets(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(target); i++) {
 		struct prober_begin *begin = probe_message();
-		struct probe_target made = {.kind = (uint16_t)target[i].kind, .port = target[i].port};
+		struct probe_target made = {
+		    .kind = (uint16_t)target[i].kind, .port = target[i].port};
 		made.host = probe_message_text(begin, target[i].host);
 		made.path = probe_message_text(begin, target[i].path);
 		begin->fallback = made;
@@ -132,8 +133,8 @@ static void test_targets(void **state)
 
 static void test_texts(void **state)
 {
-	static const char *const bad[] = {"A: b", "A: b\n", "A: b\r", "\r\n", "A: b\r\n\r\n", "A\rb\r\n",
-	    "A: b\r\nC: d"};
+	static const char *const bad[] = {
+	    "A: b", "A: b\n", "A: b\r", "\r\n", "A: b\r\n\r\n", "A\rb\r\n", "A: b\r\nC: d"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -179,8 +180,8 @@ static void test_request(void **state)
 	begin->method = probe_message_text(begin, "PUT");
 	check_request(begin, "PUT /path HTTP/1.1\r\nHost: [::1]\r\n" AGENT
 			     "Accept: */*\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-	begin->headers = probe_message_text(begin,
-	    "X: Host: no\r\nHOST: a\r\nuser-agent: b\r\naccept: c\r\ncontent-length: 0\r\n");
+	begin->headers = probe_message_text(
+	    begin, "X: Host: no\r\nHOST: a\r\nuser-agent: b\r\naccept: c\r\ncontent-length: 0\r\n");
 	check_request(begin,
 	    "PUT /path HTTP/1.1\r\nConnection: close\r\n"
 	    "X: Host: no\r\nHOST: a\r\nuser-agent: b\r\naccept: c\r\ncontent-length: 0\r\n\r\n");

@@ -32,8 +32,8 @@ static uint32_t pick(uint32_t n)
 /* --- verdict ------------------------------------------------------------------------ */
 
 /* `results`: p or f; `changes`: P or F where the verdict changes, else a dot. */
-static void check_verdict(uint8_t health, uint32_t failures, uint32_t successes, const char *results,
-    const char *changes)
+static void check_verdict(
+    uint8_t health, uint32_t failures, uint32_t successes, const char *results, const char *changes)
 {
 	struct verdict verdict;
 
@@ -44,8 +44,8 @@ static void check_verdict(uint8_t health, uint32_t failures, uint32_t successes,
 		if (changed != (changes[i] != '.'))
 			fail_msg("%s: result %zu", results, i);
 		if (changed)
-			assert_int_equal(verdict.health,
-			    changes[i] == 'P' ? HEALTH_PASSING : HEALTH_FAILING);
+			assert_int_equal(
+			    verdict.health, changes[i] == 'P' ? HEALTH_PASSING : HEALTH_FAILING);
 	}
 }
 
@@ -83,7 +83,8 @@ static void test_schedule_next(void **state)
 	(void)state;
 	assert_int_equal(schedule_next(1000, 100, 1001), 1100);
 	assert_int_equal(schedule_next(1000, 100, 1099), 1100);
-	assert_int_equal(schedule_next(1000, 100, 1100), 1100); /* a time-out of just the interval */
+	assert_int_equal(
+	    schedule_next(1000, 100, 1100), 1100); /* a time-out of just the interval */
 	assert_int_equal(schedule_next(1000, 100, 1199), 1100);
 	assert_int_equal(schedule_next(1000, 100, 1200), 1200); /* one was missed */
 	assert_int_equal(schedule_next(1000, 100, 9999), 9900); /* many were: no burst */

@@ -97,8 +97,9 @@ static void test_service(void **state)
 	(void)state;
 	s.m.state = STATE_RUNNING;
 	s.m.ready = 1;
-	assert_non_null(strstr(service(&s, &about),
-	    ",\"paused\":false,\"oom_kills\":0,\"log_dropped\":0,\"cgroup\":null,\"resources\":null}"));
+	assert_non_null(
+	    strstr(service(&s, &about), ",\"paused\":false,\"oom_kills\":0,\"log_dropped\":0,"
+					"\"cgroup\":null,\"resources\":null}"));
 	about.cgroup = "/sys/fs/cgroup/pod";
 	assert_non_null(strstr(service(&s, &about), "\"cgroup\":null"));
 	s.slice = SLICE_THERE | SLICE_PAUSED;

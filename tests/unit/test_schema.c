@@ -98,8 +98,8 @@ static void test_enumerations(void **state)
 	assert_true(ALERT_RESTART == 1 << 0 && ALERT_FATAL == 1 << 1 && ALERT_FAILED == 1 << 2 &&
 		    ALERT_RECOVERED == 1 << 3 && ALERT_UNHEALTHY == 1 << 4 && ALERT_OOM == 1 << 5 &&
 		    ALERT_MEMORY == 1 << 6 && ALERT_CRITICAL_DOWN == 1 << 7);
-	words(KEY_ALERT_events,
-	    "0=restart 1=fatal 2=failed 3=recovered 4=unhealthy 5=oom 6=memory 7=critical-down 8=* ");
+	words(KEY_ALERT_events, "0=restart 1=fatal 2=failed 3=recovered 4=unhealthy 5=oom 6=memory "
+				"7=critical-down 8=* ");
 	assert_int_equal(schema_mask_all(schema_at(KEY_ALERT_events)), 255);
 }
 
@@ -113,10 +113,10 @@ static void test_defaults(void **state)
 	    {"restart_window", "10m"}, {"min_uptime", "10s"}, {"stop_signal", "TERM"},
 	    {"stop_timeout", "10s"}, {"kill_mode", "main"}, {"reload_signal", "HUP"},
 	    {"start_timeout", "1m"}, {"log", "inherit"}, {"log_stderr", ""}, {"log_format", "raw"},
-	    {"log_max_size", "10M"}, {"log_keep", "5"}, {"log_gzip", "no"}, {"log_user", ""}, {"stdin", "null"},
-	    {"working_directory", "/"}, {"clear_environment", "no"}, {"umask", ""}, {"nice", ""},
-	    {"oom_score_adj", ""}, {"user", ""}, {"limit_core", ""}, {"tty", ""},
-	    {"stop_command", ""}, {"environment", ""}, {"requires", ""}};
+	    {"log_max_size", "10M"}, {"log_keep", "5"}, {"log_gzip", "no"}, {"log_user", ""},
+	    {"stdin", "null"}, {"working_directory", "/"}, {"clear_environment", "no"},
+	    {"umask", ""}, {"nice", ""}, {"oom_score_adj", ""}, {"user", ""}, {"limit_core", ""},
+	    {"tty", ""}, {"stop_command", ""}, {"environment", ""}, {"requires", ""}};
 	struct image *image = config_util_text("[service a]\ncommand = x");
 
 	(void)state;
@@ -148,10 +148,11 @@ static void test_values_read_back(void **state)
 	    "max_backoff = 2h", "backoff_jitter = 25%", "max_restarts = unlimited",
 	    "restart_window = 1500ms", "min_uptime = 0s", "stop_signal = RTMIN+3",
 	    "stop_timeout = unlimited", "stop_command = a b", "kill_mode = group",
-	    "reload_signal = USR1", "wait_for = /dev/sda1 eth0", "pre_start = p", "start_timeout = unlimited", "log = null",
-	    "log = prefix", "log = /var/log/a b", "log_stderr = inherit", "log_format = timestamps",
-	    "log_max_size = 1025K", "log_max_size = max", "log_max_size = 4095M", "log_keep = 0",
-	    "log_keep = 1000", "log_gzip = yes", "log_user = 5"};
+	    "reload_signal = USR1", "wait_for = /dev/sda1 eth0", "pre_start = p",
+	    "start_timeout = unlimited", "log = null", "log = prefix", "log = /var/log/a b",
+	    "log_stderr = inherit", "log_format = timestamps", "log_max_size = 1025K",
+	    "log_max_size = max", "log_max_size = 4095M", "log_keep = 0", "log_keep = 1000",
+	    "log_gzip = yes", "log_user = 5"};
 	char text[4096];
 
 	(void)state;
@@ -317,8 +318,8 @@ static void test_numbers(void **state)
 	    {"4294967294", UINT32_MAX - 1}, {"4294967295", 0}, {"4G", 0}, {"4096M", 0}, {"1T", 0},
 	    {"99999999999999999999", 0}, {"0", 0}, {"", 0}, {"-1", 0}, {"1MB", 0}, {"M", 0}};
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-		assert_int_equal(schema_parse_number(schema_at(KEY_SERVICE_log_max_size),
-				     sizes[i].text, &value),
+		assert_int_equal(
+		    schema_parse_number(schema_at(KEY_SERVICE_log_max_size), sizes[i].text, &value),
 		    sizes[i].bytes ? 0 : -EINVAL);
 		if (sizes[i].bytes)
 			assert_int_equal(value, sizes[i].bytes);

@@ -15,9 +15,10 @@
 
 static void test_block_device(void **state)
 {
-	static const char message[] = "add@/devices/virtual/block/nullb0\0ACTION=add\0"
-				      "DEVPATH=/devices/virtual/block/nullb0\0SUBSYSTEM=block\0"
-				      "MAJOR=252\0MINOR=0\0DEVNAME=nullb0\0DEVTYPE=disk\0SEQNUM=1042";
+	static const char message[] =
+	    "add@/devices/virtual/block/nullb0\0ACTION=add\0"
+	    "DEVPATH=/devices/virtual/block/nullb0\0SUBSYSTEM=block\0"
+	    "MAJOR=252\0MINOR=0\0DEVNAME=nullb0\0DEVTYPE=disk\0SEQNUM=1042";
 	struct uevent event;
 
 	(void)state;
