@@ -60,6 +60,9 @@ void helpers_logger_turn(struct sinit *sinit)
 		for (uint32_t i = 0; i < sv->captures; i++)
 			helper->wanted |= sv->capture[i].used;
 		helper->stale = helper->pid != 0;
+		/* Before it makes way a stream may come and go. */
+		if (helper->stale || helper->due > sv->now)
+			helpers_logger_draft(sinit);
 	}
 	tell_ends(sinit);
 }
