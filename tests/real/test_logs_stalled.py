@@ -44,13 +44,17 @@ def test_P79_disk_full_and_space_again(lab):
     gate.limit = 0
     lab.until_has(view / "x", f"{FULL + 999:010}")
     until(done.exists, "it finishes")
+
+    def lines():
+        return lines_of(view / "x")
+
+    def whole():
+        return sum(len(line) == LINE for line in lines())
+    until(lambda: whole() + lab.dropped("x") == 2 * (FULL + 1000), "all are written or counted")
     assert lost(lab, f"{place}/x") == lab.dropped("x")
-    lines = lines_of(view / "x")
-    whole = sum(len(line) == LINE for line in lines)
-    assert whole + lab.dropped("x") == 2 * (FULL + 1000)
     assert lab.messages().count(f"{place}/x") == 3  # and that it can be written again
     lab.ok("ping")
-    assert len(lines) - whole <= 1  # where the disk was full
+    assert len(lines()) - whole() <= 1  # where the disk was full
     assert lab.shutdown() == 0
 
 
@@ -139,6 +143,7 @@ def test_stdout_that_is_read_again(lab):
     pipe.go()
     gate.limit = 0
     until(lambda: b"0000100999" in pipe.data, "the last line")
+    lab.until_said("can be written again")  # all that was lost is told by now
     lost_lines = lab.dropped("x")
     assert lab.shutdown() == 0
     own = whole(check(pipe.end()), "x | ")
