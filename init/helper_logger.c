@@ -140,11 +140,24 @@ static void turn_own_log(struct sinit *sinit, const struct capture *capture, int
 		log_use(capture->pipe[1]);
 }
 
-static void say_fault(struct sinit *sinit, const struct capture *capture, int error)
+/* The next logger begins with it, so that somebody tells when it is over. */
+static void note_fault(struct supervisor *sv, struct capture *capture, int error)
+{
+	const char *where = target_name(sv, capture);
+
+	capture->fault = error;
+	for (uint32_t i = 0; i < sv->captures && !capture->retired; i++)
+		if (sv->capture[i].used && !sv->capture[i].retired &&
+		    strcmp(target_name(sv, &sv->capture[i]), where) == 0)
+			sv->capture[i].fault = error;
+}
+
+static void say_fault(struct sinit *sinit, struct capture *capture, int error)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	const char *where = target_name(sv, capture);
 
+	note_fault(sv, capture, error);
 	if (error)
 		turn_own_log(sinit, capture, error);
 	if (!error) {

@@ -91,6 +91,7 @@ static int put_stream(int fd, const struct supervisor *sv, uint32_t number)
 	    .kind = capture->kind,
 	    .retired = capture->retired,
 	    .apart = is_apart(sv, capture),
+	    .error = capture->fault,
 	    .end = capture->end};
 	struct image_log log;
 	const char *path;
@@ -122,7 +123,7 @@ static int put_stream(int fd, const struct supervisor *sv, uint32_t number)
 
 /* What a stream that no service has any more still has goes where it went before: as the orders
  * before say, or those that no logger has had so far. */
-static int put_retired(int fd, const struct logger_state *state, uint32_t number)
+static int put_retired(int fd, const struct supervisor *sv, const struct logger_state *state, uint32_t number)
 {
 	_Alignas(struct logger_stream) char bytes[sizeof(struct logger_stream) + PATH_MAX + ALIGNMENT];
 	struct logger_stream *stream = (void *)bytes;
@@ -136,6 +137,7 @@ static int put_retired(int fd, const struct logger_state *state, uint32_t number
 		if (stream->index != number)
 			continue;
 		stream->retired = true;
+		stream->error = sv->capture[number].fault;
 		return fds_write_all(fd, bytes, stream->size);
 	}
 	return -ENOENT;
@@ -156,7 +158,7 @@ static void set_forward(const struct supervisor *sv, struct logger_orders *order
 
 static int put_one(int fd, const struct supervisor *sv, const struct logger_state *state, uint32_t number)
 {
-	int error = sv->capture[number].retired ? put_retired(fd, state, number) : -ENOENT;
+	int error = sv->capture[number].retired ? put_retired(fd, sv, state, number) : -ENOENT;
 
 	return error == -ENOENT ? put_stream(fd, sv, number) : error;
 }

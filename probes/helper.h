@@ -392,6 +392,7 @@ struct logger_stream {
 	uint32_t keep;
 	uint32_t max_size; /* bytes, UINT32_MAX: no limit */
 	uint32_t uid, gid; /* of new files, UINT32_MAX: sinit's own */
+	int32_t error;     /* as LOGGER_FAULT: what PID 1 has been told last, by a logger before this one */
 	struct logger_end ended[LOGGER_ENDS]; /* the service's last ones, the oldest first; event 0: no more */
 	uint64_t end;      /* bytes of the stream when last nobody of the service was there */
 	char name[RESPONDER_NAME]; /* of the service */

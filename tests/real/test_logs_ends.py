@@ -336,8 +336,10 @@ def test_what_a_reader_did_not_take_by_the_end_is_told(lab):
     assert own["lines"] > 0 and own["lines"] + lost == 6000 and where == {"standard output"}
 
 
-def test_log_target_that_fails(lab):
-    """sinit's messages are on its standard error meanwhile, with the reason first; then in the file."""
+@pytest.mark.parametrize("killed", [False, True])
+def test_log_target_that_fails(lab, killed):
+    """sinit's messages are on its standard error meanwhile, with the reason first; then in the file. Also if
+    it is another logger by then."""
     file = lab.logs / "sinit"
     lab.sinit_ini(f"log_target = {file}")
     lab.service("x")
@@ -353,6 +355,8 @@ def test_log_target_that_fails(lab):
     until(said, "it cannot be written")
     lab.ok("stop", "x")
     lab.until_said("x: stopped")
+    if killed:
+        lab.kill_logger()
     file.rmdir()
     lab.until_has(file, "can be written again")
     lab.ok("start", "x")
