@@ -175,7 +175,7 @@ def test_file_cut_while_there_is_no_logger(lab):
     assert lab.shutdown() == 0
     data = file.read_bytes()
     assert b"\0" not in data
-    own = whole(check(data))
+    own = whole(check(data[data.index(b"\n") + 1:]))  # a line may have been cut in two with its file
     assert own["next"] == 62_000 and own["missing"] == 0
 
 
