@@ -8,7 +8,7 @@ import subprocess
 from datetime import datetime, timezone
 
 import pytest
-from harness import Terminal
+from harness import Terminal, alive, descendants
 from log_lab import (LIMIT, PIECE, SINIT, SINITCTL, STAMP, check, checked, complete, lab,  # noqa: F401
                      lines_in, lines_of, numbers, prefixed, until)
 
@@ -288,6 +288,8 @@ def test_colours_only_on_a_terminal(lab):
     with in_a_terminal(lab) as terminal:
         line = terminal.expect(r"(.*)hello")[1]
         assert re.sub(r"\x1b\[[\d;]*m", "", line).endswith("x | ") and "\x1b[" in line
+        killed = descendants(terminal.pid)
+    until(lambda: not any(map(alive, killed)), "the run directory is nobody's")
     pipe = lab.piped()
     until(lambda: b"hello" in pipe.data, "the line")
     assert bytes(pipe.data) == b"x | hello\n"

@@ -422,7 +422,8 @@ def test_what_an_earlier_sinit_has_left_is_not_shown(lab, end):
     lab.finished("x")
     said = lab.ctl("logs", "x")
     assert said.code == 1 and "inherit" in said.err and not said.out
-    assert until(lambda: lab.events("x", "exit"), "its end") and "OLD RUN" not in str(lab.events()) + lab.ctl("events").out
+    until(lambda: lab.events("x", "exit"), "its end")
+    assert "OLD RUN" not in str(lab.events()) + lab.ctl("events").out
     assert not (lab.run / "logs").exists()
     assert lab.shutdown() == 0
 

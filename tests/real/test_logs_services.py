@@ -7,8 +7,9 @@ import sys
 
 import pytest
 from control_lab import as_user
-from log_lab import (LIMIT, LINE, SINITCTL, anonymous, check, checked, family, lab,  # noqa: F401
-                     lines_of, needs_root, numbers, prefixed, running_seconds, switches, until, whole)
+from log_lab import (LIMIT, LINE, SINITCTL, anonymous, check, checked, family, lab, lines_of,  # noqa: F401
+                     needs_root, numbers, prefixed, running_seconds, switches, until, until_idle,
+                     whole)
 
 ONCE = "restart = never"
 
@@ -208,6 +209,7 @@ def test_log_target(lab):
     assert "x: started" in lab.ok("logs", "sinit").out
     file.rename(old)
     lab.ok("rotate")
+    until_idle(lab.logger)  # it has heard of it
     lab.ok("stop", "x")
     lab.until_has(file, "x: stopped")
     assert "x: stopped" not in old.read_text()

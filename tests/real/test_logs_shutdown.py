@@ -52,8 +52,8 @@ def test_last_words_before_KILL(lab, kills):
 def test_critical_service_that_fails(lab):
     """Why it all ended is the last thing in the log."""
     go = lab.base / "go"
-    lab.service("x", f"sh -c 'until [ -e {go} ]; do sleep 0.01; done; for i in $(seq 100); do echo line $i; done; echo fatal: no luck >&2; "
-                "exit 7'", ONCE, "critical = yes", f"log = {lab.logs}/x")
+    lab.service("x", f"sh -c 'until [ -e {go} ]; do sleep 0.01; done; for i in $(seq 100); do echo line $i; "
+                "done; echo fatal: no luck >&2; exit 7'", ONCE, "critical = yes", f"log = {lab.logs}/x")
     lab.service("y")
     lab.piped()
     go.touch()
