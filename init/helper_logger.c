@@ -61,6 +61,9 @@ void helpers_logger_turn(struct sinit *sinit)
 		for (uint32_t i = 0; i < sv->captures; i++)
 			helper->wanted |= sv->capture[i].used;
 		helper->stale = helper->pid != 0;
+		/* Before it makes way a stream may come and go. */
+		if (helper->stale || helper->due > sv->now)
+			helpers_logger_draft(sinit);
 	}
 	tell_ends(sinit);
 }
@@ -142,11 +145,24 @@ static void turn_own_log(struct sinit *sinit, const struct capture *capture, int
 		log_use(capture->pipe[1]);
 }
 
-static void say_fault(struct sinit *sinit, const struct capture *capture, int error)
+/* The next logger begins with it, so that somebody tells when it is over. */
+static void note_fault(struct supervisor *sv, struct capture *capture, int error)
+{
+	const char *where = target_name(sv, capture);
+
+	capture->fault = error;
+	for (uint32_t i = 0; i < sv->captures && !capture->retired; i++)
+		if (sv->capture[i].used && !sv->capture[i].retired &&
+		    strcmp(target_name(sv, &sv->capture[i]), where) == 0)
+			sv->capture[i].fault = error;
+}
+
+static void say_fault(struct sinit *sinit, struct capture *capture, int error)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	const char *where = target_name(sv, capture);
 
+	note_fault(sv, capture, error);
 	if (error)
 		turn_own_log(sinit, capture, error);
 	if (!error) {

@@ -92,6 +92,7 @@ static int put_stream(int fd, const struct supervisor *sv, uint32_t number)
 	    .kind = capture->kind,
 	    .retired = capture->retired,
 	    .apart = is_apart(sv, capture),
+	    .error = capture->fault,
 	    .end = capture->end};
 	struct image_log log;
 	const char *path;
@@ -122,22 +123,24 @@ static int put_stream(int fd, const struct supervisor *sv, uint32_t number)
 }
 
 /* What a stream that no service has any more still has goes where it went before: as the orders
- * before say. */
-static int put_retired(int fd, const struct logger_state *state, uint32_t number)
+ * before say, or those that no logger has had so far. */
+static int put_retired(
+    int fd, const struct supervisor *sv, const struct logger_state *state, uint32_t number)
 {
 	_Alignas(
 	    struct logger_stream) char bytes[sizeof(struct logger_stream) + PATH_MAX + ALIGNMENT];
 	struct logger_stream *stream = (void *)bytes;
 	off_t at = (off_t)sizeof(struct logger_orders);
+	int before = state->draft_fd > 0 ? state->draft_fd : state->orders_fd;
 
-	while (state->orders_fd > 0 &&
-	       pread(state->orders_fd, bytes, sizeof(bytes), at) >= (ssize_t)sizeof(*stream)) {
+	while (before > 0 && pread(before, bytes, sizeof(bytes), at) >= (ssize_t)sizeof(*stream)) {
 		if (stream->size < sizeof(*stream) || stream->size > sizeof(bytes))
 			break;
 		at += stream->size;
 		if (stream->index != number)
 			continue;
 		stream->retired = true;
+		stream->error = sv->capture[number].fault;
 		return fds_write_all(fd, bytes, stream->size);
 	}
 	return -ENOENT;
@@ -159,7 +162,7 @@ static void set_forward(const struct supervisor *sv, struct logger_orders *order
 static int put_one(
     int fd, const struct supervisor *sv, const struct logger_state *state, uint32_t number)
 {
-	int error = sv->capture[number].retired ? put_retired(fd, state, number) : -ENOENT;
+	int error = sv->capture[number].retired ? put_retired(fd, sv, state, number) : -ENOENT;
 
 	return error == -ENOENT ? put_stream(fd, sv, number) : error;
 }
@@ -201,6 +204,43 @@ static bool has_to_recover(const struct supervisor *sv, const struct logger_stat
 	       !sv->store_gone;
 }
 
+/* A file of orders, and another descriptor of it for PID 1, which makes the next ones of these. */
+static int write_orders(const struct sinit *sinit, int *ret_copy)
+{
+	int fd = memfd_create("sinit-logger", MFD_CLOEXEC | MFD_ALLOW_SEALING), copy;
+
+	if (fd < 0)
+		return -errno;
+	copy = put_all(fd, sinit);
+	if (!copy)
+		copy = fds_copy_up(fd);
+	if (copy < 0) {
+		close(fd);
+		return copy;
+	}
+	/* Nobody else is to write there. */
+	fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	*ret_copy = copy;
+	return fd;
+}
+
+static void replace(int *fd, int other)
+{
+	if (*fd > 0)
+		close(*fd);
+	*fd = other;
+}
+
+void helpers_logger_draft(struct sinit *sinit)
+{
+	int copy, fd = write_orders(sinit, &copy);
+
+	if (fd < 0)
+		return;
+	close(fd);
+	replace(&sinit->helpers.logger.draft_fd, copy);
+}
+
 int helpers_logger_orders(struct sinit *sinit)
 {
 	struct logger_state *state = &sinit->helpers.logger;
@@ -216,20 +256,11 @@ int helpers_logger_orders(struct sinit *sinit)
 	supervisor_store_move(&sinit->supervisor);
 	for (uint32_t i = 0; i < sinit->supervisor.captures; i++)
 		sinit->supervisor.capture[i].freed = false;
-	fd = memfd_create("sinit-logger", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	fd = write_orders(sinit, &copy);
 	if (fd < 0)
-		return -errno;
-	error = put_all(fd, sinit);
-	copy = error ? error : fds_copy_up(fd);
-	if (copy < 0) {
-		close(fd);
-		return copy;
-	}
-	/* The next orders are made of these: nobody else is to write there. */
-	fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	if (state->orders_fd > 0)
-		close(state->orders_fd);
-	state->orders_fd = copy;
+		return fd;
+	replace(&state->orders_fd, copy);
+	replace(&state->draft_fd, 0);
 	state->changed = state->unclean = false;
 	return fd;
 }

@@ -75,6 +75,7 @@ struct logger_state {
 	bool changed;     /* there is more than its orders say */
 	bool unclean;     /* the last one did not end as it was told: it may have been writing */
 	int orders_fd;    /* what the last logger was told, 0: nothing */
+	int draft_fd;     /* what one would be told since then, 0: the same */
 	bool finishing;   /* it has been told that nobody writes any more */
 	pid_t abandoned;  /* a logger that hangs in the kernel, 0: none */
 	int syslog;       /* socket of /dev/log, 0: none */
@@ -181,6 +182,10 @@ void helpers_devices_message(struct sinit *sinit, const struct devices_message *
 
 /* There is to be a new one: a file of what it has to do, or -errno. */
 int helpers_logger_orders(struct sinit *sinit);
+
+/* Notes where everything goes by now, for what is retired before there is a logger that was told
+ * so. */
+void helpers_logger_draft(struct sinit *sinit);
 /* In the child: what it has besides the numbers of probes/helper.h stays open. */
 void helpers_logger_files(const struct sinit *sinit);
 /* Where what is captured goes. */

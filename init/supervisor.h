@@ -60,6 +60,7 @@ struct capture {
 	uint64_t end;          /* bytes when last nobody of the service was there; LOGGER_UNKNOWN */
 	uint64_t dropped;      /* lines that the logger could not write, so far */
 	uint64_t told;         /* of which the log has told */
+	int fault;             /* errno with which its target cannot be written, 0: it can */
 	char name[BOARD_NAME]; /* of the service */
 };
 

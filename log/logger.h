@@ -105,6 +105,7 @@ struct stream {
 	bool due;      /* to be looked at whatever wakes it */
 	bool more;     /* put() has stopped though its target takes more */
 	bool idle;     /* the pipe was empty when last looked at */
+	bool cut;      /* its ring was filled when last taken from: perhaps within a line */
 	bool closed;   /* and nobody could write into it any more */
 	bool retired, emptied;
 	bool held; /* somebody holds its pipe, and a logger hangs in

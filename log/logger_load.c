@@ -40,6 +40,8 @@ static struct sink *find_sink(struct logger *logger, const struct logger_stream 
 		sink->place.directory = -1;
 	}
 	sink->streams++;
+	if (wanted->error)
+		sink->error = wanted->error;
 	sink->index = wanted->index;
 	sink->max_size = wanted->max_size;
 	sink->keep = wanted->keep;

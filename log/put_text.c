@@ -47,12 +47,13 @@ static bool is_end(const struct store_stream *s, uint64_t position)
 	return position && take_next_end(s, position - 1) == position;
 }
 
-/* Where files are shared lines go in whole. */
+/* Where files are shared lines go in whole. With other sinits any may be, so it is not we who cut
+ * one. */
 static size_t whole_lines(const struct stream *stream, const char *text, size_t size)
 {
 	const char *newline;
 
-	if (stream->sink->streams < 2)
+	if (stream->sink->streams < 2 && !stream->cut)
 		return size;
 	newline = memrchr(text, '\n', size);
 	if (newline)

@@ -325,7 +325,8 @@ static void sink_turn(struct logger *logger, struct sink *sink)
 	}
 	if (sink->error && logger->now - sink->counted >= LOGGER_RETRY)
 		tell_dropped(logger, sink);
-	if (sink->error && !sink->full && !sink->doubtful && catch_up(logger, sink)) {
+	if (sink->error && !sink->full && !sink->doubtful && catch_up(logger, sink) &&
+	    !sink->full) {
 		tell_dropped(logger, sink);
 		tell(sink, 0);
 	}

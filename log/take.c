@@ -183,7 +183,7 @@ ssize_t take(struct logger *logger, struct stream *stream)
 	unsigned turn = logger->orders->turn;
 	struct store_take *t = &logger->head->take[turn];
 	struct store_stream *s = stream->s;
-	size_t room = store_room(s);
+	size_t all = store_room(s), room = all;
 	ssize_t count;
 
 	if (room == 0)
@@ -205,12 +205,14 @@ ssize_t take(struct logger *logger, struct stream *stream)
 	if (count <= 0) {
 		int error = errno;
 
+		stream->cut = false;
 		atomic_store_explicit(&t->stream, 0, memory_order_release);
 		if (count < 0 && (error == EINVAL || error == ENOSYS || error == EPERM))
 			return take_plainly(stream, room);
 		return count == 0 ? 0 : error == EINTR ? -EAGAIN : -error;
 	}
 	stream->full = stream->wake == WAKE_CLOCK && (count >= PACE_FULL || is_full(logger));
+	stream->cut = (size_t)count == all;
 	take_note_time(s, s->head);
 	t->size = (uint32_t)count;
 	take_announce(s, (size_t)count);

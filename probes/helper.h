@@ -394,8 +394,9 @@ struct logger_stream {
 	uint8_t retired; /* no service has it any more: to be emptied */
 	uint8_t spare;
 	uint32_t keep;
-	uint32_t max_size;                    /* bytes, UINT32_MAX: no limit */
-	uint32_t uid, gid;                    /* of new files, UINT32_MAX: sinit's own */
+	uint32_t max_size; /* bytes, UINT32_MAX: no limit */
+	uint32_t uid, gid; /* of new files, UINT32_MAX: sinit's own */
+	int32_t error; /* as LOGGER_FAULT: what PID 1 was told last, by a logger before this one */
 	struct logger_end ended[LOGGER_ENDS]; /* its last ones, oldest first; event 0: no more */
 	uint64_t end; /* bytes of the stream when last nobody of the service was there */
 	char name[RESPONDER_NAME]; /* of the service */

@@ -155,8 +155,24 @@ def switches(process):
 
 
 def descriptors(*processes):
-    """How many each has; None if one of them has just gone."""
-    return unless_gone(lambda: [len(os.listdir(p.path / "fd")) for p in processes])
+    """How many each has while it sleeps, for some are open for a moment only; None if one does not sleep,
+    or has just gone."""
+    def look():
+        before = [switches(p) for p in processes]
+        found = [len(os.listdir(p.path / "fd")) for p in processes]
+        asleep = all(p.stat()[0] == "S" for p in processes)
+        return found if asleep and [switches(p) for p in processes] == before else None
+    return unless_gone(look)
+
+
+def until_idle(process):
+    """It sleeps, and has slept since the look before: it is in the middle of nothing."""
+    seen = []
+
+    def sleeps():
+        seen.append(switches(process))
+        return process.stat()[0] == "S" and seen[-2:-1] == seen[-1:]
+    until(sleeps, f"{process.pid} is idle")
 
 
 def anonymous(process):
@@ -229,6 +245,27 @@ class LogLab(Lab):
         command = " ".join([before, numbers(), "write", *words(**options)]).strip()
         self.service(name, command, "restart = never", *lines)
 
+    def unended(self, name, text, *lines):
+        """A service that says a text whose last line has no end. It ends when let_end() lets it."""
+        go = self.base / f"{name}.go"
+        self.service(name, f"sh -c 'printf \"{text}\"; until [ -e {go} ]; do sleep 0.01; done; rm {go}'",
+                     "restart = never", *lines)
+
+    def let_end(self, name, text, count=1):
+        """Once all that was said is taken: where a life has ended nobody can tell if the logger is just
+        moving something."""
+        until(lambda: self.ctl("logs", name).out.count(text) >= count, f"{text!r} is taken")
+        until_idle(self.logger)
+        (self.base / f"{name}.go").touch()
+        self.finished(name)
+
+    def last_lines(self, name, life=1):
+        """What is told with the end of a life, when the logger has come to it."""
+        def told():
+            ends = self.events(name, "exit")
+            return len(ends) >= life and ends[life - 1].get("stderr")
+        return until(told, f"the last lines of {name}'s life {life}")
+
     def gate(self, name="gate", limit=0):
         return Gate(self.base / name, limit)
 
@@ -248,9 +285,9 @@ class LogLab(Lab):
         return until(self.find_logger, "there is a logger")
 
     def kill_logger(self, sig=signal.SIGKILL):
-        """Kills it, waits until there is another one."""
+        """Kills it, if it has not just made way for another one; waits until there is another one."""
         old = self.logger
-        old.kill(sig)
+        unless_gone(old.kill, sig)
         return until(lambda: self.find_logger(old.pid), "there is a new logger")
 
     def until_has(self, path, text, count=1):
@@ -267,6 +304,13 @@ class LogLab(Lab):
             return sum(p.stat().st_size for p in family(path)) >= size
         # Nothing is known while one is just being renamed.
         until(lambda: unless_gone(there), f"{path}: {size} bytes")
+
+    def until_packed(self, path, count):
+        """A file and its old ones are so many, and all of the old ones are compressed."""
+        def packed():
+            files = family(path)
+            return len(files) == count and all(p.suffix == ".gz" for p in files[:-1])
+        until(packed, f"{path}: {count} files, compressed")
 
     def until_said(self, text, count=1):
         """So many lines of sinit's log have it."""

@@ -8,7 +8,7 @@ import subprocess
 from datetime import datetime, timezone
 
 import pytest
-from harness import Terminal
+from harness import Terminal, alive, descendants
 from log_lab import (LIMIT, PIECE, SINIT, SINITCTL, STAMP, check, checked, complete, lab,  # noqa: F401
                      lines_in, lines_of, numbers, prefixed, until)
 
@@ -104,10 +104,12 @@ def test_pieces_of_a_line(lab, size):
 def test_last_line_without_newline(lab, form):
     """It ends when something follows, also in a raw file, which has the bytes and nothing else."""
     file = lab.logs / "x"
-    lab.service("x", "printf 'one\\ntwo'", ONCE, f"log = {file}", f"log_format = {form}")
+    lab.unended("x", "one\\ntwo", f"log = {file}", f"log_format = {form}")
     lab.piped()
+    lab.let_end("x", "two")
     lab.until_has(file, "two")
-    lab.ctl("start", "--no-wait", "x")
+    lab.ok("start", "--no-wait", "x")
+    lab.let_end("x", "two", 2)
     lab.until_has(file, "two", 2)
     assert lab.shutdown() == 0
     if form == "raw":
@@ -172,11 +174,13 @@ def test_P84_bytes_that_are_not_text_in_what_sinit_tells(lab):
     lab.http()
     lab.piped()
     lab.finished("x")
-    raw = subprocess.run([SINITCTL, "-r", str(lab.run), "--json", "events", "x"], stdout=subprocess.PIPE,
-                         timeout=LIMIT, check=True).stdout
-    ends = [e for e in map(json.loads, lines_in(raw)) if e["event"] == "exit"]
-    assert any("été 🐧" in line for line in ends[0]["stderr"])
-    assert not set(raw) & (set(range(32)) - {10})
+
+    def end():
+        raw = subprocess.run([SINITCTL, "-r", str(lab.run), "--json", "events", "x"],
+                             stdout=subprocess.PIPE, timeout=LIMIT, check=True).stdout
+        assert not set(raw) & (set(range(32)) - {10})
+        return [e for e in map(json.loads, lines_in(raw)) if e["event"] == "exit" and "stderr" in e]
+    assert any("été 🐧" in line for line in until(end, "its last lines")[0]["stderr"])
     assert lab.metrics() and lab.status("x")["last_exit"]["code"] == 3
     assert lab.ctl("logs", "x").code == 0
 
@@ -284,6 +288,8 @@ def test_colours_only_on_a_terminal(lab):
     with in_a_terminal(lab) as terminal:
         line = terminal.expect(r"(.*)hello")[1]
         assert re.sub(r"\x1b\[[\d;]*m", "", line).endswith("x | ") and "\x1b[" in line
+        killed = descendants(terminal.pid)
+    until(lambda: not any(map(alive, killed)), "the run directory is nobody's")
     pipe = lab.piped()
     until(lambda: b"hello" in pipe.data, "the line")
     assert bytes(pipe.data) == b"x | hello\n"

@@ -10,9 +10,9 @@ import time
 from contextlib import suppress
 
 import pytest
-from harness import command_line, descendants, freeze
+from harness import command_line, descendants, freeze, unless_gone
 from log_lab import (LINE, LogLab, Process, bytes_of, check, checked, complete, family, lab, lines_of,  # noqa: F401
-                     numbers, prefixed, until, whole)
+                     numbers, prefixed, until, until_idle, whole)
 
 ONCE = "restart = never"
 LAST = 2000  # lines that are said at the end; they fit into a pipe
@@ -57,8 +57,8 @@ def test_last_words_of_what_a_reload_takes_away(lab, how):
     pipe = lab.piped()
     until((lab.base / "up").exists, "it is up")
     (lab.base / "up").unlink()
-    before = len(lab.sinit_fds())
-    lab.logger.freeze()
+    before, logger = len(lab.sinit_fds()), lab.logger
+    logger.freeze()
     if how == "removed":
         lab.remove("x")
     else:
@@ -68,13 +68,36 @@ def test_last_words_of_what_a_reload_takes_away(lab, how):
         until(lambda: "x" not in lab.pids(), "it has gone")
     else:
         until((lab.base / "up").exists, "it is up again")
-    lab.logger.kill(signal.SIGKILL)
+    unless_gone(logger.kill, signal.SIGKILL)  # PID 1 may have done so: it has not answered for long
     for name in ("out", "err"):
         lab.until_size(lab.logs / name, LAST * 24)
         checked(check(lab.logs / name), LAST, key=f"{name}:")
     until(lambda: len(lab.sinit_fds()) == before - 4, "both of its pipes are closed")
     assert lab.shutdown() == 0
     assert checked(check(pipe.end()), key="out:") == LAST if how == "inherit" else pipe.end() == b""
+
+
+@pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL])
+def test_service_that_no_logger_has_known(lab, end):
+    """A reload brings it and another one takes it away, while the logger stands still: what it has said is
+    in its file."""
+    lab.service("y", "sleep 100000", f"log = {lab.logs}/y")
+    lab.piped()
+    lab.ok("wait", "y")
+    before, logger = len(lab.sinit_fds()), lab.logger
+    until_idle(logger)
+    logger.freeze()
+    lab.numbered("x", f"log = {lab.logs}/x", lines=LAST)
+    lab.ok("reload")
+    lab.finished("x")
+    lab.remove("x")
+    lab.ok("reload")
+    until(lambda: "x" not in lab.pids(), "it has gone")
+    unless_gone(logger.kill, end)
+    lab.until_size(lab.logs / "x", LAST * LINE)
+    checked(check(lab.logs / "x"), LAST)
+    until(lambda: len(lab.sinit_fds()) == before, "its pipe is closed")
+    assert lab.shutdown() == 0
 
 
 def reloads_and_kills(lab, ways, share):
@@ -145,11 +168,10 @@ def test_kills_while_reloads_change_the_path(lab):
 
 def test_lives_that_end_within_a_line(lab):
     """Nothing of the next life is added to it, in a raw file and in what is shown."""
-    lab.service("x", "printf 'no end'", ONCE, f"log = {lab.logs}/x")
+    lab.unended("x", "no end", f"log = {lab.logs}/x")
     lab.piped()
     for life in range(1, 4):
-        lab.until_has(lab.logs / "x", "no end", life)
-        lab.finished("x")
+        lab.let_end("x", "no end", life)
         lab.ok("start", "--no-wait", "x")
     lab.until_has(lab.logs / "x", "no end", 4)
     assert lab.ok("logs", "x").out.splitlines() == ["no end"] * 4
@@ -158,22 +180,25 @@ def test_lives_that_end_within_a_line(lab):
 
 
 def test_short_lives_behind_much_that_nobody_has_taken_yet(lab):
-    """The reader is slow: five lives have ended in the pipe before the first one's end is taken."""
+    """The reader is slow: five lives have ended in the pipe before the first one's end is taken. He reads a
+    page now and then, so that nothing is dropped: far more of them are there than six lives need."""
     lab.script("lives", f"#!/bin/sh\necho x >>{lab.base}/count; life=$(grep -c x {lab.base}/count)\n"
                f"[ $life = 1 ] && {numbers()} write --lines 9000\necho life $life; printf end; exit 3\n")
     lab.service("x", f"{lab.base}/lives", "log = prefix", "restart = always", "restart_delay = 1ms",
                 "backoff_multiplier = 1", "max_restarts = 5")
-    pipe = lab.piped(reading=False)
+    pipe, read_at = lab.piped(reading=False), time.monotonic()
 
     def over():
-        if select.select([pipe.read_fd], [], [], 0)[0]:
+        nonlocal read_at
+        if time.monotonic() > read_at + 0.2 and select.select([pipe.read_fd], [], [], 0)[0]:
             pipe.data += os.read(pipe.read_fd, 4096)
+            read_at = time.monotonic()
         return lab.status("x")["state"] == "fatal"
     until(over, "six lives")
     assert b"life" not in pipe.data
     pipe.go()
     until(lambda: pipe.data.count(b"life") == 6, "all that was said")
-    said = [e["stderr"][-2:] for e in lab.events("x", "exit")]
+    said = [lab.last_lines("x", life)[-2:] for life in range(1, 7)]
     assert said == [[f"life {i}", "end"] for i in range(1, 7)]
     assert lab.shutdown() == 0
     # The logger may have been moving something when the first life ended: then nobody can tell where.
@@ -188,12 +213,13 @@ def test_logger_killed_behind_short_lives(lab):
     lab.piped()
     lab.ok("wait", "y")
     logger = lab.logger
+    until_idle(logger)
     freeze(logger.pid)
     lab.ok("start", "--no-wait", "x")
     lab.await_state("x", "fatal")
-    logger.kill(signal.SIGKILL)
+    unless_gone(logger.kill, signal.SIGKILL)  # PID 1 may have done so: it has not answered for long
     lab.until_has(lab.logs / "x", "life", 6)
-    until(lambda: [e["stderr"][-2:] for e in lab.events("x", "exit")] == [["life", "end"]] * 6, "all last lines")
+    until(lambda: [e.get("stderr", [])[-2:] for e in lab.events("x", "exit")] == [["life", "end"]] * 6, "all last lines")
     assert lab.shutdown() == 0
     assert bytes_of(lab.logs / "x").splitlines() == [b"life", b"end"] * 6
 
@@ -216,16 +242,17 @@ def test_next_sinit_begins_a_line_of_its_own(lab, end):
 
 def test_another_one_follows_in_the_same_file(lab):
     file = lab.logs / "both"
-    lab.service("a", "printf no_end", ONCE, f"log = {file}")
+    lab.unended("a", "no_end", f"log = {file}")
     lab.service("b", "echo line", ONCE, "enabled = no", f"log = {file}")
     lab.piped()
     for count in (1, 2):
+        lab.let_end("a", "no_end", count)
         lab.until_has(file, "no_end", count)
-        lab.finished("a")
         lab.ok("start", "--no-wait", "b")
         lab.until_has(file, "line\n", count)
+        lab.finished("b")
         lab.ok("start", "--no-wait", "a")
-    lab.until_has(file, "no_end", 3)
+    lab.let_end("a", "no_end", 3)
     assert lab.shutdown() == 0
     assert file.read_bytes().removesuffix(b"\n") == b"no_end\nline\nno_end\nline\nno_end"
 
@@ -333,8 +360,10 @@ def test_what_a_reader_did_not_take_by_the_end_is_told(lab):
     assert own["lines"] > 0 and own["lines"] + lost == 6000 and where == {"standard output"}
 
 
-def test_log_target_that_fails(lab):
-    """sinit's messages are on its standard error meanwhile, with the reason first; then in the file."""
+@pytest.mark.parametrize("killed", [False, True])
+def test_log_target_that_fails(lab, killed):
+    """sinit's messages are on its standard error meanwhile, with the reason first; then in the file. Also if
+    it is another logger by then."""
     file = lab.logs / "sinit"
     lab.sinit_ini(f"log_target = {file}")
     lab.service("x")
@@ -350,6 +379,8 @@ def test_log_target_that_fails(lab):
     until(said, "it cannot be written")
     lab.ok("stop", "x")
     lab.until_said("x: stopped")
+    if killed:
+        lab.kill_logger()
     file.rmdir()
     lab.until_has(file, "can be written again")
     lab.ok("start", "x")

@@ -33,7 +33,9 @@ def test_rotation_at_the_end_of_a_line(lab, form, line):
     all_written(lab, "x")
     files = family(file)
     assert len(files) == -(-100_000 // (SMALL // line))
-    assert {p.stat().st_size for p in files[:-1]} == {SMALL // line * line}
+    sizes = {p.stat().st_size for p in files[:-1]}
+    # Of a raw line the beginning may have been written before anybody knew how long it is.
+    assert SMALL // line * line == min(sizes) and max(sizes) <= SMALL + (line if form == "raw" else 0)
     checked(check(*files, stamps=form == "timestamps"), 100_000)
     for old in files:  # each by itself
         assert check(old, stamps=form == "timestamps")["unterminated"] == 0
@@ -92,8 +94,7 @@ def test_old_files_compressed(lab):
                  lines=100_000, chunk="1-9000")
     lab.piped()
     lab.finished("x")
-    until(lambda: len(family(file)) > 30 and all(p.suffix == ".gz" for p in family(file)[:-1]),
-          "all are compressed")
+    lab.until_packed(file, 31)
     assert lab.shutdown() == 0
     old = family(file)[:-1]
     assert [p.name for p in old] == [f"x.{i}.gz" for i in range(len(old), 0, -1)]
@@ -128,7 +129,7 @@ def test_thousand_rotations(lab):
     lab.numbered("x", f"log = {file}", "log_max_size = 4K", lines=210_000, gate=gate.path, stay=True)
     lab.piped()
     lab.until_has(file, "0000000999")
-    before = descriptors(lab.logger, lab.sinit)
+    before = until(lambda: descriptors(lab.logger, lab.sinit), "they sleep")
     gate.limit = 0
     lab.until_has(file, "0000209999")
     until(lambda: descriptors(lab.logger, lab.sinit) == before, "they have what they had")
@@ -256,7 +257,7 @@ def test_file_that_goes_away(lab, how, asked):
     lab.service("x", f"{numbers()} write --lines 1000000000 --rate 3000 --gate {gate.path}", ONCE,
                 f"log = {file}")
     lab.piped()
-    until(lambda: gate.count > 1000, "it writes")
+    until(lambda: gate.count > 1000 and file.exists(), "it writes, and so does the logger")
     old = os.open(file, os.O_RDONLY)
     if how == "moved":
         file.rename(other)
@@ -280,6 +281,7 @@ def test_file_that_is_cut(lab):
                 f"log = {file}", "log_format = timestamps")
     lab.piped()
     until(lambda: gate.count > 1000, "it writes")
+    lab.until_size(file, LINE + 28)
     os.truncate(file, 0)
     until(lambda: 10_000 < file.stat().st_size < 500 * (LINE + 28) or gate.count > 3000, "it goes on")
     assert lab.shutdown() == 0
@@ -322,6 +324,7 @@ def test_directory_that_comes_later(lab):
     file.parent.mkdir()
     until(lambda: file.exists() and file.stat().st_size > 10_000, "it is written to")
     assert len(warned) == 1
+    lab.until_said("can be written again")  # all that was lost is told by now
     lab.ok("stop", "x")
     lost = lab.dropped("x")
     assert lab.shutdown() == 0

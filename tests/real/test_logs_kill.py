@@ -43,6 +43,8 @@ def test_thousand_kills_and_ten_million_lines(lab):
     pipe = lab.piped(checker={})
     storm(lab, KILLS, gates)
     lab.finished(*kinds)
+    for name, (lines, _) in kinds.items():
+        until(lambda: f"{lines - 1:010}" in lab.ok("logs", name).out, "the last line is taken")
     rings = {name: lab.ok("logs", name).out.encode() for name in kinds}
     assert lab.shutdown() == 0
     checked(check(lab.logs / "raw"), 4_000_000)
@@ -62,11 +64,12 @@ def test_kills_while_files_are_rotated(lab, packed):
     lab.piped()
     storm(lab, kills, {gate: 3000})
     lab.finished("x")
+    count = -(-kills * 3000 // (16384 // LINE))
     if packed == "yes":
-        until(lambda: all(p.suffix == ".gz" for p in family(file)[:-1]), "all are compressed")
+        lab.until_packed(file, count)
     assert lab.shutdown() == 0
     files = family(file)
-    assert len(files) == -(-kills * 3000 // (16384 // LINE)) and set(lab.logs.iterdir()) == set(files)
+    assert len(files) == count and set(lab.logs.iterdir()) == set(files)
     checked(check(*files), kills * 3000)
 
 
@@ -139,10 +142,11 @@ def test_kills_while_lines_are_dropped(lab):
     pipe = lab.piped(reading=False)
     storm(lab, 20, {gate: 15_000})
     gate.limit = 300_000
-    until(lambda: gate.count == 300_000, "it goes on")
+    until(lambda: gate.count >= 300_000, "it goes on")
     pipe.go()
     gate.limit = 0
     until(lambda: b"0000300999" in pipe.data, "the last line")
+    lab.until_said("can be written again")  # all that was lost is told by now
     lost = lab.dropped("x")
     assert lost > 0
     assert lab.shutdown() == 0
@@ -171,7 +175,7 @@ def test_file_cut_while_there_is_no_logger(lab):
     assert lab.shutdown() == 0
     data = file.read_bytes()
     assert b"\0" not in data
-    own = whole(check(data))
+    own = whole(check(data[data.index(b"\n") + 1:]))  # a line may have been cut in two with its file
     assert own["next"] == 62_000 and own["missing"] == 0
 
 

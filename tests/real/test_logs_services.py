@@ -7,8 +7,9 @@ import sys
 
 import pytest
 from control_lab import as_user
-from log_lab import (LIMIT, LINE, SINITCTL, anonymous, check, checked, family, lab,  # noqa: F401
-                     lines_of, needs_root, numbers, prefixed, running_seconds, switches, until, whole)
+from log_lab import (LIMIT, LINE, SINITCTL, anonymous, check, checked, family, lab, lines_of,  # noqa: F401
+                     needs_root, numbers, prefixed, running_seconds, switches, until, until_idle,
+                     whole)
 
 ONCE = "restart = never"
 
@@ -95,14 +96,14 @@ def test_logs_right_after_a_crash(lab, more):
     lab.service("x", SAYS.format(50, 3), ONCE, f"log = {lab.logs}/x", *(m.format(lab.logs) for m in more))
     lab.piped()
     lab.finished("x")
-    until(lambda: "oops" in lab.ok("logs", "x").out, "the last line")  # it may still be in the pipe
-    said = lab.ok("logs", "x").out.splitlines()
+    # They may still be in the pipe.
+    said = until(lambda: len(lines := lab.ok("logs", "x").out.splitlines()) >= 51 and lines, "all lines")
     assert set(said) == {f"line {i}" for i in range(1, 51)} | {"oops"} and len(said) == 51
     if not more:
         assert said[-1] == "oops" and lab.ok("logs", "x", "-n", "3").out == "line 49\nline 50\noops\n"
-    event = lab.events("x", "exit")[-1]
-    assert event["stderr"][-1] == "oops"
-    assert len(event["stderr"]) == 1 if more else event["stderr"][-2] == "line 50"
+    last = lab.last_lines("x")
+    assert last[-1] == "oops"
+    assert len(last) == 1 if more else last[-2] == "line 50"
 
 
 def test_event_of_each_end_has_its_own_last_lines(lab):
@@ -110,7 +111,7 @@ def test_event_of_each_end_has_its_own_last_lines(lab):
                 " cut -c6- out >lives; exit 1'", ONCE, f"working_directory = {lab.base}", f"log = {lab.logs}/x")
     lab.piped()
     for life in range(1, 6):
-        until(lambda: (ends := lab.events("x", "exit"))[life - 1:] and "stderr" in ends[-1], f"end {life}")
+        lab.last_lines("x", life)
         assert [e["stderr"] for e in lab.events("x", "exit")] == [[f"life {i}"] for i in range(1, life + 1)]
         lab.ctl("start", "--no-wait", "x")
 
@@ -119,7 +120,7 @@ def test_logs_holds_the_last_64_KiB(lab):
     """Whole lines, to the last one."""
     lab.numbered("x", f"log = {lab.logs}/x", lines=50_000)
     lab.piped()
-    lab.finished("x")
+    until(lambda: "0000049999" in lab.ok("logs", "x").out, "the last line")
     said = check(lab.ok("logs", "x").out.encode())
     own = whole(said)
     assert own["missing"] == 0 and own["next"] == 50_000
@@ -208,6 +209,7 @@ def test_log_target(lab):
     assert "x: started" in lab.ok("logs", "sinit").out
     file.rename(old)
     lab.ok("rotate")
+    until_idle(lab.logger)  # it has heard of it
     lab.ok("stop", "x")
     lab.until_has(file, "x: stopped")
     assert "x: stopped" not in old.read_text()
@@ -242,6 +244,8 @@ def test_two_hundred_services(lab):
         lab.numbered(name, f"log = {lab.logs}/{name}", lines=300, chunk=LINE)
     lab.piped()
     lab.ok("wait", "--stopped", *names)
+    for name in names:
+        lab.until_size(lab.logs / name, 300 * LINE)
     assert lab.shutdown() == 0
     for name in names:
         checked(check(lab.logs / name), 300)

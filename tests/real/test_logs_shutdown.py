@@ -51,10 +51,12 @@ def test_last_words_before_KILL(lab, kills):
 
 def test_critical_service_that_fails(lab):
     """Why it all ended is the last thing in the log."""
-    lab.service("x", "sh -c 'sleep 0.1; for i in $(seq 100); do echo line $i; done; echo fatal: no luck >&2; "
-                "exit 7'", ONCE, "critical = yes", f"log = {lab.logs}/x")
+    go = lab.base / "go"
+    lab.service("x", f"sh -c 'until [ -e {go} ]; do sleep 0.01; done; for i in $(seq 100); do echo line $i; "
+                "done; echo fatal: no luck >&2; exit 7'", ONCE, "critical = yes", f"log = {lab.logs}/x")
     lab.service("y")
     lab.piped()
+    go.touch()
     assert lab.wait() == 7
     assert lines_of(lab.logs / "x")[-2:] == [b"line 100\n", b"fatal: no luck\n"]
 

@@ -3,11 +3,13 @@ then lines are lost, counted and told of; never more than that."""
 
 import os
 import re
+import signal
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from harness import unless_gone
 from log_lab import LINE, check, checked, family, lab, lines_of, numbers, until, whole  # noqa: F401
 
 ONCE = "restart = never"
@@ -44,13 +46,17 @@ def test_P79_disk_full_and_space_again(lab):
     gate.limit = 0
     lab.until_has(view / "x", f"{FULL + 999:010}")
     until(done.exists, "it finishes")
+
+    def lines():
+        return lines_of(view / "x")
+
+    def whole():
+        return sum(len(line) == LINE for line in lines())
+    until(lambda: whole() + lab.dropped("x") == 2 * (FULL + 1000), "all are written or counted")
     assert lost(lab, f"{place}/x") == lab.dropped("x")
-    lines = lines_of(view / "x")
-    whole = sum(len(line) == LINE for line in lines)
-    assert whole + lab.dropped("x") == 2 * (FULL + 1000)
     assert lab.messages().count(f"{place}/x") == 3  # and that it can be written again
     lab.ok("ping")
-    assert len(lines) - whole <= 1  # where the disk was full
+    assert len(lines()) - whole() <= 1  # where the disk was full
     assert lab.shutdown() == 0
 
 
@@ -139,10 +145,32 @@ def test_stdout_that_is_read_again(lab):
     pipe.go()
     gate.limit = 0
     until(lambda: b"0000100999" in pipe.data, "the last line")
+    lab.until_said("can be written again")  # all that was lost is told by now
     lost_lines = lab.dropped("x")
     assert lab.shutdown() == 0
     own = whole(check(pipe.end()), "x | ")
     assert own["lines"] + lost_lines == 101_000 and own["missing"] == lost_lines
+
+
+def test_logger_killed_while_lines_are_lost(lab):
+    """For the next one all is well from the beginning: it tells that it is over, and what was lost."""
+    gate = lab.gate(limit=100_000)
+    lab.numbered("x", "log = prefix", lines=101_000, gate=gate.path)
+    lab.http()
+    pipe = lab.piped(reading=False)
+    until(lambda: gate.count == 100_000, "it goes on")
+    lab.until_said("nobody reads it")
+    logger = lab.logger
+    logger.freeze()
+    pipe.go()
+    unless_gone(logger.kill, signal.SIGKILL)
+    gate.limit = 0
+    until(lambda: b"0000100999" in pipe.data, "the last line")
+    lab.until_said("can be written again")
+    lost_lines = lab.dropped("x")
+    assert lab.shutdown() == 0
+    own = whole(check(pipe.end()), "x | ")
+    assert own["lines"] + lost_lines == 101_000 and own["missing"] == lost_lines > 0
 
 
 def test_stdout_that_is_closed(lab):

@@ -89,7 +89,7 @@ def test_log_of_its_own(lab):
     path = syslog(lab, f"log = {file}", "log_format = json", "log_max_size = 4K", "log_keep = 1000")
     pipe = lab.piped()
     until(path.exists, "the socket")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o666
+    until(lambda: stat.S_IMODE(path.stat().st_mode) == 0o666, "all may write to it")
     send(path, b"<0>kernel: so what", b"<191>x: y")
     lab.until_has(file, "x: y")
     said = [json.loads(line) for line in lab.ok("--json", "logs", "syslog", "-n", "1").out.splitlines()]
@@ -197,7 +197,7 @@ def test_dev_log(lab):
                 f"log = {lab.logs}/x")
     lab.piped(after=["sh", "-ec", f'for n in {words}; do touch {dev}/$n; mount --bind /dev/$n {dev}/$n; done; '
                      f'ln -s /proc/self/fd {dev}/fd; mount --rbind {dev} /dev; exec "$@"', "sh"])
-    lab.until_has(lab.logs / "x", "hello")
+    lab.until_has(lab.logs / "x", "hello\n")
     assert re.fullmatch(r"mail\.warning prog\[\d+\]: hello\n", (lab.logs / "x").read_text())
     assert (dev / "log").is_socket()
 
@@ -353,7 +353,7 @@ def test_forwarded_to_nobody(lab, receive):
     syslog(lab, f"forward = tcp://127.0.0.1:{port}", listen=False)
     lab.numbered("x", f"log = {lab.logs}/x", lines=200_000)
     lab.piped()
-    lab.finished("x")
+    lab.until_has(lab.logs / "x", "0000199999")
     lab.until_said("forward")
     receiver = receive("tcp", port)
     until(lambda: forwarded_numbers(receiver)[-1:] == [199_999], "the last line")

@@ -548,6 +548,30 @@ static void test_file_that_somebody_holds_alone(void **state)
 }
 
 /* Its name is another file's already: that one is not rotated in its place. */
+/* What did not fit into the ring comes later: until then another sinit may write to the file. */
+static void test_line_that_is_cut_by_a_full_ring(void **state)
+{
+	int other;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s", tempdir_path("log"));
+	tempdir_write("log", "", 0600);
+	other = open_other(LOCK_EX);
+	start();
+	logger->stream[0].sink->max_size = UINT32_MAX;
+	serve_lines(1200);
+	serve_lines(1200);
+	assert_int_equal(store_room(store_stream(lab.head, 0)), 0);
+	assert_int_equal(size_of("log"), 0);
+	close(other);
+	logger->now += 10;
+	put(logger, &logger->stream[0]);
+	assert_int_equal(size_of("log"), STORE_RING / 50 * 50);
+	serve_lines(0);
+	assert_int_equal(size_of("log"), 2400 * 50);
+	stop();
+}
+
 static void test_rotated_by_another_one(void **state)
 {
 	(void)state;
@@ -692,6 +716,7 @@ int main(void)
 	    TEST(test_rotated_when_it_is_free),
 	    TEST(test_file_that_is_never_free),
 	    TEST(test_file_that_somebody_holds_alone),
+	    TEST(test_line_that_is_cut_by_a_full_ring),
 	    TEST(test_rotated_by_another_one),
 	    TEST(test_noted_behind_what_others_write),
 	    TEST(test_orphan_leaves_its_files_to_others),

@@ -66,6 +66,7 @@ static void write_pattern(uint32_t stream, size_t size)
 	if (!pattern[1])
 		for (size_t i = 0; i < sizeof(pattern); i++)
 			pattern[i] = byte_at(i);
+	store_stream(lab.head, stream)->used = 1;
 	store_lab_write(
 	    &lab, stream, pattern + store_stream(lab.head, stream)->head % PERIOD, size);
 }
@@ -221,6 +222,16 @@ static void test_copy(void **state)
 	expect_copy(1, 20, 10, 20, 20);
 	expect_copy(1, 5000, UINT64_MAX, 5000, 5000); /* not written yet */
 	expect_copy(0, 0, UINT64_MAX, 0, 0);
+}
+
+/* PID 1 gives its ring back, and has said so before. */
+static void test_given_up(void **state)
+{
+	(void)state;
+	write_pattern(1, 1000);
+	store_stream(lab.head, 1)->used = 0;
+	memset((char *)lab.head + store_rings(CAPACITY) + STORE_RING, 0, STORE_RING);
+	expect_copy(1, 0, UINT64_MAX, 0, 0);
 }
 
 static void test_wrapped(void **state)
@@ -463,6 +474,7 @@ int main(void)
 	    TEST(test_head_is_not_believed),
 	    TEST(test_who),
 	    TEST(test_copy),
+	    TEST(test_given_up),
 	    TEST(test_wrapped),
 	    TEST(test_busy),
 	    TEST(test_numbers_of_every_size),
