@@ -352,7 +352,8 @@ void helpers_more_time(struct sinit *sinit, enum helper_kind kind)
 
 int64_t helpers_deadline(const struct sinit *sinit)
 {
-	int64_t next = 0;
+	/* What has changed since this turn's look at it is not to wait for the next event. */
+	int64_t next = sinit->supervisor.captures_changed ? sinit->supervisor.now : 0;
 
 	for (unsigned kind = 0; kind < HELPER_KINDS; kind++) {
 		const struct helper *helper = &sinit->helpers.helper[kind];
