@@ -71,6 +71,7 @@ class Sinit:
         self.state = directory / "state"
         self.log_file = directory / "log"
         self.file = directory / "file"  # what the services write
+        self.fakes = set()
         self.process = None
         (self.config / "conf.d").mkdir(parents=True)
         self.settings()
@@ -90,6 +91,7 @@ class Sinit:
         (self.config / f"conf.d/{name}.ini").write_text(f"[service {name}]\n{text}")
 
     def fake(self, name, options=""):
+        self.fakes.add(name)
         return f"{fake_program()} --name {name} --write {self.file} {options}"
 
     def note(self, name, what, then="true"):
@@ -107,9 +109,11 @@ class Sinit:
         return self
 
     def up(self, *command, **more):
-        """Started, and every service that can be ready is."""
+        """Started, and every service that can be ready is; fakes have said that they have started."""
         self.start(*command, **more)
-        self.until_state(ready=True)
+        running = self.until_state(ready=True)
+        for name in self.fakes & {name for name in running if running[name]["state"] == "running"}:
+            self.until_lines(name, "start")
         return self
 
     @property

@@ -176,7 +176,8 @@ def test_left_overs_of_an_earlier_sinit(sinit, tree):
     """In the foreground, where services outlive a sinit that is killed."""
     sinit.service("a", sinit.fake("a", "--setsid-child"))
     first = foreground(sinit)
-    sinit.until_lines("a.child", "start")
+    for name in ("a", "a.child"):
+        sinit.until_lines(name, "start")
     first.kill()
     first.wait()
     left = tree.pids("a")

@@ -169,14 +169,18 @@ int lab_count(const char *name)
 	return lines;
 }
 
+bool lab_is_empty(struct slice *slice)
+{
+	pid_t gone;
+
+	while ((gone = waitpid(-1, NULL, WNOHANG)) > 0)
+		;
+	return gone < 0 && errno == ECHILD && slice_signal(slice, 0) == 0;
+}
+
 bool lab_emptied(struct slice *slice)
 {
-	return LAB_SOON(({
-		pid_t gone;
-		while ((gone = waitpid(-1, NULL, WNOHANG)) > 0)
-			;
-		gone < 0 && errno == ECHILD &&slice_signal(slice, 0) == 0;
-	}));
+	return LAB_SOON(lab_is_empty(slice));
 }
 
 /* --- processes ------------------------------------------------------------------------------- */

@@ -46,7 +46,10 @@ pid_t lab_start(const struct slice *slice, const char *name, const char *word, i
  *   --wait   one */
 int lab_child(const char *word);
 
-/* Reaps until nobody is in the slice, and all children are gone. False: not in time. */
+/* Reaps; whether nobody is in the slice, and all children are gone. */
+bool lab_is_empty(struct slice *slice);
+
+/* Waits for that. False: not in time. */
 bool lab_emptied(struct slice *slice);
 
 /* Polls for what may take a moment, at most 5 s. */

@@ -245,14 +245,24 @@ static void test_signal_reaches_all(void **state)
 	assert_int_equal(slice_remove(&lab, "b", &other), 0);
 }
 
-static int kills(struct slice *slice)
+/* Without cgroup.kill who was just forking is met by the next KILL. */
+static bool are_killed(struct slice *slice, bool once)
+{
+	if (lab_is_empty(slice))
+		return true;
+	if (!once)
+		slice_signal(slice, SIGKILL);
+	return false;
+}
+
+static int kills(struct slice *slice, bool once)
 {
 	static const char *const words[] = {"--tree", "--deaf", "--chain"};
 	static const int processes[] = {5, 1, 0};
 
 	for (unsigned i = 0; i < 3; i++) {
 		lab_start(slice, "a", words[i], processes[i]);
-		if (slice_signal(slice, SIGKILL) != 1 || !lab_emptied(slice))
+		if (slice_signal(slice, SIGKILL) != 1 || !LAB_SOON(are_killed(slice, once)))
 			return 1 + (int)i;
 	}
 	return 0;
@@ -266,7 +276,7 @@ static void test_kill(void **state)
 	lab_needed();
 	assert_int_equal(slice_open(&lab, "a", &slice), 0);
 	assert_false(slice.killed);
-	assert_int_equal(kills(&slice), 0);
+	assert_int_equal(kills(&slice, true), 0);
 	/* Births go on, and after a new sinit has found it, too. */
 	assert_int_equal(births(&slice), 0);
 	assert_true(lab_emptied(&slice));
@@ -290,7 +300,7 @@ static int kills_without_file(struct slice *slice)
 		return CANNOT;
 	close(slice->fd); /* of the other mount, where nothing is in the way */
 	slice->fd = open(lab_file("a", ""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	result = kills(slice);
+	result = kills(slice, false);
 	umount2(path, MNT_DETACH);
 	return result;
 }
