@@ -133,16 +133,10 @@ static const char *why(int error)
  * standard error, this one first. */
 static void turn_own_log(struct sinit *sinit, const struct capture *capture, int error)
 {
-	const struct supervisor *sv = &sinit->supervisor;
-	const struct sinit_settings *settings = image_settings(sv->set[sv->current].image);
-
 	if (capture->kind != STORE_SINIT || capture->retired)
 		return;
 	sinit->helpers.logger.own_fails = error != 0;
-	if (error)
-		log_open("stderr", (enum log_format)settings->log_format);
-	else
-		log_use(capture->pipe[1]);
+	log_use(error ? -1 : capture->pipe[1]);
 }
 
 /* The next logger begins with it, so that somebody tells when it is over. */
