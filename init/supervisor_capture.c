@@ -143,6 +143,7 @@ static struct capture *make(struct supervisor *sv, uint8_t kind, uint32_t slot, 
 	capture->slot = slot;
 	capture->dropped = capture->told = 0;
 	capture->fault = 0;
+	capture->moved = false;
 	memset(capture->name, 0, sizeof(capture->name));
 	strncpy(capture->name, name ? name : "", sizeof(capture->name) - 1);
 	if (number == sv->captures)
