@@ -190,6 +190,11 @@ void supervisor_capture_dropped(struct supervisor *sv, struct capture *capture, 
 {
 	struct board_service *s = capture->slot < sv->count ? &sv->service[capture->slot] : NULL;
 
+	/* A store that began anew counts from 0; what was not told so far still is to be. */
+	if (lines < capture->dropped) {
+		capture->told -= capture->dropped;
+		capture->dropped = 0;
+	}
 	if (s && lines > capture->dropped) {
 		board_begin(s);
 		s->log_dropped += lines - capture->dropped;

@@ -1,7 +1,9 @@
 """What is told of targets that cannot be written: of the right one, once, and when it is over."""
 
+import os
 import re
 import signal
+import threading
 
 import pytest
 from harness import unless_gone
@@ -167,6 +169,43 @@ def test_fault_is_told_once_over_a_reload_and_a_kill(lab):
     said = lab.messages()
     assert said.count(f"{a} cannot be written") == said.count(f"{b} cannot be written") == 1, said
     assert "written again" not in said
+
+
+def test_lines_lost_before_and_after_a_store_that_began_anew(lab):
+    """Both are told and counted, though the logger counts from 0 then."""
+    fifo, gate = lab.logs / "fifo", lab.gate(limit=100_000)
+    os.mkfifo(fifo)
+    lab.numbered("x", f"log = {fifo}", lines=140_000, gate=gate.path)
+    lab.http()
+    lab.piped()
+    until(lambda: gate.count == 100_000, "it is not held up")
+    lab.until_said("nobody reads it")
+
+    def read(last):
+        data, fd = bytearray(), os.open(fifo, os.O_RDONLY)
+
+        def run():
+            while last not in data and (part := os.read(fd, 65536)):
+                data.extend(part)
+            os.close(fd)
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+    reader = read(b"0000099999")
+    until(lambda: len(lost(lab)) == 1, "what was lost is told")
+    reader.join()
+    while "it begins anew" not in lab.messages():
+        lab.kill_logger(signal.SIGSEGV)
+    gate.limit = 120_000
+    until(lambda: gate.count == 120_000, "it is not held up")
+    lab.until_said("nobody reads it", 2)
+    gate.limit = 0
+    reader = read(b"0000139999")
+    until(lambda: len(lost(lab)) == 2, "and then once more")
+    first, second = lost(lab)
+    assert 0 < second < 40_000 and first + second == lab.dropped("x")
+    assert lab.shutdown() == 0
+    reader.join()
 
 
 def test_orders_of_many_that_are_removed(lab):
