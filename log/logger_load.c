@@ -41,7 +41,7 @@ static struct sink *find_sink(struct logger *logger, const struct logger_stream 
 		sink->place.directory = -1;
 	}
 	if (wanted->error)
-		sink->error = wanted->error;
+		sink->error = sink->told = wanted->error;
 	if (sink->streams++ && wanted->retired)
 		return sink;
 	sink->index = wanted->index;

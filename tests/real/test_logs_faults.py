@@ -208,6 +208,27 @@ def test_lines_lost_before_and_after_a_store_that_began_anew(lab):
     reader.join()
 
 
+def test_many_faults_while_nobody_listens(lab):
+    """More than there is room for on the way to PID 1, which is stopped in a debugger, say: all are told."""
+    place, names = lab.logs / "place", [f"s{i}" for i in range(MANY)]
+    place.mkdir()
+    lab.write("many", "".join(f"[service {name}]\ncommand = sh -c 'while :; do echo {name}; sleep 0.5; done'\n"
+                              f"log = {place}/{name}\n" for name in names))
+    lab.piped()
+    until(lambda: len(list(place.iterdir())) == MANY, "all are written")
+    logger = lab.logger
+    lab.sinit.freeze()
+    place.rename(lab.logs / "before")
+    place.write_text("no directory")
+    until(lambda: not any("/before/" in path for path in logger.fds().values()), "all have been looked for")
+    lab.sinit.kill(signal.SIGCONT)
+    until(lambda: lab.messages().count("cannot be written") == MANY, "all are told")
+    place.unlink()
+    until(lambda: lab.messages().count("can be written again") == MANY, "and that it is over")
+    assert lab.messages().count("cannot be written") == MANY
+    assert lab.shutdown() == 0
+
+
 def test_orders_of_many_that_are_removed(lab):
     """What of the orders before is read is in proportion to what is written: PID 1 is not held up by
     thousands."""
