@@ -49,25 +49,6 @@ static void tell_ends(struct sinit *sinit)
 		sv->captures_untold |= sv->capture[i].used && !tell_ends_of(sinit, i);
 }
 
-void helpers_logger_turn(struct sinit *sinit)
-{
-	struct supervisor *sv = &sinit->supervisor;
-	struct helper *helper = &sinit->helpers.helper[HELPER_LOGGER];
-
-	if (sv->captures_changed) {
-		sv->captures_changed = false;
-		sinit->helpers.logger.changed = true;
-		helper->wanted = false;
-		for (uint32_t i = 0; i < sv->captures; i++)
-			helper->wanted |= sv->capture[i].used;
-		helper->stale = helper->pid != 0;
-		/* Before it makes way a stream may come and go. */
-		if (helper->stale || helper->due > sv->now)
-			helpers_logger_draft(sinit);
-	}
-	tell_ends(sinit);
-}
-
 void helpers_logger_tell_reopen(struct sinit *sinit)
 {
 	if (sinit->helpers.helper[HELPER_LOGGER].pid)
@@ -81,32 +62,58 @@ void helpers_logger_leave(struct sinit *sinit)
 		tell(sinit, &(struct logger_message){.kind = LOGGER_LEAVE});
 }
 
-/* How its lines' target is called. */
-static const char *target_name(const struct supervisor *sv, const struct capture *capture)
+const char *helpers_logger_name(enum logger_sink sink, const char *path)
 {
-	struct image_log log;
-
-	helpers_logger_target(sv, capture, &log);
-	if (log.path)
-		return log.path;
-	return log.sink == SINK_STDERR ? "standard error" : "standard output";
+	switch (sink) {
+	case LOGGER_STDOUT:
+		return "standard output";
+	case LOGGER_STDERR:
+		return "standard error";
+	case LOGGER_FILE:
+		return path;
+	case LOGGER_NOWHERE:
+		break;
+	}
+	return "nothing";
 }
 
-/* How many lines have been lost, of each stream of which more have been since it was last said. */
-static void say_lost(struct supervisor *sv)
+/* How its lines' target is called; that of a stream which no service has any more the logger's
+ * orders have, in ascending order of such streams. */
+static const char *target_name(
+    const struct supervisor *sv, const struct capture *capture, struct logger_reader *reader)
 {
-	for (uint32_t i = 0; i < sv->captures; i++) {
-		struct capture *capture = &sv->capture[i];
-		uint64_t lost = capture->dropped - capture->told;
+	const char *was = NULL;
+	struct image_log log;
 
-		if (!capture->used || !lost)
-			continue;
-		capture->told = capture->dropped;
-		log_warning(capture->name,
-		    "%llu line%s of its output %s lost: %s could not be written",
-		    (unsigned long long)lost, lost == 1 ? "" : "s", lost == 1 ? "was" : "were",
-		    target_name(sv, capture));
-	}
+	if (capture->retired)
+		was = helpers_logger_was(reader, (uint32_t)(capture - sv->capture));
+	helpers_logger_target(sv, capture, &log);
+	return was ? was : helpers_logger_name(helpers_logger_sink(&log), log.path);
+}
+
+/* How many lines have been lost since it was last said. */
+static void say_lost_of(
+    struct supervisor *sv, struct capture *capture, struct logger_reader *reader)
+{
+	uint64_t lost = capture->dropped - capture->told;
+
+	if (!lost)
+		return;
+	capture->told = capture->dropped;
+	log_warning(capture->name, "%llu line%s of its output %s lost: %s could not be written",
+	    (unsigned long long)lost, lost == 1 ? "" : "s", lost == 1 ? "was" : "were",
+	    capture->moved ? "where it went before" : target_name(sv, capture, reader));
+}
+
+static void say_lost(struct sinit *sinit)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct logger_reader reader;
+
+	helpers_logger_read(sinit, &reader);
+	for (uint32_t i = 0; i < sv->captures; i++)
+		if (sv->capture[i].used)
+			say_lost_of(sv, &sv->capture[i], &reader);
 }
 
 static const char *why(int error)
@@ -129,54 +136,127 @@ static const char *why(int error)
 	}
 }
 
-/* While sinit's own file cannot be written its messages go to its
- * standard error, this one first. */
+/* While sinit's own file cannot be written its messages go to its standard error. */
 static void turn_own_log(struct sinit *sinit, const struct capture *capture, int error)
 {
-	const struct supervisor *sv = &sinit->supervisor;
-	const struct sinit_settings *settings = image_settings(sv->set[sv->current].image);
-
 	if (capture->kind != STORE_SINIT || capture->retired)
 		return;
 	sinit->helpers.logger.own_fails = error != 0;
-	if (error)
-		log_open("stderr", (enum log_format)settings->log_format);
-	else
-		log_use(capture->pipe[1]);
+	log_use(error ? -1 : capture->pipe[1]);
 }
 
-/* The next logger begins with it, so that somebody tells when it is over. */
-static void note_fault(struct supervisor *sv, struct capture *capture, int error)
+static void set_fault(struct sinit *sinit, struct capture *capture, int error)
 {
-	const char *where = target_name(sv, capture);
-
 	capture->fault = error;
-	for (uint32_t i = 0; i < sv->captures && !capture->retired; i++)
-		if (sv->capture[i].used && !sv->capture[i].retired &&
-		    strcmp(target_name(sv, &sv->capture[i]), where) == 0)
-			sv->capture[i].fault = error;
+	capture->moved &= !error;
+	turn_own_log(sinit, capture, error);
+}
+
+/* The next logger begins with it, so that somebody tells when it is over. Of streams with one
+ * target the logger speaks of one that a service has, if there is any. */
+static void note_fault(struct sinit *sinit, struct capture *capture, const char *where, int error)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct logger_reader reader;
+
+	helpers_logger_read(sinit, &reader);
+	for (uint32_t i = 0; i < sv->captures; i++) {
+		struct capture *other = &sv->capture[i];
+
+		if (other == capture ||
+		    (other->used && (!other->retired || (other->fault && !error)) &&
+			strcmp(target_name(sv, other, &reader), where) == 0))
+			set_fault(sinit, other, error);
+	}
 }
 
 static void say_fault(struct sinit *sinit, struct capture *capture, int error)
 {
-	struct supervisor *sv = &sinit->supervisor;
-	const char *where = target_name(sv, capture);
+	struct logger_reader reader;
+	const char *where;
 
-	note_fault(sv, capture, error);
-	if (error)
-		turn_own_log(sinit, capture, error);
+	helpers_logger_read(sinit, &reader);
+	where = target_name(&sinit->supervisor, capture, &reader);
 	if (!error) {
-		say_lost(sv);
+		say_lost(sinit);
 		log_info(NULL, "%s can be written again", where);
-		turn_own_log(sinit, capture, 0);
-	} else if (error == EAGAIN) {
+	}
+	note_fault(sinit, capture, where, error);
+	if (error == EAGAIN)
 		log_warning(NULL,
 		    "%s: nobody reads it; lines of services are dropped until somebody does",
 		    where);
-	} else {
+	else if (error)
 		log_warning(NULL, "%s cannot be written: %s; lines are dropped until it can", where,
 		    why(error));
+}
+
+static int fault_of(const struct supervisor *sv, const char *where)
+{
+	for (uint32_t i = 0; i < sv->captures; i++) {
+		const struct capture *capture = &sv->capture[i];
+
+		if (capture->used && !capture->retired && capture->fault &&
+		    strcmp(target_name(sv, capture, NULL), where) == 0)
+			return capture->fault;
 	}
+	return 0;
+}
+
+/* What a reload has sent elsewhere leaves the fault of where it went before, and what is sent there
+ * has that of who is there. */
+static void move_faults(struct sinit *sinit, bool leaves)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct logger_reader reader;
+
+	helpers_logger_read(sinit, &reader);
+	for (uint32_t i = 0; i < sv->captures; i++) {
+		struct capture *capture = &sv->capture[i];
+		const char *where, *was;
+
+		if (!capture->used || capture->retired || !capture->fault == leaves)
+			continue;
+		was = helpers_logger_was(&reader, i);
+		where = target_name(sv, capture, NULL);
+		if (was && strcmp(was, where) == 0)
+			continue;
+		if (leaves) {
+			capture->moved = true;
+			say_lost_of(sv, capture, NULL);
+		}
+		set_fault(sinit, capture, leaves ? 0 : fault_of(sv, where));
+	}
+}
+
+static bool has_faults(const struct supervisor *sv)
+{
+	bool has = false;
+
+	for (uint32_t i = 0; i < sv->captures; i++)
+		has |= sv->capture[i].used && sv->capture[i].fault;
+	return has;
+}
+
+void helpers_logger_turn(struct sinit *sinit)
+{
+	struct supervisor *sv = &sinit->supervisor;
+	struct helper *helper = &sinit->helpers.helper[HELPER_LOGGER];
+
+	if (sv->captures_changed) {
+		sv->captures_changed = false;
+		sinit->helpers.logger.changed = true;
+		helper->wanted = false;
+		for (uint32_t i = 0; i < sv->captures; i++)
+			helper->wanted |= sv->capture[i].used;
+		helper->stale = helper->pid != 0;
+		for (int joins = 0; joins < 2 && has_faults(sv); joins++)
+			move_faults(sinit, !joins);
+		/* Before it makes way a stream may come and go. */
+		if (helper->stale || helper->due > sv->now)
+			helpers_logger_draft(sinit);
+	}
+	tell_ends(sinit);
 }
 
 static void say_forward(struct sinit *sinit, const struct logger_message *message)
@@ -209,6 +289,7 @@ static void say_forward(struct sinit *sinit, const struct logger_message *messag
 void helpers_logger_message(struct sinit *sinit, const struct logger_message *message)
 {
 	struct supervisor *sv = &sinit->supervisor;
+	struct logger_reader reader;
 	struct capture *capture =
 	    message->stream < sv->captures && sv->capture[message->stream].used
 		? &sv->capture[message->stream]
@@ -218,21 +299,27 @@ void helpers_logger_message(struct sinit *sinit, const struct logger_message *me
 		say_forward(sinit, message);
 	if (!capture)
 		return;
+	helpers_logger_read(sinit, &reader);
 	switch (message->kind) {
 	case LOGGER_FAULT:
-		say_fault(sinit, capture, message->error);
+		/* Of one that makes way it is about where things went before: the next one finds
+		 * out how it is by then. */
+		if (!sinit->helpers.helper[HELPER_LOGGER].stale && !sv->captures_changed)
+			say_fault(sinit, capture, message->error);
 		break;
 	case LOGGER_DROPPED:
 		supervisor_capture_dropped(sv, capture, message->count);
+		if (capture->moved)
+			say_lost_of(sv, capture, &reader);
 		break;
 	case LOGGER_UNGIVEN:
 		log_warning(NULL,
 		    "%s cannot be given to log_user: %s; it stays with sinit's own user",
-		    target_name(sv, capture), strerror(message->error));
+		    target_name(sv, capture, &reader), strerror(message->error));
 		break;
 	case LOGGER_UNROTATED:
 		log_warning(NULL, "%s cannot be rotated: %s; it grows beyond log_max_size",
-		    target_name(sv, capture), strerror(message->error));
+		    target_name(sv, capture, &reader), strerror(message->error));
 		break;
 	case LOGGER_EMPTY:
 		if (capture->retired)
@@ -260,7 +347,7 @@ void helpers_logger_losses(struct sinit *sinit)
 
 	while (helper->channel >= 0 && helpers_read(sinit, HELPER_LOGGER) == HELPER_AT_ONCE)
 		;
-	say_lost(&sinit->supervisor);
+	say_lost(sinit);
 }
 
 bool helpers_logger_left(const struct sinit *sinit)

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 enum {
-	ALIGNMENT = 8,
 	OWN_SIZE = 10485760, /* bytes of sinit's own file: the default of log_max_size */
 	OWN_KEEP = 5,
 };
@@ -78,6 +77,11 @@ void helpers_logger_target(
 		supervisor_capture_where(sv, capture, ret);
 }
 
+enum logger_sink helpers_logger_sink(const struct image_log *log)
+{
+	return log->sink == SINK_NULL ? LOGGER_NOWHERE : (enum logger_sink)(log->sink + 1);
+}
+
 static bool is_apart(const struct supervisor *sv, const struct capture *capture)
 {
 	return capture->slot != SUPERVISOR_NONE && sv->unit[capture->slot].capture[1] != 0;
@@ -85,7 +89,7 @@ static bool is_apart(const struct supervisor *sv, const struct capture *capture)
 
 static int put_stream(int fd, const struct supervisor *sv, uint32_t number)
 {
-	static const char zeros[ALIGNMENT];
+	static const char zeros[LOGGER_ALIGNMENT];
 	const struct capture *capture = &sv->capture[number];
 	struct logger_stream stream = {.index = number,
 	    .fd = capture->pipe[0],
@@ -105,9 +109,9 @@ static int put_stream(int fd, const struct supervisor *sv, uint32_t number)
 	helpers_logger_target(sv, capture, &log);
 	path = log.path ? log.path : "";
 	length = strlen(path) + 1;
-	rest = (ALIGNMENT - (sizeof(stream) + length) % ALIGNMENT) % ALIGNMENT;
+	rest = (LOGGER_ALIGNMENT - (sizeof(stream) + length) % LOGGER_ALIGNMENT) % LOGGER_ALIGNMENT;
 	stream.size = (uint32_t)(sizeof(stream) + length + rest);
-	stream.sink = log.sink == SINK_NULL ? LOGGER_NOWHERE : (uint8_t)(log.sink + 1);
+	stream.sink = (uint8_t)helpers_logger_sink(&log);
 	stream.prefix = log.prefix;
 	stream.format = (uint8_t)log.format;
 	stream.gzip = log.gzip;
@@ -122,28 +126,53 @@ static int put_stream(int fd, const struct supervisor *sv, uint32_t number)
 	return error ? error : fds_write_all(fd, zeros, rest);
 }
 
+static void read_orders(struct logger_reader *reader, int fd)
+{
+	reader->fd = fd;
+	reader->at = (off_t)sizeof(struct logger_orders);
+}
+
+/* NULL: there is none in them. */
+static struct logger_stream *read_stream(struct logger_reader *reader, uint32_t number)
+{
+	struct logger_stream *stream = (void *)reader->record;
+
+	while (reader->fd > 0 && pread(reader->fd, stream, sizeof(reader->record), reader->at) >=
+				     (ssize_t)sizeof(*stream)) {
+		if (stream->size < sizeof(*stream) || stream->size > sizeof(reader->record) ||
+		    stream->index > number)
+			break;
+		reader->at += stream->size;
+		if (stream->index == number)
+			return stream;
+	}
+	return NULL;
+}
+
+void helpers_logger_read(const struct sinit *sinit, struct logger_reader *reader)
+{
+	read_orders(reader, sinit->helpers.logger.orders_fd);
+}
+
+const char *helpers_logger_was(struct logger_reader *reader, uint32_t number)
+{
+	const struct logger_stream *stream = read_stream(reader, number);
+
+	return stream ? helpers_logger_name((enum logger_sink)stream->sink, stream->path) : NULL;
+}
+
 /* What a stream that no service has any more still has goes where it went before: as the orders
  * before say, or those that no logger has had so far. */
 static int put_retired(
-    int fd, const struct supervisor *sv, const struct logger_state *state, uint32_t number)
+    int fd, const struct supervisor *sv, struct logger_reader *before, uint32_t number)
 {
-	_Alignas(
-	    struct logger_stream) char bytes[sizeof(struct logger_stream) + PATH_MAX + ALIGNMENT];
-	struct logger_stream *stream = (void *)bytes;
-	off_t at = (off_t)sizeof(struct logger_orders);
-	int before = state->draft_fd > 0 ? state->draft_fd : state->orders_fd;
+	struct logger_stream *stream = read_stream(before, number);
 
-	while (before > 0 && pread(before, bytes, sizeof(bytes), at) >= (ssize_t)sizeof(*stream)) {
-		if (stream->size < sizeof(*stream) || stream->size > sizeof(bytes))
-			break;
-		at += stream->size;
-		if (stream->index != number)
-			continue;
-		stream->retired = true;
-		stream->error = sv->capture[number].fault;
-		return fds_write_all(fd, bytes, stream->size);
-	}
-	return -ENOENT;
+	if (!stream)
+		return -ENOENT;
+	stream->retired = true;
+	stream->error = sv->capture[number].fault;
+	return fds_write_all(fd, stream, stream->size);
 }
 
 static void set_forward(const struct supervisor *sv, struct logger_orders *orders)
@@ -160,9 +189,9 @@ static void set_forward(const struct supervisor *sv, struct logger_orders *order
 }
 
 static int put_one(
-    int fd, const struct supervisor *sv, const struct logger_state *state, uint32_t number)
+    int fd, const struct supervisor *sv, struct logger_reader *before, uint32_t number)
 {
-	int error = sv->capture[number].retired ? put_retired(fd, sv, state, number) : -ENOENT;
+	int error = sv->capture[number].retired ? put_retired(fd, sv, before, number) : -ENOENT;
 
 	return error == -ENOENT ? put_stream(fd, sv, number) : error;
 }
@@ -176,6 +205,7 @@ static int put_all(int fd, const struct sinit *sinit)
 	    .hangs = state->abandoned != 0,
 	    .syslog = state->syslog ? state->syslog : -1,
 	    .syslog_stream = UINT32_MAX};
+	struct logger_reader before;
 	int error;
 
 	memcpy(orders.take, state->take, sizeof(orders.take));
@@ -187,9 +217,10 @@ static int put_all(int fd, const struct sinit *sinit)
 			orders.syslog_stream = i;
 	}
 	error = fds_write_all(fd, &orders, sizeof(orders));
+	read_orders(&before, state->draft_fd > 0 ? state->draft_fd : state->orders_fd);
 	for (uint32_t i = 0; i < sv->captures && !error; i++)
 		if (sv->capture[i].used)
-			error = put_one(fd, sv, state, i);
+			error = put_one(fd, sv, &before, i);
 	return error;
 }
 

@@ -9,6 +9,7 @@
 
 #include "probes/helper.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -83,6 +84,16 @@ struct logger_state {
 	uint64_t socket_inode;
 	int forward_error;     /* errno that was told, 0: all is well */
 	uint64_t forward_lost; /* lines that were told to be lost */
+};
+
+enum { LOGGER_ALIGNMENT = 8 };
+
+/* Goes through the streams of orders. */
+struct logger_reader {
+	_Alignas(struct logger_stream) char record[sizeof(struct logger_stream) + PATH_MAX +
+						   LOGGER_ALIGNMENT];
+	int fd; /* 0: there are none */
+	off_t at;
 };
 
 struct helpers {
@@ -191,6 +202,15 @@ void helpers_logger_files(const struct sinit *sinit);
 /* Where what is captured goes. */
 void helpers_logger_target(
     const struct supervisor *sv, const struct capture *capture, struct image_log *ret);
+
+enum logger_sink helpers_logger_sink(const struct image_log *log);
+
+/* Reads the orders of the logger that runs, or ran last, from their first stream on. */
+void helpers_logger_read(const struct sinit *sinit, struct logger_reader *reader);
+/* How the target of stream `number` is called there, until the next call; NULL: it is not there.
+ * Numbers ascend from call to call. */
+const char *helpers_logger_was(struct logger_reader *reader, uint32_t number);
+const char *helpers_logger_name(enum logger_sink sink, const char *path);
 
 /* --- helper_logger.c --- */
 

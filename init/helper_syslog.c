@@ -128,13 +128,12 @@ static void keep_own_log(struct sinit *sinit, const char *target)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	/* One that could not be opened was told of, and messages go to stderr. */
-	bool file = log_is_file() || sinit->helpers.logger.own_fails;
-	bool wanted = target && target[0] == '/' && file && sinit->helpers.program >= 0;
+	bool wanted = target && target[0] == '/' && log_is_file() && sinit->helpers.program >= 0;
 	struct capture *own = keep_stream(sv, STORE_SINIT, "sinit", wanted);
 
-	if (own && !sinit->helpers.logger.own_fails &&
-	    fcntl(own->pipe[1], F_SETFL, O_NONBLOCK) == 0)
-		log_use(own->pipe[1]);
+	sinit->helpers.logger.own_fails &= own != NULL;
+	if (own && fcntl(own->pipe[1], F_SETFL, O_NONBLOCK) == 0)
+		log_use(sinit->helpers.logger.own_fails ? -1 : own->pipe[1]);
 }
 
 void helpers_logger_configure(struct sinit *sinit, const struct image *image)

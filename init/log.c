@@ -32,6 +32,7 @@ static struct {
 	enum log_format format;
 	bool kmsg;
 	bool owned;          /* fd is ours to close */
+	bool lent;           /* log_use() has said where to, for now */
 	size_t used;         /* bytes in the buffer */
 	size_t dropped;      /* lines lost since the last report */
 	char path[PATH_MAX]; /* of a file; "" for stderr and kmsg */
@@ -99,6 +100,7 @@ int log_open(const char *target, enum log_format format)
 			return fd;
 		set_target(fd, HOW_NONBLOCK, true);
 	}
+	sink.lent = false;
 	sink.kmsg = to_kmsg;
 	sink.format = format;
 	/* The caller may hand in the path that is stored here. */
@@ -116,13 +118,17 @@ bool log_is_file(void)
 
 void log_use(int fd)
 {
-	set_target(fd, HOW_NONBLOCK, false);
+	if (fd < 0)
+		open_stderr();
+	else
+		set_target(fd, HOW_NONBLOCK, false);
+	sink.lent = true;
 }
 
 int log_reopen(void)
 {
 	/* Who writes it is told to. */
-	if (sink.path[0] == '\0' || !sink.owned)
+	if (sink.path[0] == '\0' || sink.lent)
 		return 0;
 	int fd = open_path(sink.path);
 	if (fd < 0)

@@ -33,11 +33,11 @@ enum {
  * of opening it, and then the old target stays. Without any call: stderr as text. */
 int log_open(const char *target, enum log_format format);
 
-/* Whether the target is a file, which could be opened. */
+/* Whether the target is a file, which could be opened; log_use() changes nothing of that. */
 bool log_is_file(void);
 
 /* Writes to a descriptor of the caller's, which does not wait, until log_open() is called: a pipe
- * to who writes the file in our stead. */
+ * to who writes the file in our stead; -1: to stderr, while that one cannot. */
 void log_use(int fd);
 
 /* Opens a file anew, for after it was moved away (USR1). 0 or -errno (the old one stays). */

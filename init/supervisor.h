@@ -61,6 +61,7 @@ struct capture {
 	uint64_t dropped;      /* lines that the logger could not write, so far */
 	uint64_t told;         /* of which the log has told */
 	int fault;             /* errno with which its target cannot be written, 0: it can */
+	bool moved;            /* it could not when a reload has given it another one */
 	char name[BOARD_NAME]; /* of the service */
 };
 

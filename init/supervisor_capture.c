@@ -143,6 +143,7 @@ static struct capture *make(struct supervisor *sv, uint8_t kind, uint32_t slot, 
 	capture->slot = slot;
 	capture->dropped = capture->told = 0;
 	capture->fault = 0;
+	capture->moved = false;
 	memset(capture->name, 0, sizeof(capture->name));
 	strncpy(capture->name, name ? name : "", sizeof(capture->name) - 1);
 	if (number == sv->captures)
@@ -189,6 +190,11 @@ void supervisor_capture_dropped(struct supervisor *sv, struct capture *capture, 
 {
 	struct board_service *s = capture->slot < sv->count ? &sv->service[capture->slot] : NULL;
 
+	/* A store that began anew counts from 0; what was not told so far still is to be. */
+	if (lines < capture->dropped) {
+		capture->told -= capture->dropped;
+		capture->dropped = 0;
+	}
 	if (s && lines > capture->dropped) {
 		board_begin(s);
 		s->log_dropped += lines - capture->dropped;

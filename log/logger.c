@@ -270,6 +270,7 @@ int logger_main(void)
 	sinks_open(&logger);
 	put_recover(&logger);
 	syslog_recover(&logger);
+	sinks_tell_dropped(&logger); /* what the one before this one did not come to */
 	for (uint32_t i = 0; i < logger.streams; i++)
 		pace_arm(&logger, &logger.stream[i], true);
 	while (turn(&logger, events))

@@ -58,7 +58,8 @@ struct sink {
 	const char *path; /* as configured */
 	struct place place; /* of the file */
 	int fd;
-	int error;        /* errno that was told, 0: all is well */
+	int error;        /* errno with which it cannot be written, 0: all is well */
+	int told;         /* of which PID 1 was told */
 	uint32_t streams; /* that have it */
 	bool not_given_told;
 	bool written;                   /* by this logger: open_line says how its last line ends */

@@ -23,7 +23,8 @@ static bool same_target(const struct sink *sink, const struct logger_stream *wan
 	       (wanted->sink != LOGGER_FILE || strcmp(sink->path, wanted->path) == 0);
 }
 
-/* Of the streams with one target the last one says how its files are kept. */
+/* Of the streams with one target the last one that a service has says how its files are kept, and
+ * is spoken of. */
 static struct sink *find_sink(struct logger *logger, const struct logger_stream *wanted)
 {
 	struct sink *sink = NULL;
@@ -39,9 +40,10 @@ static struct sink *find_sink(struct logger *logger, const struct logger_stream 
 		sink->path = wanted->path;
 		sink->place.directory = -1;
 	}
-	sink->streams++;
 	if (wanted->error)
-		sink->error = wanted->error;
+		sink->error = sink->told = wanted->error;
+	if (sink->streams++ && wanted->retired)
+		return sink;
 	sink->index = wanted->index;
 	sink->max_size = wanted->max_size;
 	sink->keep = wanted->keep;

@@ -9,33 +9,47 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { TELL_AGAIN = 20 }; /* ms until PID 1 is told what it had no room for */
+
 static uint32_t number(const struct logger *logger, const struct sink *sink)
 {
 	return (uint32_t)(sink - logger->sink);
 }
 
-static void tell(struct sink *sink, int error)
+/* PID 1 may not have read for long: then it is told later. */
+static void tell_again(struct sink *sink)
 {
-	if (sink->error == error)
-		return;
-	sink->error = error;
-	logger_tell(
-	    &(struct logger_message){.kind = LOGGER_FAULT, .stream = sink->index, .error = error});
+	if (sink->told != sink->error &&
+	    logger_tell(&(struct logger_message){
+		.kind = LOGGER_FAULT, .stream = sink->index, .error = sink->error}))
+		sink->told = sink->error;
 }
 
-static void tell_dropped(struct logger *logger, struct sink *sink)
+static void tell(struct sink *sink, int error)
 {
+	sink->error = error;
+	tell_again(sink);
+}
+
+/* False: not of all of them. */
+static bool tell_dropped(struct logger *logger, struct sink *sink)
+{
+	bool all = true;
+
 	sink->counted = logger->now;
 	for (uint32_t i = 0; i < logger->streams; i++) {
 		struct store_stream *s = logger->stream[i].s;
 
 		if (logger->stream[i].sink != sink || s->told == s->dropped_lines)
 			continue;
-		s->told = s->dropped_lines;
-		logger_tell(&(struct logger_message){.kind = LOGGER_DROPPED,
-		    .stream = logger->stream[i].index,
-		    .count = s->dropped_lines});
+		if (logger_tell(&(struct logger_message){.kind = LOGGER_DROPPED,
+			.stream = logger->stream[i].index,
+			.count = s->dropped_lines}))
+			s->told = s->dropped_lines;
+		else
+			all = false;
 	}
+	return all;
 }
 
 /* --- opening ------------------------------------------------------------------------------ */
@@ -314,6 +328,7 @@ static void try_again(struct logger *logger, struct sink *sink)
 
 static void sink_turn(struct logger *logger, struct sink *sink)
 {
+	tell_again(sink);
 	if (!sink->full && !sink->error)
 		return;
 	if (sink->full && sink->retry <= logger->now && !sink->watched)
@@ -326,10 +341,8 @@ static void sink_turn(struct logger *logger, struct sink *sink)
 	if (sink->error && logger->now - sink->counted >= LOGGER_RETRY)
 		tell_dropped(logger, sink);
 	if (sink->error && !sink->full && !sink->doubtful && catch_up(logger, sink) &&
-	    !sink->full) {
-		tell_dropped(logger, sink);
+	    !sink->full && tell_dropped(logger, sink))
 		tell(sink, 0);
-	}
 }
 
 void sinks_turn(struct logger *logger)
@@ -353,6 +366,8 @@ int64_t sinks_deadline(const struct logger *logger)
 	for (uint32_t i = 0; i < logger->sinks; i++) {
 		const struct sink *sink = &logger->sink[i];
 
+		if (sink->told != sink->error || (sink->error && !sink->full && !sink->doubtful))
+			next = sooner(next, logger->now + TELL_AGAIN);
 		if (!sink->full)
 			continue;
 		if (!sink->watched)
