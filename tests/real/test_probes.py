@@ -180,7 +180,7 @@ def test_exec_command_missing(health, command):
 ])
 def test_exec_failure_is_told(health, command, why):
     health.service("app", "sleep 100001", RESTART)
-    health.probe("app", "readiness", f"exec:{command}", failures=1)
+    health.probe("app", "readiness", f"exec:{command}", failures=1, interval="1s")
     health.start()
     health.await_fields("app", readiness="failing")
     assert health.why("app") == f"readiness: {why}"
