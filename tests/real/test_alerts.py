@@ -289,7 +289,7 @@ def test_recovered_once_it_has_been_well_for_min_uptime(health, alerts):  # noqa
 def test_recovered_after_a_probe_failed(health, alerts):  # noqa: F811
     flag = health.base / "bad"
     health.service("web", "sleep 100000", "min_uptime = 5s")
-    health.probe("web", "readiness", f"exec:sh -c '! [ -e {flag} ]'", interval="500ms", failures=1)
+    health.probe("web", "readiness", f"exec:sh -c '! [ -e {flag} ]'", interval="1s", failures=1)
     alerts.to_file("ops", "events = unhealthy recovered")
     health.start()
     until(lambda: health.status("web")["ready"], "ready")

@@ -156,7 +156,7 @@ def test_500_restarts_leave_nothing(sinit, tree):
     sinit.start()
     before = until(lambda: sinit.status("a").get("restarts", 0) > 20 and
                    len(os.listdir(f"/proc/{sinit.pid}/fd")), "a start")
-    until(lambda: sinit.status("a")["restarts"] > 500, "500 restarts")
+    until(lambda: sinit.status("a")["restarts"] > 500, "500 restarts", 100)
     assert abs(len(os.listdir(f"/proc/{sinit.pid}/fd")) - before) <= 2
     sinit.ctl("stop", "a")
     assert tree.slices() == []
@@ -345,7 +345,7 @@ def test_more_services_than_open_files(sinit, tree):
     for number in range(60):
         sinit.service(f"s{number}", "sleep 100000")
     sinit.start(through=["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"])
-    services = sinit.until_state(state="running")
+    services = sinit.until_state(state="running", limit=100)
     assert any("limit of open files" in line and "warning" in line
                for line in sinit.log().splitlines()), sinit.log()
     outside = [name for name in services if not tree.pids(name)]
