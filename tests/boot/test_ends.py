@@ -128,7 +128,8 @@ def test_what_is_left_of_everything_is_ended(bare):
     """Also what no service of ours has started."""
     guest = bare()
     guest.check("cd /; (setsid sh -c 'trap \"\" HUP; trap \"echo told to go >/dev/console; exit\" TERM; "
-                "while :; do sleep 0.1; done' &) ; sleep 0.2")
+                "echo it listens >/dev/console; while :; do sleep 0.1; done' &)")
+    guest.until_console("^it listens")
     guest.check("echo 0 >/dev/null; for p in $(pidof sh); do echo $p >/sys/fs/cgroup/cgroup.procs "
                 "2>/dev/null; done; true")
     guest.tell("kill -USR2 1")

@@ -84,7 +84,7 @@ def test_one_that_delegates_is_restarted_at_once(sinit, name, depth, controllers
 def test_a_check_that_there_is_no_room_for_has_failed(sinit):
     """Where a service has as many processes as it may have, as a bomb has, it cannot be asked."""
     sinit.service("full", pids_max="20")
-    sinit.add("probe", "liveness full", check="exec:/bin/true", interval="300ms", failures="2")
+    sinit.add("probe", "liveness full", check="exec:/bin/true", interval="1s", failures="2")
     sinit.up()
     sinit.until_state("full", liveness="passing")
     sinit.guest.check(f"echo 1 >{sinit.slice('full')}/pids.max")

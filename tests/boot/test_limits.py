@@ -208,10 +208,10 @@ def test_io_is_slowed_down(sinit):
     """4 MiB at 2 MiB/s: the disk itself takes no time at all."""
     write = "dd if=/dev/zero of=/dev/nullb0 bs=64k count=64 oflag=direct"
     sinit.service("fast", f"sh -c '{write}; cat /proc/uptime; exec sleep 100000'")
-    sinit.service("slow", f"sh -c '{write}; touch {sinit.home}/done; exec sleep 100000'",
-                  io_max="/dev/nullb0 wbps=2M")
+    begin, end = f"{sinit.home}/begin", f"{sinit.home}/end"
+    sinit.service("slow", f"sh -c 'cat /proc/uptime >{begin}; {write}; cat /proc/uptime >{end}; "
+                  "exec sleep 100000'", io_max="/dev/nullb0 wbps=2M")
     sinit.up()
-    begin = float(sinit.guest.read("/proc/uptime").split()[0])
-    end = float(sinit.guest.until(f"[ -e {sinit.home}/done ] && cat /proc/uptime").split()[0])
-    assert end - begin > 1
+    ended = float(sinit.guest.until(f"grep . {end} 2>/dev/null").split()[0])
+    assert ended - float(sinit.guest.read(begin).split()[0]) > 1
     assert re.search(r"wbytes=4194304", sinit.file("slow", "io.stat"))

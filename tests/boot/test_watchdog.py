@@ -62,9 +62,9 @@ def test_it_is_fed(watched):
 
 def test_more_than_once(watched):
     """Longer than its time."""
-    guest = watched("5s")
+    guest = watched("10s")
     guest.check("begin=$(cut -d . -f 1 /proc/uptime); "
-                "until [ $(cut -d . -f 1 /proc/uptime) -ge $((begin + 12)) ]; do usleep 50000; done")
+                "until [ $(cut -d . -f 1 /proc/uptime) -ge $((begin + 22)) ]; do usleep 50000; done")
     assert RESET not in guest.console()
     guest.tell("kill -USR2 1")
     assert guest.wait_end() == "poweroff"
@@ -95,7 +95,7 @@ def test_it_gets_well_in_time(watched):
 
 
 def test_a_crash(watched):
-    guest = watched()
+    guest = watched("20s")  # for the shell, too
     guest.check("kill -SEGV 1")
     shell_after_crash(guest)
     reset(guest)

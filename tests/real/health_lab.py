@@ -99,6 +99,8 @@ class Health(Lab):
                      RESTART, "type = notify", *lines)
 
     def probe(self, name, role, check, **keys):
+        """A check has as long as its interval: one that must not fail by chance has a longer one than
+        this, for an exec or an answer may take that long on a busy machine."""
         keys = {"check": check, "interval": "200ms", **keys}
         text = "".join(f"{key} = {value}\n" for key, value in keys.items())
         self.write(f"{name}.{role}", f"[{role} {name}]\n{text}")

@@ -98,6 +98,12 @@ class Sinit:
         """A shell command that adds a line like the fake's, but for the time, to the file."""
         return f"sh -c 'echo 0 {name} 0 {what} >>{self.file}; {then}'"
 
+    def heard(self, *names):
+        """A piece of shell that goes on when these fakes have said that they have started: from
+        then on each gets its TERM."""
+        said = " && ".join(f'grep -qs " {name} [0-9]* start" {self.file}' for name in names)
+        return f"until {said}; do sleep 0.02; done"
+
     # --- the life of sinit
 
     def start(self, *command, through=()):

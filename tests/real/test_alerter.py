@@ -392,11 +392,13 @@ def test_garbage_is_passed_over(alerter, out):
 @pytest.mark.release_only  # more events than are queued, were it slower
 def test_full_channel_does_not_stop_it(alerter, out):
     alerter.rule(file=out)
+    alerter.event("oom")
+    wait_sent(alerter, 1)
     for _ in range(1200):  # far more than a socket pair takes
         alerter.unseen_event("oom", "web")
         if _ % 20 == 0:
             alerter.look()
-            until(lambda: not alerter.children(), "it is through")
+            until(lambda: not alerter.children() and alerter.state() == "S", "it is through")
     alerter.look()
     until(lambda: len(files(out)) > 600, "it goes on")
 

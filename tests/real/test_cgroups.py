@@ -38,11 +38,12 @@ def busy(pid):
 
 
 def assert_quiet(sinit):
-    """It uses little of the time in which another process, this one, is busy."""
-    before, end = busy(sinit.pid), time.process_time() + 0.4
+    """It uses little of the time in which another process, this one, is busy; one that spins would
+    have as much, but for a machine's way to share its CPUs."""
+    before, end = busy(sinit.pid), time.process_time() + 0.8
     while time.process_time() < end:
         pass
-    assert busy(sinit.pid) - before < 0.1
+    assert busy(sinit.pid) - before < 0.3
 
 
 class Tree:
@@ -155,7 +156,7 @@ def test_500_restarts_leave_nothing(sinit, tree):
     sinit.start()
     before = until(lambda: sinit.status("a").get("restarts", 0) > 20 and
                    len(os.listdir(f"/proc/{sinit.pid}/fd")), "a start")
-    until(lambda: sinit.status("a")["restarts"] > 500, "500 restarts")
+    until(lambda: sinit.status("a")["restarts"] > 500, "500 restarts", 100)
     assert abs(len(os.listdir(f"/proc/{sinit.pid}/fd")) - before) <= 2
     sinit.ctl("stop", "a")
     assert tree.slices() == []
@@ -212,7 +213,7 @@ def test_left_overs_have_one_grace_all_together(sinit, tree):
         sinit.until_lines(name, "start", 2)
     times = [sinit.lines(name, "TERM")[0].time for name in names]
     assert max(times) - min(times) < 5000, "a grace is 1 s"
-    told = [line for line in sinit.log().splitlines() if "gone" in line and "warning" in line]
+    told = [line for line in sinit.log().splitlines() if "gone.service has processes" in line and "warning" in line]
     assert len(told) == 1, sinit.log()
     assert tree.pids("gone") == [stranger] and process_state(stranger) == "S"
     assert not sinit.lines("gone", "TERM")
@@ -344,14 +345,15 @@ def test_more_services_than_open_files(sinit, tree):
     for number in range(60):
         sinit.service(f"s{number}", "sleep 100000")
     sinit.start(through=["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"])
-    services = sinit.until_state(state="running")
+    services = sinit.until_state(state="running", limit=100)
     assert any("limit of open files" in line and "warning" in line
                for line in sinit.log().splitlines()), sinit.log()
     outside = [name for name in services if not tree.pids(name)]
     assert outside and len(outside) < 60
     left = until(lambda: len(pids := tree.pids("a")) == 2 and pids, "both processes")
     sinit.ctl("stop", "a", outside[0])
-    assert tree.pids("a") == [] and not any(process_state(pid) for pid in left)
+    assert tree.pids("a") == []
+    until(lambda: not any(process_state(pid) for pid in left), "the end of both, and of their zombies")
     assert sinit.status(outside[0])["state"] == "stopped"
 
 
@@ -373,7 +375,7 @@ def test_frozen_by_somebody_else(sinit, tree):
 
 @needs_tree
 def test_a_paused_service_is_stopped_by_its_stop_command(sinit, tree):
-    sinit.service("a", sinit.fake("a", "--ignore-term"), stop_timeout="2s",
+    sinit.service("a", sinit.fake("a", "--ignore-term"), stop_timeout="50s",
                   stop_command=sinit.note("a", "stop-command", "kill -KILL $(head -n 1 "
                                           f"{sinit.file} | cut -d \" \" -f 3)"))
     sinit.up()

@@ -9,6 +9,8 @@ from services import SINIT, index, moment, sinit, took, until
 
 __all__ = ["sinit"]
 
+STOPPED = "waiting for db, which is stopped: sinitctl start db"
+
 
 def states(sinit):
     return {name: service["state"] for name, service in sinit.status().items()}
@@ -42,13 +44,15 @@ def test_P51_starts_after_the_oneshot_it_requires_is_done(sinit):
 
 
 def test_P52_dependent_waits_for_a_dependency_that_recovers(sinit):
-    # A oneshot fails until its third run, which ends well.
-    sinit.service("db", f"sh -c 'test -e {sinit.directory}/2 && exit 0; "
-                  f"test -e {sinit.directory}/1 && touch {sinit.directory}/2; "
+    # A oneshot fails until its third run, which ends well, and not before app was seen to wait.
+    seen = sinit.directory / "seen"
+    sinit.service("db", f"sh -c 'test -e {sinit.directory}/2 && until test -e {seen}; do sleep 0.02; "
+                  f"done && exit 0; test -e {sinit.directory}/1 && touch {sinit.directory}/2; "
                   f"touch {sinit.directory}/1; exit 1'", type="oneshot", restart_delay="300ms")
     sinit.service("app", requires="db")
     sinit.start()
     until(lambda: "db" in (sinit.status("app").get("reason") or ""), "app waits for db")
+    seen.touch()
     sinit.until_state("app", state="running")
     assert sinit.sequence("start", "done", "failed", "fatal") == [
         ("db", "start")] * 3 + [("db", "done"), ("app", "start")]
@@ -119,7 +123,7 @@ def test_start_of_what_waits_for_a_stopped_service_ends_at_once(sinit):
     sinit.up()
     sinit.ctl("stop", "db")
     sinit.ctl("start", "app", code=1, limit=30)
-    assert sinit.status("app")["reason"] == "waiting for db, which is stopped: sinitctl start db"
+    assert sinit.status("app")["reason"] == STOPPED
     sinit.ctl("start", "db")
     sinit.until_state("app", state="running")
 
@@ -136,11 +140,11 @@ def test_restart_starts_what_is_needed(sinit):
 
 def test_P55_running_dependents_stop_when_the_dependency_is_fatal(sinit):
     """Its first life is good enough to let app start."""
-    sinit.service("db", sinit.fake("db", "--lives 800,0,0,0"), max_restarts=1,
-                  restart_delay="50ms")
+    sinit.service("db", sinit.fake("db", "--lives -,0,0,0"), max_restarts=1, restart_delay="50ms")
     sinit.service("app", requires="db")
     sinit.service("log", wants="db")
-    sinit.start()
+    sinit.up()
+    sinit.ctl("signal", "db", "KILL")
     sinit.until_state("db", state="fatal")
     app = sinit.until_state("app", state="failed")
     assert app["cause"] == "dependency" and "db" in app["reason"]
@@ -173,9 +177,7 @@ def test_a_stop_takes_down_whoever_requires_it_directly_or_not(sinit, probe):
     sinit.ctl("stop", "db")
     assert exits(sinit) == ["top", "web", "db"]
     for name in ("web", "top"):
-        service = sinit.until_state(name, state="waiting")
-        assert not service["ready"]
-        assert service["reason"] == "waiting for db, which is stopped: sinitctl start db"
+        assert not sinit.until_state(name, state="waiting", reason=STOPPED)["ready"]
     assert sinit.status("soft")["pid"] == before["soft"]
     # What cannot come is not waited for.
     sinit.ctl("start", "top", code=1, limit=30)
@@ -198,8 +200,9 @@ def test_a_reload_that_disables_it_takes_them_down_too(sinit):
 
 
 def test_a_failure_for_good_takes_down_the_last_dependent_first(sinit):
-    chain(sinit, command=sinit.fake("db", "--lives 1000"), restart="never")
-    sinit.start()
+    chain(sinit, restart="never")
+    sinit.up()
+    sinit.ctl("signal", "db", "KILL")
     sinit.until_state("top", state="failed")
     assert exits(sinit) == ["db", "top", "web"]
     assert sinit.status("top")["blocker"] == "web"
@@ -345,7 +348,7 @@ def test_stop_by_hand_holds_dependents_until_the_start(sinit):
     sinit.ctl("stop", "db")
     assert sinit.stop().code == 0
     sinit.start()
-    assert "db" in sinit.until_state("app", state="waiting")["reason"]
+    sinit.until_state("app", state="waiting", reason=STOPPED)
     sinit.ctl("start", "db")
     sinit.until_state("app", state="running")
 

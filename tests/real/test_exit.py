@@ -17,7 +17,8 @@ def critical_and_helpers(sinit, **keys):
     """`lead` is critical and needs both helpers, of which `net` needs `disk`."""
     sinit.service("disk")
     sinit.service("net", requires="disk")
-    sinit.service("lead", requires="net", critical="yes", **keys)
+    sinit.service("lead", requires="net", critical="yes", restart="never",
+                  pre_start=f"sh -c '{sinit.heard('disk', 'net')}'", **keys)
 
 
 def check_helpers_stopped_in_order(sinit):
@@ -27,15 +28,14 @@ def check_helpers_stopped_in_order(sinit):
 
 
 def test_P22_exit_code_is_that_of_the_critical_service(sinit):
-    critical_and_helpers(sinit, restart="never",
-                         command=sinit.fake("lead", "--lives 200 --code 3"))
+    critical_and_helpers(sinit, command=sinit.fake("lead", "--lives 200 --code 3"))
     assert sinit.start().wait().code == 3
     check_helpers_stopped_in_order(sinit)
 
 
 def test_P22_critical_service_killed(sinit):
-    critical_and_helpers(sinit, restart="never",
-                         command=sinit.fake("lead", f"--lives 200 --signal {int(signal.SIGKILL)}"))
+    critical_and_helpers(sinit, command=sinit.fake(
+        "lead", f"--lives 200 --signal {int(signal.SIGKILL)}"))
     assert sinit.start().wait().code == 128 + signal.SIGKILL
     check_helpers_stopped_in_order(sinit)
 
@@ -64,7 +64,7 @@ def test_P24_start_over_what_a_killed_sinit_has_left(sinit):
 def crashing(sinit, **keys):
     sinit.service("good")
     sinit.service("bad", sinit.fake("bad", "--lives 0,0,0,0,0 --code 4"), max_restarts=2,
-                  restart_delay="50ms", **keys)
+                  restart_delay="50ms", pre_start=f"sh -c '{sinit.heard('good')}'", **keys)
 
 
 def test_P25_critical_service_that_used_up_its_restarts_ends_sinit(sinit):
@@ -107,10 +107,14 @@ def test_critical_service_that_is_taken_down_with_what_it_requires(sinit, lives)
     assert "app: is critical: stopping everything, exit code 1" in sinit.log()
 
 
+def main_command(sinit, options):
+    """A fake, once `a` has started."""
+    return sinit.start("sh", "-c", f"{sinit.heard('a')}; exec {sinit.fake('main', options)}")
+
+
 def test_main_command_ends_everything_with_its_code(sinit):
     sinit.service("a")
-    command = sinit.fake("main", "--lives 300 --code 7").split()
-    assert sinit.start(*command).wait().code == 7
+    assert main_command(sinit, "--lives 300 --code 7").wait().code == 7
     lines = sinit.lines()
     assert index(lines, "main", "start") < index(lines, "main", "end") < index(lines, "a", "TERM")
     assert sinit.sequence("ready").index(("a", "ready")) < \
@@ -128,8 +132,8 @@ def test_main_command_runs_where_it_is_told_else_where_sinit_was_started(sinit):
 
 def test_main_command_killed(sinit):
     sinit.service("a")
-    command = sinit.fake("main", f"--lives 300 --signal {int(signal.SIGSEGV)}").split()
-    assert sinit.start(*command).wait().code == 128 + signal.SIGSEGV
+    main = main_command(sinit, f"--lives 300 --signal {int(signal.SIGSEGV)}")
+    assert main.wait().code == 128 + signal.SIGSEGV
     assert sinit.lines("a", "end")
 
 
@@ -146,11 +150,7 @@ def test_P01_5000_orphans_at_once(sinit):
     pid, before = sinit.pid, sinit.status("stormy")
     sinit.until_lines("stormy", "start")
     sinit.ctl("signal", "stormy", "USR1")
-    answers = 0
-    while not sinit.lines("stormy", "orphans"):
-        sinit.ctl("ping")
-        answers += 1
-    assert answers
+    until(lambda: sinit.ctl("ping") is not None and sinit.lines("stormy", "orphans"), "all are made")
     until(lambda: children(pid) == [] or len(children(pid)) == 1 and not zombies(pid),
           "no zombie is left")
     after = sinit.status("stormy")

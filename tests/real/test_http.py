@@ -155,7 +155,7 @@ def test_metrics_grow_and_never_fall(health):
     """Restarts by reason; a reset and a reload take nothing back."""
     with_control(health)
     health.web("app", "max_restarts = unlimited")
-    health.probe("app", "liveness", f"http://127.0.0.1:{PORT}/live", failures=1)
+    health.probe("app", "liveness", f"http://127.0.0.1:{PORT}/live", failures=1, interval="500ms")
     up(health)
     seen = {}
 
@@ -203,7 +203,7 @@ def test_metrics_grow_and_never_fall(health):
 def test_metrics_of_checks_made_by_pid1(health):
     listening(health)
     health.service("app", SLEEP, RESTART)
-    health.probe("app", "readiness", "exec:true")
+    health.probe("app", "readiness", "exec:true", interval="1s")
     health.probe("app", "liveness", "exec:sleep 100088", timeout="200ms", failures=1000)
     up(health)
     labels = '{service="app",probe="%s"%s}'
@@ -348,7 +348,7 @@ def test_pid1_that_hangs_is_told(health):
 def test_responder_killed(health):
     listening(health)
     health.web("app")
-    health.probe("app", "liveness", f"http://127.0.0.1:{PORT}/", failures=1)
+    health.probe("app", "liveness", f"http://127.0.0.1:{PORT}/", failures=1, interval="500ms")
     up(health)
     health.await_fields("app", liveness="passing")
     pid = health.status("app")["pid"]

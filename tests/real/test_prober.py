@@ -590,12 +590,18 @@ def test_memory_flat(serve, grpc_server):
         until(lambda: all(prober.stats(check).count >= goal[check] for check in goal), "all checks")
         for check in range(3, 103):
             prober.end(check)
-    work(50)
-    work_at_once(100)  # as often as below, for how many are under way at once is chance
-    before, descriptors = prober.anonymous(), prober.descriptors()
-    work(50)
-    work_at_once(100)  # more than 10,000 probes with those before
-    assert prober.anonymous() <= before + 32
+
+    def grown():
+        """KiB, by more than 10,000 probes."""
+        before = prober.anonymous()
+        work(50)
+        work_at_once(100)
+        return prober.anonymous() - before
+    grown()
+    descriptors = prober.descriptors()
+    # How many are under way at once is chance, and there may be more than ever before, but not
+    # every time; what is not given back grows each time.
+    assert any(grown() <= 32 for _ in range(4))
     until(lambda: prober.descriptors() <= descriptors, "its descriptors closed")
     assert prober.close() == 0
 

@@ -64,8 +64,10 @@ def test_helpers_run_in_the_services_setting(lab):
     out = lab.base / "helpers"
     out.mkdir()
     out.chmod(0o777)
-    script = lab.script("tell", f'#!/bin/sh\necho "$(id -u) $(pwd) $(umask) $V" >{out}/$1\n')
-    lab.service("x", SLEEP, "stop_timeout = 100ms", "user = daemon",
+    # A stop_command that fails is followed by TERM: how long the sleep has to end is no matter.
+    script = lab.script("tell", f'#!/bin/sh\necho "$(id -u) $(pwd) $(umask) $V" >{out}/$1\n'
+                        '[ $1 != stop ]\n')
+    lab.service("x", SLEEP, "stop_timeout = 50s", "user = daemon",
                 "working_directory = /tmp", "umask = 027",
                 "environment = V=v", f"pre_start = {script} pre", f"post_stop = {script} post",
                 f"stop_command = {script} stop", f"reload_command = {script} reload")

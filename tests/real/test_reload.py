@@ -217,12 +217,15 @@ def test_reload_while_it_stops_slowly(lab):
                                 "echo $1 >>$0.lives\nwhile :; do sleep 0.05; done\n")
     lab.service("a", f"{script} 0")
     lab.start()
-    lab.ok("wait", "a")
+
+    def begun():  # its trap is set by then
+        return unless_gone((lab.base / "slow.lives").read_text, gone="").split()
+    until(begun, "the first")
     for i in range(1, 6):
         lab.service("a", f"{script} {i}")
         lab.ok("reload")
     until(lambda: lab.status("a")["state"] == "running" and argument(lab, "a") == "5")
-    seen = (lab.base / "slow.lives").read_text().split()
+    seen = until(lambda: (found := begun())[-1] == "5" and found, "the last has begun")
     assert seen[0] == "0" and seen[-1] == "5" and len(seen) == len(set(seen)), seen
 
 

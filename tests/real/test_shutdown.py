@@ -25,8 +25,8 @@ def test_P26_stop_takes_no_longer_than_the_services(sinit):
 
 
 def test_P29_service_that_ignores_TERM_is_killed_after_its_own_time(sinit):
-    sinit.service("deaf", sinit.fake("deaf", "--ignore-term"), stop_timeout="2s")
-    sinit.service("slow", sinit.fake("slow", "--stop-delay 1000"), stop_timeout="50s")
+    sinit.service("deaf", sinit.fake("deaf", "--ignore-term"), stop_timeout="4s")
+    sinit.service("slow", sinit.fake("slow", "--stop-delay 500"), stop_timeout="50s")
     sinit.up()
     for name in ("deaf", "slow"):
         sinit.until_lines(name, "start")
@@ -34,7 +34,7 @@ def test_P29_service_that_ignores_TERM_is_killed_after_its_own_time(sinit):
     assert sinit.stop(limit=50).code == 0
     deaf, slow = sinit.events("deaf", "exit")[0], sinit.events("slow", "exit")[0]
     assert deaf["signal"] == signal.SIGKILL and slow["code"] == 0
-    assert took(before, deaf) >= 2000
+    assert took(before, deaf) >= 4000
     assert slow["seq"] < deaf["seq"]
     assert "did not stop in time" in sinit.log()
     killed = [line for line in sinit.log().splitlines() if "did not stop in time" in line]
@@ -84,7 +84,7 @@ def test_P31_children_at_restart_and_stop(sinit, option):
 
 
 def test_P31_deaf_child_is_killed_with_the_rest_of_the_grace(sinit):
-    sinit.service("web", sinit.fake("web", "--deaf-child --stop-delay 700"), stop_timeout="1500ms",
+    sinit.service("web", sinit.fake("web", "--deaf-child --stop-delay 700"), stop_timeout="4s",
                   post_stop=sinit.note("web", "post"))
     sinit.up()
     sinit.until_lines("web", "start")
@@ -195,7 +195,7 @@ def test_P34_TERM_during_back_off(sinit):
 def test_P35_dependents_stop_before_what_they_require(sinit):
     sinit.service("db")
     sinit.service("cache")
-    sinit.service("app", sinit.fake("app", "--stop-delay 1000"), requires="db", wants="cache")
+    sinit.service("app", sinit.fake("app", "--stop-delay 2500"), requires="db", wants="cache")
     sinit.service("other")
     sinit.up()
     for name in ("db", "cache", "app", "other"):

@@ -217,10 +217,9 @@ static int be_session(void)
 	return wait_for_signal();
 }
 
+/* All five are there when there are five: the one that leaves does so before the fourth comes. */
 static int be_tree(void)
 {
-	if (fork() == 0)
-		return be_session();
 	pid_t middle = fork();
 	if (middle == 0) { /* as daemon(3): nobody's child, and nobody's session */
 		setsid();
@@ -230,6 +229,8 @@ static int be_tree(void)
 		return wait_for_signal();
 	}
 	waitpid(middle, NULL, 0);
+	if (fork() == 0)
+		return be_session();
 	if (fork() == 0) {
 		setsid();
 		return wait_for_signal();

@@ -53,7 +53,7 @@ bool lab_is_empty(struct slice *slice);
 bool lab_emptied(struct slice *slice);
 
 /* Polls for what may take a moment, at most 5 s. */
-#define LAB_SOON(condition) lab_soon_(condition, 5000)
+#define LAB_SOON(condition) lab_soon_(condition, 10000)
 #define lab_soon_(condition, ms)                                                                   \
 	({                                                                                         \
 		int left_ = (ms);                                                                  \

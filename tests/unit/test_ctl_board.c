@@ -391,19 +391,16 @@ static void test_events_wrapped(void **state)
 /* Following shows what comes, and ends when sinit does. */
 static void test_events_follow(void **state)
 {
-	int status;
 	(void)state;
 	some_events(20);
-	fixture_live(f, NULL);
-	pid_t writer = fork();
+	pid_t writer = fixture_writer(f);
 	if (writer == 0) {
-		usleep(120000);
+		fixture_wait_output(f, 1);
 		some_events(3);
-		kill(f->sinit, SIGKILL);
-		_exit(0);
+		fixture_writer_ends(f);
 	}
 	assert_int_equal(fixture_run(f, "events", "-f", "--json", NULL), 0);
-	assert_int_equal(waitpid(writer, &status, 0), writer);
+	assert_int_equal(fixture_join(writer), 0);
 	assert_int_equal(lines(f->out), 13);
 	has(f->out, "{\"seq\":11,");
 	has(f->out, "{\"seq\":23,");

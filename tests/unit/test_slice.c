@@ -357,7 +357,7 @@ static bool told(int wd)
 	struct pollfd in = {.fd = lab.watch_fd, .events = POLLIN};
 	bool found = false;
 
-	while (!found && poll(&in, 1, 5000) > 0) {
+	while (!found && poll(&in, 1, 10000) > 0) {
 		ssize_t size = read(lab.watch_fd, buffer, sizeof(buffer));
 
 		for (ssize_t at = 0; at < size;) {
