@@ -191,8 +191,21 @@ static void say_fault(struct sinit *sinit, struct capture *capture, int error)
 		    why(error));
 }
 
-/* What a reload has sent elsewhere begins there without the fault of where it went before. */
-static void leave_faults(struct sinit *sinit)
+static int fault_of(const struct supervisor *sv, const char *where)
+{
+	for (uint32_t i = 0; i < sv->captures; i++) {
+		const struct capture *capture = &sv->capture[i];
+
+		if (capture->used && !capture->retired && capture->fault &&
+		    strcmp(target_name(sv, capture, NULL), where) == 0)
+			return capture->fault;
+	}
+	return 0;
+}
+
+/* What a reload has sent elsewhere leaves the fault of where it went before, and what is sent there
+ * has that of who is there. */
+static void move_faults(struct sinit *sinit, bool leaves)
 {
 	struct supervisor *sv = &sinit->supervisor;
 	struct logger_reader reader;
@@ -200,17 +213,29 @@ static void leave_faults(struct sinit *sinit)
 	helpers_logger_read(sinit, &reader);
 	for (uint32_t i = 0; i < sv->captures; i++) {
 		struct capture *capture = &sv->capture[i];
-		const char *was;
+		const char *where, *was;
 
-		if (!capture->used || capture->retired || !capture->fault)
+		if (!capture->used || capture->retired || !capture->fault == leaves)
 			continue;
 		was = helpers_logger_was(&reader, i);
-		if (!was || strcmp(was, target_name(sv, capture, &reader)) == 0)
+		where = target_name(sv, capture, NULL);
+		if (was && strcmp(was, where) == 0)
 			continue;
-		capture->moved = true;
-		say_lost_of(sv, capture, &reader);
-		set_fault(sinit, capture, 0);
+		if (leaves) {
+			capture->moved = true;
+			say_lost_of(sv, capture, NULL);
+		}
+		set_fault(sinit, capture, leaves ? 0 : fault_of(sv, where));
 	}
+}
+
+static bool has_faults(const struct supervisor *sv)
+{
+	bool has = false;
+
+	for (uint32_t i = 0; i < sv->captures; i++)
+		has |= sv->capture[i].used && sv->capture[i].fault;
+	return has;
 }
 
 void helpers_logger_turn(struct sinit *sinit)
@@ -225,7 +250,8 @@ void helpers_logger_turn(struct sinit *sinit)
 		for (uint32_t i = 0; i < sv->captures; i++)
 			helper->wanted |= sv->capture[i].used;
 		helper->stale = helper->pid != 0;
-		leave_faults(sinit);
+		for (int joins = 0; joins < 2 && has_faults(sv); joins++)
+			move_faults(sinit, !joins);
 		/* Before it makes way a stream may come and go. */
 		if (helper->stale || helper->due > sv->now)
 			helpers_logger_draft(sinit);

@@ -121,6 +121,27 @@ def test_path_that_changes_while_it_fails(lab):
     assert said.count("where it went before") == len(lost(lab)), said
 
 
+def test_fault_is_handed_on_with_a_target(lab):
+    """To who comes to it by a reload, when who was there before goes: it is told once, and when it is over."""
+    file, gates = lab.logs / "x", [lab.gate(), lab.gate("other")]
+    file.mkdir()
+    lab.service("a", flood(gates[0]), ONCE, f"log = {file}")
+    lab.http()
+    lab.piped()
+    lab.until_said(f"{file} cannot be written")
+    for name, gate, target in (("b", gates[1], file), ("a", gates[0], lab.logs / "a")):
+        old = lab.logger
+        lab.service(name, flood(gate), ONCE, f"log = {target}")
+        lab.ok("reload")
+        until(lambda old=old: lab.find_logger(old.pid), "another one")
+    lab.until_has(lab.logs / "a", "abcdefghi")
+    until(lambda: lab.dropped("b") > 0, "lines are lost")
+    file.rmdir()
+    lab.until_said(f"{file} can be written again")
+    assert lab.shutdown() == 0
+    assert lab.messages().count(f"{file} cannot be written") == 1
+
+
 def test_fault_of_what_a_removed_service_left(lab):
     """The file is called by its name; the one that has it still is spoken of."""
     shared, own, gate = lab.logs / "shared", lab.logs / "own", lab.gate()
