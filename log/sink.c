@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { TELL_AGAIN = 20 }; /* ms until PID 1 is told what it had no room for */
+
 static uint32_t number(const struct logger *logger, const struct sink *sink)
 {
 	return (uint32_t)(sink - logger->sink);
@@ -365,7 +367,7 @@ int64_t sinks_deadline(const struct logger *logger)
 		const struct sink *sink = &logger->sink[i];
 
 		if (sink->told != sink->error || (sink->error && !sink->full && !sink->doubtful))
-			next = sooner(next, logger->now + LOGGER_RETRY);
+			next = sooner(next, logger->now + TELL_AGAIN);
 		if (!sink->full)
 			continue;
 		if (!sink->watched)
