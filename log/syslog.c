@@ -8,6 +8,7 @@
 #include "log/syslog_message.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -100,6 +101,15 @@ static void add_piece(struct text *line, const struct syslog_piece *piece, const
 	text_add(line, after);
 }
 
+/* This machine's own name says nothing, and would hide the tag from who takes the line apart. */
+static bool is_here(const struct syslog_piece *host)
+{
+	char name[HOST_NAME_MAX + 1] = "";
+
+	gethostname(name, sizeof(name) - 1);
+	return host->length == strlen(name) && memcmp(host->at, name, host->length) == 0;
+}
+
 /* "daemon.err TAG[PID]: text" */
 static size_t make_line(const struct arrival *arrival, char *buffer, size_t size)
 {
@@ -113,7 +123,8 @@ static size_t make_line(const struct arrival *arrival, char *buffer, size_t size
 	text_init(&line, buffer, size); /* its NUL's place is the newline's */
 	text_addf(&line, "%s.%s ", syslog_facility_name(message.facility),
 	    syslog_severity_name(message.severity));
-	add_piece(&line, &message.host, " ");
+	if (message.host.length && !is_here(&message.host))
+		add_piece(&line, &message.host, " ");
 	add_piece(&line, &message.tag, "");
 	if (message.pid)
 		text_addf(&line, "[%d]", (int)message.pid);

@@ -310,19 +310,21 @@ def parts(line):
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
 def test_forwarded(lab, receive, kind):
     """Messages and captured lines, in the form of RFC 5424."""
-    receiver = receive(kind)
+    receiver, here = receive(kind), os.uname().nodename
     path = syslog(lab, f"forward = {kind}://127.0.0.1:{receiver.port}", "log = null")
     lab.service("web", "sh -c 'echo hello; printf \"\\\\033[31mred\\\\n\"; exec sleep 100000'",
                 f"log = {lab.logs}/web")
     lab.piped()
     until(path.exists, "the socket")
     send(path, b"<22>Nov 26 22:11:32 postfix/smtpd[777]: connect\n", b"<13>a\nb",
-         b"<165>1 2003-10-11T22:14:15.003Z host app 42 ID47 [a@1 b=\"c\"] structured")
-    until(lambda: len(receiver.lines()) >= 5, "five lines")
+         b"<165>1 2003-10-11T22:14:15.003Z host app 42 ID47 [a@1 b=\"c\"] structured",
+         f"<190>Nov 26 22:11:32 {here} nginx: GET".encode())
+    until(lambda: len(receiver.lines()) >= 6, "six lines")
     assert lab.shutdown() == 0
     lines = {found[-1]: found for found in map(parts, receiver.lines())}
-    assert len(lines) == 5 and len({found[1] for found in lines.values()}) == 1
-    assert lines["hello"][1:3] == (os.uname().nodename, "web") and lines["hello"][0] // 8 == 3
+    assert len(lines) == 6 and len({found[1] for found in lines.values()}) == 1
+    assert lines["hello"][1:3] == (here, "web") and lines["hello"][0] // 8 == 3
+    assert lines["GET"][:4] == (190, here, "nginx", "-")
     assert lines["connect"][0] == 22 and lines["connect"][2:4] == ("postfix/smtpd", "777")
     assert any(found[0] == 165 and "structured" in text for text, found in lines.items())
     assert not any(ord(c) < 32 for text in lines for c in text)
