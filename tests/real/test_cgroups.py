@@ -47,7 +47,8 @@ def assert_quiet(sinit):
 
 
 class Tree:
-    def __init__(self):
+    def __init__(self, sinit):
+        self.sinit = sinit
         self.root = unified() / f"sinit-test-{os.getpid()}-{next(count)}"
 
     def slice(self, name):
@@ -58,6 +59,8 @@ class Tree:
         return [int(pid) for pid in unless_gone(procs.read_text, gone="").split()]
 
     def slices(self):
+        """One goes just after its service is seen to be stopped."""
+        self.sinit.finish_turn()
         return sorted(path.name for path in self.root.glob("*.service"))
 
     def end(self):
@@ -74,7 +77,7 @@ class Tree:
 
 @pytest.fixture
 def tree(sinit):
-    made = Tree()
+    made = Tree(sinit)
     sinit.settings(cgroups="auto", cgroup_root=made.root)
     try:
         yield made
