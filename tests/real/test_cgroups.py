@@ -216,7 +216,8 @@ def test_left_overs_have_one_grace_all_together(sinit, tree):
         sinit.until_lines(name, "start", 2)
     times = [sinit.lines(name, "TERM")[0].time for name in names]
     assert max(times) - min(times) < 5000, "a grace is 1 s"
-    told = [line for line in sinit.log().splitlines() if "gone.service has processes" in line and "warning" in line]
+    told = [line for line in sinit.log().splitlines()
+            if "gone.service has processes" in line and "warning" in line]
     assert len(told) == 1, sinit.log()
     assert tree.pids("gone") == [stranger] and process_state(stranger) == "S"
     assert not sinit.lines("gone", "TERM")
