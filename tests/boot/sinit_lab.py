@@ -61,8 +61,10 @@ class Watched:
         return services.get(name, {}) if name else services
 
     def events(self, name=None, *kinds):
-        """The events of a service (or all), of these kinds (or all), in order."""
-        output = self.guest.run(f"sinitctl -r {self.run} --json events 2>/dev/null").output
+        """The events of a service (or all), of these kinds (or all), in order. Those of a state that
+        was seen are written after it: they are there when sinit answers."""
+        ctl = f"sinitctl -r {self.run}"
+        output = self.guest.run(f"{ctl} ping >/dev/null 2>&1; {ctl} --json events 2>/dev/null").output
         found = [json.loads(line) for line in output.splitlines()]
         return [e for e in found if name in (None, e["service"]) and
                 (not kinds or e["event"] in kinds)]

@@ -207,12 +207,15 @@ class Lab:
         return json.loads(self.ctl("--json", *words).out)
 
     def status(self, name=None):
-        """All of it, or one service's object."""
+        """All of it, or one service's object, when the turn is over that has been seen to have come."""
+        self.finish_turn()
         if name is None:
             return self.json("status")
         return self.json("status", name)["services"][0]
 
     def events(self, name=None, kind=None):
+        """Those of a state that was seen are among them, though they are written after it."""
+        self.finish_turn()
         words = ("events", name) if name else ("events",)
         found = [json.loads(line) for line in self.ctl("--json", *words).out.splitlines()]
         return [event for event in found if kind in (None, event["event"])]
@@ -244,9 +247,12 @@ class Lab:
         until(lambda: self.sinit.stat()[0] in "ST", "sinit sleeps")
         return self.sinit.fds()
 
-    def messages(self):
+    def finish_turn(self):
         if self.sinit:
             finish_turn(self.sinit.pid)
+
+    def messages(self):
+        self.finish_turn()
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def output(self):

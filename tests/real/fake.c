@@ -120,7 +120,6 @@ static void make_orphans(void)
 static void live(long ms)
 {
 	static const int known[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
-	long until = ms == FOREVER ? 0 : now() + ms;
 	bool stopping = false;
 	sigset_t set;
 
@@ -129,6 +128,7 @@ static void live(long ms)
 		sigaddset(&set, known[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	note("start");
+	long until = ms == FOREVER ? 0 : now() + ms; /* so long after what was noted at least */
 	if (told[1] >= 0)
 		close(told[1]);
 	for (;;) {

@@ -118,8 +118,8 @@ def freeze(pid):
 
 
 def finish_turn(pid):
-    """Gives a sinit that is awake the time to write its log, which it does at the end of a turn;
-    what else has come of that turn may have been seen already."""
+    """Gives a sinit that is awake the time to write its events, and its log, which it does at the end
+    of a turn; what else has come of that turn may have been seen already."""
     end = time.monotonic() + 1
     while (stat(pid) or "S")[0] in "RD" and time.monotonic() < end:
         time.sleep(0.001)

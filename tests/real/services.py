@@ -178,7 +178,9 @@ class Sinit:
         return services.get(name, {}) if name else services
 
     def events(self, name=None, *kinds):
-        """The events of a service (or all), of these kinds (or all), in order."""
+        """The events of a service (or all), of these kinds (or all), in order; those of a state that
+        was seen are among them, though they are written after it."""
+        self.finish_turn()
         lines = self.ctl("--json", "events", code=None).splitlines()
         found = [json.loads(line) for line in lines]
         return [e for e in found if name in (None, e["service"]) and
@@ -188,9 +190,15 @@ class Sinit:
         """[(service, event)...] of these kinds."""
         return [(e["service"], e["event"]) for e in self.events(None, *kinds)]
 
-    def log(self):
-        for pid in children(self.process.pid) if self.process else []:
+    def finish_turn(self):
+        if not self.process:
+            return
+        foreground = self.process.args[0] == SINIT
+        for pid in [self.process.pid] if foreground else children(self.process.pid):
             finish_turn(pid)
+
+    def log(self):
+        self.finish_turn()
         return self.log_file.read_text() if self.log_file.exists() else ""
 
     def lines(self, name=None, *what):

@@ -47,7 +47,8 @@ def assert_quiet(sinit):
 
 
 class Tree:
-    def __init__(self):
+    def __init__(self, sinit):
+        self.sinit = sinit
         self.root = unified() / f"sinit-test-{os.getpid()}-{next(count)}"
 
     def slice(self, name):
@@ -58,6 +59,8 @@ class Tree:
         return [int(pid) for pid in unless_gone(procs.read_text, gone="").split()]
 
     def slices(self):
+        """One goes just after its service is seen to be stopped."""
+        self.sinit.finish_turn()
         return sorted(path.name for path in self.root.glob("*.service"))
 
     def end(self):
@@ -74,7 +77,7 @@ class Tree:
 
 @pytest.fixture
 def tree(sinit):
-    made = Tree()
+    made = Tree(sinit)
     sinit.settings(cgroups="auto", cgroup_root=made.root)
     try:
         yield made
@@ -213,7 +216,8 @@ def test_left_overs_have_one_grace_all_together(sinit, tree):
         sinit.until_lines(name, "start", 2)
     times = [sinit.lines(name, "TERM")[0].time for name in names]
     assert max(times) - min(times) < 5000, "a grace is 1 s"
-    told = [line for line in sinit.log().splitlines() if "gone.service has processes" in line and "warning" in line]
+    told = [line for line in sinit.log().splitlines()
+            if "gone.service has processes" in line and "warning" in line]
     assert len(told) == 1, sinit.log()
     assert tree.pids("gone") == [stranger] and process_state(stranger) == "S"
     assert not sinit.lines("gone", "TERM")

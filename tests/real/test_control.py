@@ -68,7 +68,8 @@ def test_P95_other_users(lab):
 
 def test_P96_exit_codes(lab):
     lab.service("good")
-    lab.service("bad", "false", "restart = never", "enabled = no")
+    # A oneshot: of any other it may be seen that it runs before it is seen to end.
+    lab.service("bad", "false", "type = oneshot", "restart = never", "enabled = no")
     lab.service("missing", "/no/such/program", "restart = never", "enabled = no")
     lab.service("once", "true", "type = oneshot")
     nobody = lab.ctl("status")
@@ -106,7 +107,7 @@ def test_P96_exit_codes(lab):
 def test_one_of_several_fails(lab):
     """The good ones are done, and the code tells that one was not."""
     lab.service("good", SLEEP, "enabled = no")
-    lab.service("bad", "false", "restart = never", "enabled = no")
+    lab.service("bad", "false", "type = oneshot", "restart = never", "enabled = no")
     lab.start()
     assert lab.ctl("start", "good", "bad").code == 1
     assert lab.ctl("status", "good").code == 0
@@ -346,6 +347,7 @@ def test_P84_json_stays_valid(lab):
               strange + b"'\ndescription = " + strange + b"\nenvironment = 'V=" + strange + b"'\n")
     lab.start()
     lab.ok("wait", "we.ird@x-1_2")
+    lab.finish_turn()
 
     def lines(*words):
         done = subprocess.run([SINITCTL, "-r", lab.run, "--json", *words],
@@ -396,6 +398,7 @@ def test_dead_sinit_is_told_from_a_live_one(lab):
     lab.service("x")
     lab.start()
     lab.ok("wait", "x")
+    lab.finish_turn()
     lab.sinit.kill(signal.SIGKILL)
     lab.wait()
     done = lab.ctl("--json", "status")

@@ -12,7 +12,7 @@ from health_lab import PORT, RESTART, health, lab, needs_root, until  # noqa: F4
 # Minutes of other people's servers, which show a sanitizer nothing that the rest does not.
 pytestmark = pytest.mark.release_only
 
-HANGS = {"interval": "300ms", "timeout": "250ms", "failures": "3"}
+HANGS = {"interval": "600ms", "timeout": "550ms", "failures": "3"}
 SOON = "stop_timeout = 300ms"  # a process that is stopped has to be killed
 
 

@@ -16,6 +16,7 @@ import urllib.request
 
 import pytest
 
+from harness import reserved_port
 from responder_lab import Responder, process_line
 from services import LIMIT, sinit, until
 
@@ -253,8 +254,7 @@ def test_P107_promtool_has_no_complaint(responder):
 def test_P107_Prometheus_scrapes_it(responder, tmp_path):
     if not shutil.which("prometheus"):
         pytest.skip("no prometheus")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{reserved_port()}"
     config = tmp_path / "prometheus.yml"
     config.write_text("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: sinit, "
                       f"static_configs: [{{targets: ['127.0.0.1:{responder.port}']}}]}}]\n")
