@@ -216,7 +216,7 @@ def test_lines_lost_before_and_after_a_store_that_began_anew(lab):
     until(lambda: len(lost(lab)) == 1, "what was lost is told")
     reader.join()
     while "it begins anew" not in lab.messages():
-        lab.kill_logger(signal.SIGSEGV)
+        lab.kill_logger(signal.SIGABRT)
     gate.limit = 120_000
     until(lambda: gate.count == 120_000, "it is not held up")
     lab.until_said("nobody reads it", 2)
