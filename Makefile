@@ -230,7 +230,7 @@ test-%: ## one stage: test-unit, -sim, -fuzz, -real, -peers, -boot, -asan, -boar
 	@B=$(B) T='$(T)' .ci/run-tests $*
 
 format: ## the C files as .clang-format has them (tests/unit/format.py looks)
-	clang-format-14 -i $$(git ls-files '*.c' '*.h')
+	clang-format-14 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
 fuzz: ## fuzz for long: FUZZ_SECONDS (600) each
 	@.ci/setup build test

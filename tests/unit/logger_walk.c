@@ -29,6 +29,7 @@ enum { CALLS_ONLY = true };
 enum { CALLS_ONLY = false };
 #endif
 
+char walk_path[4200];
 static struct logger_lab lab;
 static const struct walk *walk;
 static char said[2][SAID], target[SAID], shown[SAID];
@@ -341,4 +342,25 @@ void walk_on(const struct walk *which)
 		}
 		end();
 	}
+}
+
+void walks(const struct walk *which)
+{
+	walk_once(which);
+	walk_on(which);
+}
+
+int walk_set_up(void **state)
+{
+	(void)state;
+	tempdir_make();
+	snprintf(walk_path, sizeof(walk_path), "%s", tempdir_path("log"));
+	return 0;
+}
+
+int walk_tear_down(void **state)
+{
+	(void)state;
+	tempdir_remove();
+	return 0;
 }

@@ -21,10 +21,30 @@ struct walk {
 	bool whole;                              /* no call moves a part of what it is to move */
 };
 
+/* For streams of a walk: into that file, or to standard output. */
+extern char walk_path[];
+#define WALK_TO_FILE(NAME, FORMAT)                                                                 \
+	{                                                                                          \
+		.name = NAME, .sink = LOGGER_FILE, .path = walk_path, .keep = WALK_KEEP,           \
+		.format = FORMAT                                                                   \
+	}
+#define WALK_TO_OUTPUT(NAME)                                                                       \
+	{                                                                                          \
+		.name = NAME, .sink = LOGGER_STDOUT                                                \
+	}
+
+/* Around each test: tempdir_make(), tempdir_remove(), walk_path. */
+int walk_set_up(void **state);
+int walk_tear_down(void **state);
+#define WALK_TEST(NAME) cmocka_unit_test_setup_teardown(NAME, walk_set_up, walk_tear_down)
+
 /* One logger is killed, at each of its moments, and the next one does it all. */
 void walk_once(const struct walk *walk);
 
 /* So are those after it, at moments of which there are too many to take all. */
 void walk_on(const struct walk *walk);
+
+/* Both. */
+void walks(const struct walk *walk);
 
 #endif
