@@ -120,7 +120,7 @@ struct store_head {
 	uint32_t magic, version;
 	uint32_t capacity;         /* streams */
 	_Atomic uint32_t doing;    /* number + 1 of the stream whose file is being written, or whose
-				      pipe is    being read (and STORE_PIPE), 0: none */
+				      pipe is read (and STORE_PIPE), 0: none */
 	uint32_t hung;             /* likewise, of one that hangs in the kernel */
 	uint32_t rings;            /* offset of the first ring, a multiple of STORE_RING */
 	struct store_take take[2]; /* of each pipe in between */
