@@ -269,6 +269,20 @@ class LogLab(Lab):
     def gate(self, name="gate", limit=0):
         return Gate(self.base / name, limit)
 
+    def own_log_fails(self, file, why=""):
+        """sinit logs into a file, where a directory stands from then on; sinit says that it cannot, and why."""
+        self.sinit_ini(f"log_target = {file}")
+        self.service("x")
+        self.piped()
+        self.until_has(file, "x: started")
+        file.unlink()
+        file.mkdir()
+
+        def said():
+            self.sinit.kill(signal.SIGUSR2)  # a line of status
+            return f"{file} cannot be written{why}" in self.messages()
+        until(said, "it cannot be written")
+
     def finished(self, *names):
         for name in names:
             self.await_state(name, "stopped", "done", "failed")

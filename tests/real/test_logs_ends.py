@@ -365,18 +365,7 @@ def test_log_target_that_fails(lab, killed):
     """sinit's messages are on its standard error meanwhile, with the reason first; then in the file. Also if
     it is another logger by then."""
     file = lab.logs / "sinit"
-    lab.sinit_ini(f"log_target = {file}")
-    lab.service("x")
-    lab.piped()
-    lab.until_has(file, "x: started")
-    file.unlink()
-    file.mkdir()
-
-    def said():
-        lab.sinit.kill(signal.SIGUSR2)  # a line of status
-        return f"{file} cannot be written: Is a directory" in lab.messages()
-
-    until(said, "it cannot be written")
+    lab.own_log_fails(file, ": Is a directory")
     lab.ok("stop", "x")
     lab.until_said("x: stopped")
     if killed:

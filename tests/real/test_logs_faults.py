@@ -26,17 +26,7 @@ def lost(lab):
 def test_own_log_stays_in_its_file_after_a_fault(lab, asked):
     """Its messages are not written to whatever else has the number of a pipe that was closed."""
     file = lab.logs / "sinit"
-    lab.sinit_ini(f"log_target = {file}")
-    lab.service("x")
-    lab.piped()
-    lab.until_has(file, "x: started")
-    file.unlink()
-    file.mkdir()
-
-    def fails():
-        lab.sinit.kill(signal.SIGUSR2)  # a line of status
-        return f"{file} cannot be written" in lab.messages()
-    until(fails, "it cannot be written")
+    lab.own_log_fails(file)
     lab.ok(asked)
     lab.ok("stop", "x")
     lab.until_said("x: stopped")
@@ -54,17 +44,7 @@ def test_own_log_stays_in_its_file_after_a_fault(lab, asked):
 def test_own_log_that_fails_and_goes_elsewhere(lab):
     """Also by a reload that names no file meanwhile: the logger writes the next one, not PID 1."""
     file, other = lab.logs / "sinit", lab.logs / "other"
-    lab.sinit_ini(f"log_target = {file}")
-    lab.service("x")
-    lab.piped()
-    lab.until_has(file, "x: started")
-    file.unlink()
-    file.mkdir()
-
-    def fails():
-        lab.sinit.kill(signal.SIGUSR2)
-        return f"{file} cannot be written" in lab.messages()
-    until(fails, "it cannot be written")
+    lab.own_log_fails(file)
     for target in ("stderr", other):
         lab.sinit_ini(f"log_target = {target}")
         lab.ok("reload")

@@ -87,6 +87,21 @@ static void set_limit(rlim_t bytes)
 
 /* --- dropping -------------------------------------------------------------------------------- */
 
+/* The first stream says that, and its file takes so many bytes in all. */
+static void write_until_full(const char *text, rlim_t bytes)
+{
+	take_text(0, text);
+	set_limit(bytes);
+	assert_false(put(logger, one()));
+}
+
+/* There is room again. */
+static void write_on(void)
+{
+	set_limit(RLIM_INFINITY);
+	assert_true(put(logger, one()));
+}
+
 static void test_lines_are_counted(void **state)
 {
 	(void)state;
@@ -124,13 +139,10 @@ static void test_full_in_the_middle_of_a_line(void **state)
 {
 	(void)state;
 	start((const char *const[]){"one", NULL}, LOGGER_FILE);
-	take_text(0, "first line\nsecond line\n");
-	set_limit(15);
-	assert_false(put(logger, one()));
+	write_until_full("first line\nsecond line\n", 15);
 	assert_int_equal(one()->s->out, 15); /* raw: each byte by itself */
 	expect_file("first line\nseco");
-	set_limit(RLIM_INFINITY);
-	assert_true(put(logger, one()));
+	write_on();
 	expect_file("first line\nsecond line\n");
 }
 
@@ -138,16 +150,13 @@ static void test_line_that_was_begun_is_given_up(void **state)
 {
 	(void)state;
 	start((const char *const[]){"one", NULL}, LOGGER_FILE);
-	take_text(0, "only line\n");
-	set_limit(4);
-	assert_false(put(logger, one()));
+	write_until_full("only line\n", 4);
 	expect_file("only");
 	take_text(0, "next\n");
 	take_drop(one(), 1);
 	expect_dropped(1, 6); /* the rest of it */
 	assert_int_equal(one()->s->put.phase, PUT_NONE);
-	set_limit(RLIM_INFINITY);
-	assert_true(put(logger, one()));
+	write_on();
 	expect_file("only\nnext\n");
 }
 
@@ -156,13 +165,10 @@ static void test_lines_before_a_half_one_are_written(void **state)
 {
 	(void)state;
 	start((const char *const[]){"one", NULL}, LOGGER_FILE);
-	take_text(0, "first\nsecond\nthird\nfourth\n");
-	set_limit(16);
-	assert_false(put(logger, one()));
+	write_until_full("first\nsecond\nthird\nfourth\n", 16);
 	take_drop(one(), 1);
 	expect_dropped(1, 3);
-	set_limit(RLIM_INFINITY);
-	assert_true(put(logger, one()));
+	write_on();
 	expect_file("first\nsecond\nthi\nfourth\n");
 }
 
@@ -170,14 +176,11 @@ static void test_full_at_the_end_of_a_line(void **state)
 {
 	(void)state;
 	start((const char *const[]){"one", NULL}, LOGGER_FILE);
-	take_text(0, "first\nsecond\nthird\n");
-	set_limit(6);
-	assert_false(put(logger, one()));
+	write_until_full("first\nsecond\nthird\n", 6);
 	assert_int_equal(one()->s->put.phase, PUT_NONE);
 	take_drop(one(), 1);
 	expect_dropped(1, 7);
-	set_limit(RLIM_INFINITY);
-	assert_true(put(logger, one()));
+	write_on();
 	expect_file("first\nthird\n");
 }
 
@@ -192,17 +195,14 @@ static void test_formatted_lines_before_a_half_one(void **state)
 		.name = "one", .sink = LOGGER_FILE, .path = path, .format = LINES_TIMESTAMPS});
 	logger = loglab_start(&lab);
 	loglab_recover(logger);
-	take_text(0, "line1\nline2\nline3\nline4\nline5\n");
-	set_limit(2 * line + 10);
-	assert_false(put(logger, one()));
+	write_until_full("line1\nline2\nline3\nline4\nline5\n", 2 * line + 10);
 	take_drop(one(), 1);
 	expect_dropped(1, 6);
 	assert_int_equal(one()->s->out, 18);
 	set_limit(3 * line + 11);
 	assert_false(put(logger, one()));
 	assert_int_equal(one()->s->out, 24);
-	set_limit(RLIM_INFINITY);
-	assert_true(put(logger, one()));
+	write_on();
 	file_read(path, content, sizeof(content));
 	assert_int_equal(strlen(content), 4 * line + 11);
 	assert_memory_equal(
@@ -215,9 +215,7 @@ static void test_another_format_behind_half_a_line(void **state)
 {
 	(void)state;
 	start((const char *const[]){"one", NULL}, LOGGER_FILE);
-	take_text(0, "first\nsecond\nthird\n");
-	set_limit(9);
-	assert_false(put(logger, one()));
+	write_until_full("first\nsecond\nthird\n", 9);
 	set_limit(RLIM_INFINITY);
 	one()->style.prefix = true;
 	assert_true(put(logger, one()));
@@ -253,9 +251,7 @@ static void test_half_a_line_and_no_target_any_more(void **state)
 
 	(void)state;
 	start((const char *const[]){"one", NULL}, LOGGER_FILE);
-	take_text(0, "only line\n");
-	set_limit(4);
-	assert_false(put(logger, one()));
+	write_until_full("only line\n", 4);
 	set_limit(RLIM_INFINITY);
 	loglab_stop(logger);
 	lab.stream[0].sink = LOGGER_NOWHERE;
@@ -402,8 +398,7 @@ static void test_message_without_room(void **state)
 	syslog_ready(logger);
 	assert_int_equal(loglab_waiting(lab.syslog[0]), 0);
 	expect_dropped(1, STORE_RING / 2); /* one byte is in the file */
-	set_limit(RLIM_INFINITY);
-	assert_true(put(logger, one()));
+	write_on();
 	file_read(path, content, sizeof(content));
 	assert_memory_equal(content, "x\nx", 3);
 	assert_string_equal(strstr(content, "daemon"), "daemon.info tag[7]: text\n");
